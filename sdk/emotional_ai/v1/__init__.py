@@ -1,0 +1,1 @@
+"""Generated stubs of the contract; the source is protos/emotional_ai/v1."""
