@@ -1,0 +1,117 @@
+"""Trajectories between log entries: the state after any span, from a start under constant input.
+
+A trajectory remembers the steps it took, so reading it again costs at most one step. What it returns does not depend on
+what was read before: the steps follow from the start alone.
+"""
+
+from bisect import bisect_right
+from typing import Final
+
+from emotional_ai_service.core.dynamics import Inputs, Model
+from emotional_ai_service.core.integration import (
+    Field,
+    State,
+    dormand_prince_step,
+    midpoint_step,
+    runge_kutta_step,
+)
+from emotional_ai_service.core.names import NO_SIGNALS, Vector4
+
+SECOND_ORDER: Final = 1e-4
+"""Span x rate up to which one midpoint step is exact to 1e-13."""
+FOURTH_ORDER: Final = 0.0234
+"""Span x rate up to which one fourth-order step is exact to 1e-10: 0.25 simulated minutes at the default rates."""
+STABLE: Final = 5.0
+"""Step x rate within the stability interval of the eighth-order method."""
+FORGOTTEN: Final = 30.0
+"""Span x contraction rate after which the start matters less than e^-30 = 1e-13."""
+
+
+class Trajectory:
+    """The flow from `start` under `inputs`; `start` is x, or x and z where mood is on."""
+
+    __slots__ = ("_field", "_h", "_inputs", "_model", "_rate", "_start", "_states", "_times")
+
+    def __init__(self, model: Model, start: State, inputs: Inputs) -> None:
+        self._model = model
+        self._start = start
+        self._inputs = inputs
+        self._rate = model.fastest_rate(inputs.sustained) if inputs.sustained is not NO_SIGNALS else model.rate
+        self._field: Field | None = None
+
+    def at(self, minutes: float) -> State:
+        """State after `minutes` >= 0 simulated minutes, within [0, 1] for x; absolute error about 1e-10 at most.
+
+        Costs a bounded number of steps however long the span: the flow contracts, so what came before is forgotten.
+        """
+        if minutes == 0 or (self._rests and self._start == self._model.rest):
+            return self._start
+        if self._field is None:
+            self._field = self._model.field(self._inputs)
+        reach = minutes * self._rate
+        if reach <= SECOND_ORDER:
+            return _inside(midpoint_step(self._field, 0.0, self._start, minutes))
+        if reach <= FOURTH_ORDER:
+            return _inside(runge_kutta_step(self._field, 0.0, self._start, minutes))
+        memory = FORGOTTEN / self._model.dynamics.contraction_rate()
+        if minutes > memory:
+            return self._forgotten(minutes, memory)
+        return self._march(self._field, minutes)
+
+    @property
+    def _rests(self) -> bool:
+        """True where nothing acts, so that the baseline is the equilibrium."""
+        return self._inputs.sustained is NO_SIGNALS and self._model.dynamics.circadian is None
+
+    def _march(self, field: Field, minutes: float) -> State:
+        """Extends the remembered steps up to `minutes` and reads between them."""
+        if not hasattr(self, "_times"):
+            self._times, self._states, self._h = [0.0], [self._start], 0.1 / self._rate
+        while self._times[-1] + self._h < minutes:
+            self._advance(field)
+        index = bisect_right(self._times, minutes) - 1
+        return _span(field, self._times[index], self._states[index], minutes - self._times[index])
+
+    def _advance(self, field: Field) -> None:
+        """Takes the next accepted step and remembers it."""
+        while True:
+            h = self._h
+            end, error = dormand_prince_step(field, self._times[-1], self._states[-1], h)
+            self._h = min(h * min(5.0, max(0.2, 0.9 * (error + 1e-16) ** -0.125)), STABLE / self._rate)
+            if error <= 1 and min(end[:4]) >= -1e-9 and max(end[:4]) <= 1 + 1e-9:
+                break
+        self._times.append(self._times[-1] + h)
+        self._states.append(_inside(end))
+
+    def _forgotten(self, minutes: float, memory: float) -> State:
+        """The state after so long a span that every start leads to it: begun `memory` minutes before, at rest."""
+        if self._rests:
+            return self._model.rest
+        inputs = self._inputs
+        hour = inputs.hour + (minutes - memory) * inputs.hours_per_minute
+        late = Inputs(inputs.sustained, hour, inputs.hours_per_minute)
+        return Trajectory(self._model, self._model.rest, late).at(memory)
+
+
+def _span(field: Field, t: float, y: State, h: float) -> State:
+    """State h after (t, y), in one step where that is accurate, else in two halves."""
+    if h == 0:
+        return y
+    end, error = dormand_prince_step(field, t, y, h)
+    if error <= 1:
+        return _inside(end)
+    return _span(field, t + h / 2, _span(field, t, y, h / 2), h / 2)
+
+
+def _inside(y: State) -> State:
+    """Removes rounding: a level may leave [0, 1] by an error of the size of the tolerance, never by more."""
+    if min(y[:4]) >= 0 and max(y[:4]) <= 1:
+        return y
+    return tuple([min(max(level, 0.0), 1.0) for level in y[:4]]) + y[4:]
+
+
+def split(y: State) -> tuple[Vector4, Vector4]:
+    """Levels and mood of a flow state; mood is zero where it is off."""
+    x0, x1, x2, x3 = y[:4]
+    z0, z1, z2, z3 = y[4:] or (0.0, 0.0, 0.0, 0.0)
+    return (x0, x1, x2, x3), (z0, z1, z2, z3)
