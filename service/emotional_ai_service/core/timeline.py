@@ -225,24 +225,23 @@ class Continuation:
         """Flow state after `minutes`, in one trajectory, or in two where the sustained signals end before."""
         moment = self.moment
         if self._first is None:
-            self._first = _trajectory(moment, moment.flow, moment.sustained, 0.0)
+            self._first = Trajectory(moment.agent.model, moment.flow, span_inputs(moment, moment.sustained, 0.0))
         held = moment.sustained_minutes
         if minutes <= held:
             return self._first.at(minutes)
         if self._second is None:
-            self._second = _trajectory(moment, self._first.at(held), NO_SIGNALS, held)
+            start = self._first.at(held)
+            self._second = Trajectory(moment.agent.model, start, span_inputs(moment, NO_SIGNALS, held))
         return self._second.at(minutes - held)
 
 
-def _trajectory(moment: Moment, start: State, sustained: SignalVector, since: float) -> Trajectory:
-    """The flow `since` simulated minutes after the moment, under these sustained signals."""
-    model = moment.agent.model
-    if model.dynamics.circadian is None:
-        inputs = NO_INPUTS if sustained is NO_SIGNALS else Inputs(sustained)
-    else:
-        speed = 1 / (60 * model.dynamics.time_scale) if model.dynamics.time_scale else 0.0
-        inputs = Inputs(sustained, local_hour(moment) + since * speed, speed)
-    return Trajectory(model, start, inputs)
+def span_inputs(moment: Moment, sustained: SignalVector, since: float, *, standing: bool = False) -> Inputs:
+    """What acts from `since` simulated minutes after the moment on; `standing` while the clock on the wall stands."""
+    dynamics = moment.agent.dynamics
+    if dynamics.circadian is None:
+        return NO_INPUTS if sustained is NO_SIGNALS else Inputs(sustained)
+    speed = 0.0 if standing or not dynamics.time_scale else 1 / (60 * dynamics.time_scale)
+    return Inputs(sustained, local_hour(moment) + since * speed, speed)
 
 
 def local_hour(moment: Moment) -> float:
@@ -274,10 +273,10 @@ def _happen(now: Moment, signals: SignalVector) -> Moment:
 
 def _skip(now: Moment, minutes: float) -> Moment:
     """Lets simulated minutes pass while the clock on the wall, and with it the daily rhythm, stands."""
-    model, hour, held = now.agent.model, local_hour(now), now.sustained_minutes
-    flow = Trajectory(model, now.flow, Inputs(now.sustained, hour)).at(min(minutes, held))
+    model, held = now.agent.model, now.sustained_minutes
+    flow = Trajectory(model, now.flow, span_inputs(now, now.sustained, 0.0, standing=True)).at(min(minutes, held))
     if minutes > held:
-        flow = Trajectory(model, flow, Inputs(NO_SIGNALS, hour)).at(minutes - held)
+        flow = Trajectory(model, flow, span_inputs(now, NO_SIGNALS, 0.0, standing=True)).at(minutes - held)
     sustained, left = _remaining(now, minutes)
     return now._replace(
         minutes=now.minutes + minutes,

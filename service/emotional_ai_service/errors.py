@@ -1,0 +1,98 @@
+"""What the service refuses, beside the core's and the stores' own errors.
+
+ServiceError
++-- InvalidRequest        a message that breaks a rule of the contract
++-- SessionNotFound       no session of that id
++-- SessionExists         the id is taken
++-- VersionMismatch       the session is not at the version the caller expected
++-- StreamMisused         messages of a stream in an order the contract does not allow
++-- ServiceDraining       the service is shutting down
++-- SessionUnsettled      an earlier write of the session could not be stored; its state is being restored
++-- ModelUnavailable      the language model cannot take a request now
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One field that broke a rule: its path in the contract, what was wrong and what is allowed."""
+
+    field: str
+    description: str
+
+
+class ServiceError(Exception):
+    """Base of the service's own errors. `facts` are sent along for programs, by name."""
+
+    def __init__(self, message: str, **facts: str) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
+class InvalidRequest(ServiceError):
+    """A message that breaks a rule of the contract."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        self.violations = violations
+
+
+class SessionNotFound(ServiceError):
+    """No session of that id."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"no session {session_id!r}; create it with CreateSession, or list those there are with ListSessions",
+            session_id=session_id,
+        )
+
+
+class SessionExists(ServiceError):
+    """The id is taken."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"session {session_id!r} exists already; choose another id or delete it", session_id=session_id
+        )
+
+
+class VersionMismatch(ServiceError):
+    """The session is not at the version the caller expected."""
+
+    def __init__(self, session_id: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"session {session_id!r} is at version {actual}, not {expected}; read the state again and decide anew",
+            session_id=session_id,
+            expected_version=str(expected),
+            actual_version=str(actual),
+        )
+
+
+class StreamMisused(ServiceError):
+    """Messages of a stream in an order the contract does not allow."""
+
+
+class ServiceDraining(ServiceError):
+    """The service is shutting down."""
+
+    def __init__(self) -> None:
+        super().__init__("the service is shutting down; try again in a moment, on the next instance")
+
+
+class SessionUnsettled(ServiceError):
+    """An earlier write of the session could not be stored; its state is being restored."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"an earlier write of session {session_id!r} could not be stored; nothing of this one was applied, try again",
+            session_id=session_id,
+        )
+
+
+class ModelUnavailable(ServiceError):
+    """The language model cannot take a request now; `retry_seconds` is how long to wait before trying again."""
+
+    def __init__(self, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds

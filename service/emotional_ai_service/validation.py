@@ -1,0 +1,81 @@
+"""The rules that stand in the contract, applied to every request before a servicer sees it.
+
+protovalidate decides and words the refusals. Requests of the hot path are first looked at by a quick test that accepts only
+what protovalidate would accept, a few times faster; anything it does not accept is left to protovalidate to judge.
+"""
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Final
+
+import protovalidate
+from google.protobuf.message import Message
+
+from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai_service.core.names import SIGNALS
+from emotional_ai_service.errors import InvalidRequest, Violation
+
+_signals: Callable[[pb.Signals], tuple[float, ...]] = attrgetter(*SIGNALS)
+
+
+def check(message: Message) -> None:
+    """Raises InvalidRequest, naming every field that breaks a rule, unless the message keeps all of them."""
+    quick = QUICK.get(type(message))
+    if quick is not None and quick(message):
+        return
+    violations = protovalidate.collect_violations(message)
+    if violations:
+        raise InvalidRequest([_violation(violation) for violation in violations])
+
+
+def _violation(violation: protovalidate.Violation) -> Violation:
+    path = ""
+    for element in violation.proto.field.elements if violation.proto.field else ():
+        path += f".{element.field_name}" if path else element.field_name
+        if element.subscript is not None and element.subscript.field == "index":
+            path += f"[{element.subscript.value}]"
+    value = violation.field_value
+    shown = f", got {value!r}" if isinstance(value, int | float) else ""
+    return Violation(path or "request", f"{violation.proto.message}{shown}")
+
+
+def _acceptable_stimuli(stimuli: Iterable[pb.Stimulus]) -> bool:
+    for stimulus in stimuli:
+        if stimulus.WhichOneof("effect") != "event" or stimulus.note:
+            return False
+        signals = _signals(stimulus.event)
+        # A NaN hides in min and max where it is not first, but not in the sum.
+        if not (min(signals) >= 0 and max(signals) <= 1 and sum(signals) >= 0):
+            return False
+    return True
+
+
+def _acceptable_apply(message: pb.ApplyStimuliRequest) -> bool:
+    return (
+        0 < len(message.session_id) <= 128
+        and 0 < len(message.stimuli) <= 128
+        and len(message.request_id) <= 128
+        and _acceptable_stimuli(message.stimuli)
+    )
+
+
+def _acceptable_stream(message: pb.StreamStateRequest) -> bool:
+    match message.WhichOneof("message"):
+        case "ack":
+            return True
+        case "batch":
+            batch = message.batch
+            return batch.number > 0 and 0 < len(batch.stimuli) <= 128 and _acceptable_stimuli(batch.stimuli)
+        case _:
+            return False
+
+
+def _acceptable_read(message: pb.GetStateRequest) -> bool:
+    return 0 < len(message.session_id) <= 128
+
+
+QUICK: Final[dict[type[Message], Callable[..., bool]]] = {
+    pb.ApplyStimuliRequest: _acceptable_apply,
+    pb.StreamStateRequest: _acceptable_stream,
+    pb.GetStateRequest: _acceptable_read,
+}
