@@ -1,0 +1,222 @@
+"""What every store of session logs promises, and its errors. Payloads are opaque bytes here.
+
+A session in a store is one log of records numbered from 1 without gaps; its version is the number of the last one. Beside the
+log stand the request ids that wrote it, a few named integers (marks) and at most one snapshot.
+
+Request ids belong to the log: each is kept with the last record its append wrote, for as long as the log is, so a repeat is
+recognised after any restart and nothing ever needs to be pruned. Marks are values that change, like the last batch of a
+stream; only the MARKS_KEPT most recently written of a session are sure to be there. Both become durable in the same
+transaction as the records they came with.
+
+StoreError
++-- NotFound              no session of that id
++-- AlreadyExists         a session was to begin that is there already
++-- VersionConflict       the session is not at the version the writer expected
++-- StoreOverloaded       the queue is full; nothing was queued, try again later
++-- StoreUnavailable      disk full or failing; nothing of the write is kept, try again once the cause is gone
+|   +-- StoreClosed       the store has been closed
++-- StoreUnusable         the file cannot serve as a store; it was left as it was
+    +-- StoreCorrupt      torn, damaged or not a database
+    +-- StoreForeign      a database of something else
+    +-- StoreTooNew       written by a newer version of this service
+    +-- StoreLocked       another process is using it
+    +-- StoreUnwritable   it cannot be opened for writing there
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+MARKS_KEPT = 1_000
+"""Marks of one session that are sure to be kept, most recently written first."""
+NO_MARKS: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry of a log."""
+
+    sequence: int
+    """Position in the session's log, from 1."""
+    time_us: int
+    """Wall time of the entry, microseconds since the epoch."""
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """What a store knows of a session without reading its log."""
+
+    session_id: str
+    created_us: int
+    """Time of the first record, microseconds since the epoch."""
+    updated_us: int
+    """Time of the last record, microseconds since the epoch."""
+    version: int
+    """Sequence of the last record."""
+
+
+class Snapshot(NamedTuple):
+    """A session's state just after record `version`: shortens the replay, never needed for it."""
+
+    version: int
+    payload: bytes
+
+
+class Store(Protocol):
+    """Logs of sessions. All methods belong to the event loop that opened the store and none of them blocks it.
+
+    Writes take effect in the order of the calls. `append` and `put_snapshot` are plain functions that answer None where the
+    write is durable on return and otherwise a future to await: with a store in memory an append costs about a microsecond,
+    and a coroutine or a future that is already done would cost more than the append. A write goes on if its future is
+    cancelled, so await it through `asyncio.shield` where its outcome matters.
+
+    What has been acknowledged (None returned, or the future done without error) is seen by every later read.
+    """
+
+    def append(
+        self,
+        session_id: str,
+        expected_version: int,
+        records: Sequence[Record],
+        *,
+        request_id: str = "",
+        marks: Mapping[str, int] = NO_MARKS,
+    ) -> asyncio.Future[None] | None:
+        """Adds records to a session at `expected_version`, all or none; 0 begins the session.
+
+        `records` are numbered on from `expected_version` (ValueError otherwise, or if there are none). A `request_id` other
+        than "" is remembered with them, `marks` are set with them. Raises, or ends the future with, AlreadyExists (0 expected,
+        session there), NotFound, VersionConflict, StoreOverloaded, StoreUnavailable; then nothing was added.
+        """
+        ...
+
+    def put_snapshot(self, session_id: str, version: int, payload: bytes) -> asyncio.Future[None] | None:
+        """Keeps a snapshot in place of an older one; ignored if the kept one is as new.
+
+        Raises nothing. The future ends with VersionConflict (`version` is past the log's end) or any error of `append`; it
+        may be left alone: snapshots are a convenience, and a failure is logged.
+        """
+        ...
+
+    async def get_snapshot(self, session_id: str) -> Snapshot | None:
+        """The snapshot of a session; None if there is none."""
+        ...
+
+    async def get_session(self, session_id: str) -> SessionRow | None:
+        """A session's row; None if there is no such session."""
+        ...
+
+    async def list_sessions(self, after_id: str = "", limit: int = 1_000) -> list[SessionRow]:
+        """Up to `limit` sessions whose id comes after `after_id`, ordered by the code points of the id."""
+        ...
+
+    async def read(self, session_id: str, after_sequence: int = 0, limit: int | None = None) -> list[Record]:
+        """Records after `after_sequence` in order, at most `limit`; empty where there are none, or no such session."""
+        ...
+
+    async def find_request(self, session_id: str, request_id: str) -> int | None:
+        """The version a request led to (the last time, if it was written twice); None if it is not known."""
+        ...
+
+    async def recent_requests(self, session_id: str, limit: int = 10_000) -> list[str]:
+        """The last `limit` request ids of a session, oldest first."""
+        ...
+
+    async def marks(self, session_id: str) -> dict[str, int]:
+        """The marks of a session by name."""
+        ...
+
+    async def delete(self, session_id: str) -> None:
+        """Removes a session and all that is kept with it. Raises NotFound, StoreOverloaded, StoreUnavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the store once every write that was queued is settled. Any other call then raises StoreClosed."""
+        ...
+
+
+class StoreError(Exception):
+    """Base of all errors of stores."""
+
+
+class NotFound(StoreError):
+    """No session of that id."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"no session {session_id!r} in the store")
+        self.session_id = session_id
+
+
+class AlreadyExists(StoreError):
+    """A session was to begin that is there already."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"session {session_id!r} is in the store already")
+        self.session_id = session_id
+
+
+class VersionConflict(StoreError):
+    """The session is at version `actual`, not at the `expected` one."""
+
+    def __init__(self, session_id: str, expected: int, actual: int) -> None:
+        super().__init__(f"session {session_id!r} is at version {actual}, not {expected}")
+        self.session_id = session_id
+        self.expected = expected
+        self.actual = actual
+
+
+class StoreOverloaded(StoreError):
+    """The queue of `limit` operations is full; nothing was queued."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the store has {limit} operations waiting and takes no more; try again in a moment")
+        self.limit = limit
+
+
+class StoreUnavailable(StoreError):
+    """The disk is full or failing; nothing of the write is kept."""
+
+
+class StoreClosed(StoreUnavailable):
+    """The store has been closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the store has been closed")
+
+
+class StoreUnusable(StoreError):
+    """The file cannot serve as a store; it was left as it was."""
+
+
+class StoreCorrupt(StoreUnusable):
+    """Torn, damaged or not a database."""
+
+
+class StoreForeign(StoreUnusable):
+    """A database of something else."""
+
+
+class StoreTooNew(StoreUnusable):
+    """Written by a newer version of this service."""
+
+
+class StoreLocked(StoreUnusable):
+    """Another process is using it."""
+
+
+class StoreUnwritable(StoreUnusable):
+    """It cannot be opened for writing there."""
+
+
+def check_numbering(expected_version: int, records: Sequence[Record]) -> None:
+    """Raises ValueError unless `records` are one or more, numbered on from `expected_version`."""
+    if not records:
+        raise ValueError("an append needs at least one record")
+    sequence = expected_version
+    for record in records:
+        sequence += 1
+        if record.sequence != sequence:
+            raise ValueError(f"expected record {sequence} after version {expected_version}, got {record.sequence}")
