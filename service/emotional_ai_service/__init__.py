@@ -1,0 +1,15 @@
+"""The Emotional AI service.
+
+__main__ / commands    flags and environment into frozen settings; builds and runs the server
+server                 composition: store, engine, language, servicers, health, reflection, drain
+guard, validation      the edge: rules of the contract in, google.rpc.Status out
+servicers/             one class per service; converts at the edge, holds no logic
+streams                the two state streams: credit, conflation, drain
+engine, session        sessions over a log: writers in order, watchers, idempotency
+stores/                the log: memory and SQLite behind one Protocol
+wire, snapshots        contract messages and bytes to core values and back
+appraisal/             text to signals
+decoding/, workers/    the language model in its own process
+calibration            fits the dynamics to an observed trajectory
+core/                  pure: dynamics, expression, labels, a session's life as a fold
+"""

@@ -1,0 +1,255 @@
+"""The emotion engine: sessions by id, brought into memory when needed, their logs in a store.
+
+Everything the EmotionEngine service promises about sessions is here, without a word of gRPC; time comes from the clock it is
+given.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai_service.core.errors import CoreError, InvalidInput
+from emotional_ai_service.core.names import Vector4
+from emotional_ai_service.core.replay import Timed, replay
+from emotional_ai_service.core.timeline import Continuation, Moment, begin
+from emotional_ai_service.errors import InvalidRequest, SessionExists, SessionNotFound, VersionMismatch, Violation
+from emotional_ai_service.session import Applied, Intent, Session, Subscription
+from emotional_ai_service.snapshots import moment_from, moment_to
+from emotional_ai_service.stores import AlreadyExists, NotFound, Record, SessionRow, Store, VersionConflict
+from emotional_ai_service.wire import agent_from, config_to, entry_from, levels_from, levels_to, microseconds, timestamp
+
+SNAPSHOT_EVERY = 500
+"""Log entries after which a session leaves a snapshot: bounds what bringing it into memory replays."""
+EXPORT_FORMAT = "emotional-ai/session/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A session's whole log, replayed."""
+
+    messages: list[pb.LogEntry]
+    """Every entry, the creation first."""
+    entries: list[Timed]
+    """Every entry after the creation."""
+    path: list[Continuation]
+    """The session just after each entry, the creation first."""
+
+
+class Engine:
+    """Sessions over a store. `clock` returns wall microseconds since the epoch; `live_sessions` bounds those in memory."""
+
+    def __init__(self, store: Store, clock: Callable[[], int], *, live_sessions: int = 4096) -> None:
+        self.clock = clock
+        self._store = store
+        self._limit = live_sessions
+        self._live: OrderedDict[str, Session] = OrderedDict()
+        self._loading: dict[str, asyncio.Lock] = {}
+
+    async def create(
+        self, session_id: str, config: pb.SessionConfig, initial: Vector4 | None, request_id: str = ""
+    ) -> Session:
+        """A new session. Raises SessionExists, or CoreError for a configuration that cannot be."""
+        agent, now = agent_from(config), self.clock()
+        moment = begin(agent, now, initial)
+        created = pb.SessionCreated(config=config_to(agent), initial=levels_to(initial) if initial else None)
+        entry = pb.LogEntry(sequence=1, time=timestamp(now), request_id=request_id, created=created)
+        try:
+            await self._append(session_id, 0, [entry], request_id)
+        except AlreadyExists:
+            if request_id and await self._store.find_request(session_id, request_id) == 1:
+                return await self.session(session_id)
+            raise SessionExists(session_id) from None
+        return self._keep(Session(session_id, now, moment, self._store))
+
+    async def session(self, session_id: str) -> Session:
+        """The session of that id, brought into memory if need be. Raises SessionNotFound."""
+        live = self._live.get(session_id)
+        if live is not None:
+            self._live.move_to_end(session_id)
+            return live
+        lock = self._loading.setdefault(session_id, asyncio.Lock())
+        try:
+            async with lock:
+                return self._live.get(session_id) or self._keep(await self._load(session_id))
+        finally:
+            if not lock.locked():
+                self._loading.pop(session_id, None)
+
+    async def list(self, after_id: str, limit: int) -> list[SessionRow]:
+        """Up to `limit` sessions whose id comes after `after_id`, in order of id."""
+        return await self._store.list_sessions(after_id, limit)
+
+    async def apply(
+        self,
+        session_id: str,
+        intents: Sequence[Intent],
+        *,
+        request_id: str = "",
+        expected_version: int | None = None,
+    ) -> Applied:
+        """Writes to a session and returns once it is stored; a request id that was applied before applies nothing."""
+        session = self._live.get(session_id) or await self.session(session_id)
+        if request_id and request_id in session.requests:
+            earlier = session.requests[request_id]
+            if earlier is not None:
+                await asyncio.shield(earlier)
+            return Applied(session.state(self.clock()), duplicate=True)
+        moment, pending = session.write(intents, self.clock(), request_id=request_id, expected_version=expected_version)
+        if pending is not None:
+            await self._stored(session, pending)
+        self._snapshot(session, moment, len(intents))
+        return Applied(moment)
+
+    async def apply_numbered(
+        self, session: Session, token: str, number: int, intents: Sequence[Intent], own: Subscription
+    ) -> tuple[int, asyncio.Future[None] | None]:
+        """Writes batch `number` of the stream known by `token` and subscribed by `own`; one that was applied before
+        applies nothing.
+
+        Returns the number of the last batch written and what to await before it is stored. Raises InvalidInput for a gap.
+        """
+        mark = f"stream:{token}"
+        last = session.marks.get(mark)
+        if last is None:
+            last = session.marks[mark] = await self.last_batch(session, token)
+        if number <= last:
+            return last, None
+        if number > last + 1:
+            raise InvalidInput("batch.number", f"must be {last + 1}, the next of this stream, got {number}")
+        moment, pending = session.write(intents, self.clock(), mark=(mark, number), own=own)
+        self._snapshot(session, moment, len(intents))
+        return number, pending
+
+    async def last_batch(self, session: Session, token: str) -> int:
+        """Number of the last stored batch of the stream known by `token`; 0 if there is none."""
+        return (await self._store.marks(session.session_id)).get(f"stream:{token}", 0)
+
+    async def delete(self, session_id: str) -> None:
+        """Removes a session and its log. Raises SessionNotFound."""
+        try:
+            await self._store.delete(session_id)
+        except NotFound:
+            raise SessionNotFound(session_id) from None
+        live = self._live.pop(session_id, None)
+        if live is not None:
+            live.mark_deleted()
+
+    async def life(self, session_id: str) -> Life:
+        """A session's whole log, replayed away from the event loop. Raises SessionNotFound."""
+        await self.session(session_id)
+        records = await self._store.read(session_id)
+        return await asyncio.to_thread(_live_through, records)
+
+    async def adopt(self, session_id: str, entries: Sequence[pb.LogEntry]) -> Session:
+        """A new session with a log from elsewhere. Raises InvalidRequest unless the log is whole; SessionExists."""
+        moment = await asyncio.to_thread(_check_log, entries)
+        try:
+            await self._append(session_id, 0, entries)
+        except AlreadyExists:
+            raise SessionExists(session_id) from None
+        return self._keep(Session(session_id, microseconds(entries[0].time), moment, self._store))
+
+    @asynccontextmanager
+    async def watching(self, session_id: str) -> AsyncIterator[tuple[Session, Subscription]]:
+        """A session and a subscription to its changes, ended on exit."""
+        session = await self.session(session_id)
+        subscription = session.subscribe()
+        try:
+            yield session, subscription
+        finally:
+            session.unsubscribe(subscription)
+
+    async def _append(
+        self, session_id: str, version: int, entries: Sequence[pb.LogEntry], request_id: str = ""
+    ) -> None:
+        records = [Record(e.sequence, microseconds(e.time), e.SerializeToString()) for e in entries]
+        pending = self._store.append(session_id, version, records, request_id=request_id)
+        if pending is not None:
+            await asyncio.shield(pending)
+
+    async def _stored(self, session: Session, pending: asyncio.Future[None]) -> None:
+        try:
+            await asyncio.shield(pending)
+        except VersionConflict as conflict:
+            self._live.pop(session.session_id, None)
+            raise VersionMismatch(session.session_id, conflict.expected, conflict.actual) from None
+
+    def _keep(self, session: Session) -> Session:
+        self._live[session.session_id] = session
+        if len(self._live) > self._limit:
+            idle = next((one for one in self._live.values() if one.idle and one is not session), None)
+            if idle is not None:
+                del self._live[idle.session_id]
+        return session
+
+    async def _load(self, session_id: str) -> Session:
+        """Brings a session into memory: from its snapshot where there is one, and the log after it."""
+        snapshot = await self._store.get_snapshot(session_id)
+        after = snapshot[0] if snapshot else 0
+        records = await self._store.read(session_id, after)
+        if not records and not snapshot:
+            raise SessionNotFound(session_id)
+        created_us, moment = await asyncio.to_thread(_resume, snapshot[1] if snapshot else None, records)
+        session = Session(session_id, created_us, moment, self._store)
+        for request_id in await self._store.recent_requests(session_id):
+            session.requests[request_id] = None
+        session.marks = dict(await self._store.marks(session_id))
+        return session
+
+    def _snapshot(self, session: Session, moment: Moment, added: int) -> None:
+        """Leaves a snapshot each time the log grows past a multiple of SNAPSHOT_EVERY."""
+        if moment.version // SNAPSHOT_EVERY != (moment.version - added) // SNAPSHOT_EVERY:
+            settled = session.settled.moment
+            payload = moment_to(session.created_us, settled)
+            self._store.put_snapshot(session.session_id, settled.version, payload)
+
+
+def _live_through(records: Sequence[Record]) -> Life:
+    messages = [pb.LogEntry.FromString(record.payload) for record in records]
+    entries = [(microseconds(message.time), entry_from(message)) for message in messages[1:]]
+    return Life(messages, entries, replay(_begun(messages[0]), entries))
+
+
+def _begun(message: pb.LogEntry) -> Moment:
+    created = message.created
+    initial = levels_from(created.initial) if created.HasField("initial") else None
+    return begin(agent_from(created.config), microseconds(message.time), initial)
+
+
+def _resume(snapshot: bytes | None, records: Sequence[Record]) -> tuple[int, Moment]:
+    """Creation time and newest moment of a session."""
+    messages = [pb.LogEntry.FromString(record.payload) for record in records]
+    if snapshot is None:
+        moment = _begun(messages.pop(0))
+        created_us = moment.time_us
+    else:
+        created_us, moment = moment_from(snapshot)
+    for message in messages:
+        moment = Continuation(moment).apply(entry_from(message), microseconds(message.time))
+    return created_us, moment
+
+
+def _check_log(entries: Sequence[pb.LogEntry]) -> Moment:
+    """Newest moment of a foreign log. Raises InvalidRequest naming the first entry that cannot be."""
+    moment: Moment | None = None
+    for index, message in enumerate(entries):
+        path = f"session.entries[{index}]"
+        try:
+            if message.sequence != index + 1:
+                raise InvalidInput("sequence", f"must be {index + 1}: entries are numbered from 1 without gaps")
+            if not message.HasField("time"):
+                raise InvalidInput("time", "must be set")
+            if moment is None:
+                if message.WhichOneof("effect") != "created":
+                    raise InvalidInput("effect", "must be `created` in the first entry")
+                moment = _begun(message)
+            else:
+                moment = Continuation(moment).apply(entry_from(message), microseconds(message.time))
+        except CoreError as error:
+            raise InvalidRequest([Violation(f"{path}.{error.field}", error.description)]) from error
+    if moment is None:
+        raise InvalidRequest([Violation("session.entries", "must begin with a `created` entry")])
+    return moment

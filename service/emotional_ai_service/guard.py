@@ -1,0 +1,193 @@
+"""The edge every rpc passes: rules of the contract on the way in, errors as google.rpc.Status on the way out.
+
+One table maps each error to a status code and a reason; an error it does not know is a bug, answered as INTERNAL with the id
+under which the log holds its traceback.
+"""
+
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Final, NoReturn, TypeVar
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from grpc.aio import ServicerContext
+from grpc_status import rpc_status
+
+from emotional_ai_service.core.errors import (
+    CoreError,
+    InvalidConfiguration,
+    InvalidInput,
+    TimeReversed,
+    UnstableConfiguration,
+)
+from emotional_ai_service.errors import (
+    InvalidRequest,
+    ModelUnavailable,
+    ServiceDraining,
+    ServiceError,
+    SessionExists,
+    SessionNotFound,
+    SessionUnsettled,
+    StreamMisused,
+    VersionMismatch,
+    Violation,
+)
+from emotional_ai_service.stores import StoreOverloaded, StoreUnavailable
+
+DOMAIN: Final = "emotional-ai"
+Code = grpc.StatusCode
+
+STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
+    InvalidRequest: (Code.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    InvalidInput: (Code.INVALID_ARGUMENT, "INVALID_INPUT"),
+    InvalidConfiguration: (Code.INVALID_ARGUMENT, "INVALID_CONFIGURATION"),
+    UnstableConfiguration: (Code.INVALID_ARGUMENT, "UNSTABLE_CONFIGURATION"),
+    TimeReversed: (Code.FAILED_PRECONDITION, "TIME_REVERSED"),
+    SessionNotFound: (Code.NOT_FOUND, "SESSION_NOT_FOUND"),
+    SessionExists: (Code.ALREADY_EXISTS, "SESSION_EXISTS"),
+    VersionMismatch: (Code.ABORTED, "VERSION_MISMATCH"),
+    StoreOverloaded: (Code.RESOURCE_EXHAUSTED, "STORE_OVERLOADED"),
+    StoreUnavailable: (Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
+    StreamMisused: (Code.FAILED_PRECONDITION, "STREAM_MISUSED"),
+    ServiceDraining: (Code.UNAVAILABLE, "DRAINING"),
+    SessionUnsettled: (Code.UNAVAILABLE, "SESSION_UNSETTLED"),
+    ModelUnavailable: (Code.UNAVAILABLE, "MODEL_UNAVAILABLE"),
+}
+"""Every error a caller can meet, by type; the nearest base class of an error decides."""
+
+RETRY_SECONDS: Final = 0.2
+"""Delay suggested with UNAVAILABLE where the error names none."""
+
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+Servicer = TypeVar("Servicer")
+Context = ServicerContext[Request, Response]
+
+log = logging.getLogger(__name__)
+
+
+def guard(servicer: Servicer, service: ServiceDescriptor, check: Callable[[Message], None]) -> Servicer:
+    """Puts the edge around every method of a servicer, in place; `check` raises for a request that breaks a rule.
+
+    A stream of requests is not checked here: its servicer checks each message as it comes. A method the servicer only inherits
+    from the generated base answers UNIMPLEMENTED.
+    """
+    for method in service.methods:
+        if method.name not in vars(type(servicer)):
+            setattr(servicer, method.name, _unimplemented(method.full_name))
+            continue
+        inner = getattr(servicer, method.name)
+        if method.client_streaming:
+            setattr(servicer, method.name, _duplex(inner))
+        elif method.server_streaming:
+            setattr(servicer, method.name, _server_stream(inner, check))
+        else:
+            setattr(servicer, method.name, _unary(inner, check))
+    return servicer
+
+
+def _unimplemented(name: str) -> Callable[..., Awaitable[None]]:
+    async def answered(_request: Message, context: Context[Message, Message]) -> None:
+        await context.abort(Code.UNIMPLEMENTED, f"{name} is in the contract, and not served by this version")
+
+    return answered
+
+
+def _unary(
+    inner: Callable[..., Awaitable[Response]], check: Callable[[Message], None]
+) -> Callable[..., Awaitable[Response]]:
+    async def answered(request: Request, context: Context[Request, Response]) -> Response:
+        try:
+            check(request)
+            return await inner(request, context)
+        except Exception as error:
+            await refuse(context, error)
+
+    return answered
+
+
+def _server_stream(
+    inner: Callable[..., AsyncIterator[Response]], check: Callable[[Message], None]
+) -> Callable[..., AsyncIterator[Response]]:
+    async def answered(request: Request, context: Context[Request, Response]) -> AsyncIterator[Response]:
+        try:
+            check(request)
+            async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
+                async for response in responses:
+                    yield response
+        except Exception as error:
+            await refuse(context, error)
+
+    return answered
+
+
+def _duplex(inner: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def answered(requests: AsyncIterator[Request], context: Context[Request, Response]) -> None:
+        try:
+            await inner(requests, context)
+        except Exception as error:
+            await refuse(context, error)
+
+    return answered
+
+
+async def refuse(context: Context[Request, Response], error: Exception) -> NoReturn:
+    """Ends the rpc with the status the table gives the error."""
+    if isinstance(error, grpc.RpcError | grpc.aio.AbortError):
+        raise error
+    await context.abort_with_status(rpc_status.to_status(status_of(error)))  # type: ignore[attr-defined]  # not in grpc-stubs
+    raise AssertionError("abort_with_status returned")
+
+
+def status_of(error: Exception) -> status_pb2.Status:
+    """The google.rpc.Status of an error: code, message, ErrorInfo, and BadRequest or RetryInfo where they apply."""
+    entry = next((STATUS[base] for base in type(error).__mro__ if base in STATUS), None)
+    if entry is None:
+        incident = uuid.uuid4().hex[:12]
+        log.error("incident %s", incident, exc_info=error)
+        message = f"the service failed in a way it should not; its log holds the cause under incident {incident}"
+        return _status(Code.INTERNAL, message, [_info("INTERNAL", {"incident": incident})])
+    code, reason = entry
+    facts = error.facts if isinstance(error, ServiceError) else {}
+    details: list[Message] = [_info(reason, facts)]
+    violations = _violations(error)
+    if violations:
+        details.append(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
+                    for v in violations
+                ]
+            )
+        )
+    if code in (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED):
+        delay = Duration()
+        delay.FromNanoseconds(int(getattr(error, "retry_seconds", RETRY_SECONDS) * 1e9))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    return _status(code, str(error), details)
+
+
+def _violations(error: Exception) -> list[Violation]:
+    if isinstance(error, InvalidRequest):
+        return error.violations
+    if isinstance(error, CoreError) and not isinstance(error, TimeReversed):
+        return [Violation(error.field, error.description)]
+    return []
+
+
+def _info(reason: str, facts: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
+    return error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=facts)
+
+
+def _status(code: Code, message: str, details: list[Message]) -> status_pb2.Status:
+    packed = []
+    for detail in details:
+        packed.append(Any())
+        packed[-1].Pack(detail)
+    return status_pb2.Status(code=code.value[0], message=message, details=packed)

@@ -1,0 +1,130 @@
+"""Composition: settings in, a running gRPC server out.
+
+    async with serving(settings) as server: ...      for tests and programs
+    asyncio.run(run(settings))                       until SIGTERM or SIGINT
+
+On shutdown health turns NOT_SERVING, every stream says goodbye with what it takes to resume, calls finish, and the store is
+flushed.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from emotional_ai.v1 import (
+    engine_pb2,
+    engine_pb2_grpc,
+    inference_pb2,
+    inference_pb2_grpc,
+    training_pb2,
+    training_pb2_grpc,
+)
+from emotional_ai_service.engine import Engine
+from emotional_ai_service.guard import guard
+from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer, TrainingServicer
+from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
+from emotional_ai_service.stores import MemoryStore, Store
+from emotional_ai_service.streams import Drain
+from emotional_ai_service.validation import check
+
+ENGINE: Final = engine_pb2.DESCRIPTOR.services_by_name["EmotionEngine"]
+INFERENCE: Final = inference_pb2.DESCRIPTOR.services_by_name["Inference"]
+TRAINING: Final = training_pb2.DESCRIPTOR.services_by_name["Training"]
+
+
+class AddressInUse(OSError):
+    """The address to serve on is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that is up."""
+
+    address: str
+    """host:port clients connect to."""
+    drain: Callable[[], None]
+    """Begins the shutdown: streams say goodbye."""
+
+
+def wall_clock() -> int:
+    """Wall microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+@asynccontextmanager
+async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> AsyncIterator[Running]:
+    """Serves until the context ends, then drains. Raises AddressInUse, or StoreUnusable for a store that cannot be opened."""
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.store)
+        stack.push_async_callback(store.close)
+        engine = Engine(store, clock, live_sessions=settings.live_sessions)
+        drain = Drain()
+        server = _server(settings)
+        engine_pb2_grpc.add_EmotionEngineServicer_to_server(
+            guard(EmotionEngineServicer(engine, drain), ENGINE, check), server
+        )
+        inference_pb2_grpc.add_InferenceServicer_to_server(guard(InferenceServicer(engine), INFERENCE, check), server)
+        training_pb2_grpc.add_TrainingServicer_to_server(guard(TrainingServicer(), TRAINING, check), server)  # type: ignore[abstract]  # guard fills in
+        names = [service.full_name for service in (ENGINE, INFERENCE, TRAINING)]
+        vitals = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in grpc-stubs
+        health_pb2_grpc.add_HealthServicer_to_server(vitals, server)
+        reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        port = _bind(server, settings)
+        await server.start()
+        for name in ("", *names):
+            await vitals.set(name, health_pb2.HealthCheckResponse.SERVING)
+        try:
+            yield Running(f"{settings.host}:{port}", drain.begin)
+        finally:
+            await vitals.enter_graceful_shutdown()
+            drain.begin()
+            await server.stop(settings.drain_seconds)
+
+
+async def run(settings: Settings, ready: Callable[[Running], None] = lambda _: None) -> None:
+    """Serves until SIGTERM or SIGINT; calls `ready` once calls are taken."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as running:
+        ready(running)
+        await stop.wait()
+
+
+async def open_store(settings: StoreSettings) -> Store:
+    """The store the settings name. Raises StoreUnusable, naming the file, where it cannot serve."""
+    if settings.kind is StoreKind.MEMORY:
+        return MemoryStore()
+    return await SqliteStore.open(settings.path, durability=settings.durability)
+
+
+def _server(settings: Settings) -> grpc.aio.Server:
+    return grpc.aio.server(
+        options=(
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", settings.max_message_bytes),
+            ("grpc.so_reuseport", 0),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+        )
+    )
+
+
+def _bind(server: grpc.aio.Server, settings: Settings) -> int:
+    address = f"{settings.host}:{settings.port}"
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise AddressInUse(
+            f"cannot listen on {address}: {error}. Another service may be using the port; choose another with --port"
+        ) from error

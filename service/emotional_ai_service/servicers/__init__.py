@@ -1,0 +1,7 @@
+"""The three services of the contract. Each method converts at the edge, once, and holds no logic of its own."""
+
+from emotional_ai_service.servicers.emotion_engine import EmotionEngineServicer
+from emotional_ai_service.servicers.inference import InferenceServicer
+from emotional_ai_service.servicers.training import TrainingServicer
+
+__all__ = ["EmotionEngineServicer", "InferenceServicer", "TrainingServicer"]

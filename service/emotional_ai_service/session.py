@@ -1,0 +1,183 @@
+"""One live session: its state in memory, the order of its writers, and those who watch it.
+
+A write is folded into the state first, then stored. Writers continue from the newest state (`head`); readers and watchers see
+only what is stored (`settled`). If the store refuses a write, whatever came after it is refused as well and the head goes back
+to what is stored: nobody ever saw the difference.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai_service.core.errors import InvalidInput
+from emotional_ai_service.core.timeline import Continuation, Entry, Moment
+from emotional_ai_service.errors import SessionNotFound, SessionUnsettled, VersionMismatch
+from emotional_ai_service.stores import Record, Store
+from emotional_ai_service.wire import timestamp
+
+REMEMBERED_REQUESTS = 10_000
+"""Request ids a session recognises as repeated, newest first; the store keeps at least as many."""
+GREATEST_LEAD_US = 1_000_000
+"""How far in the future a stimulus may lie: clocks of two machines differ a little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Something to be written: the entry for the core, its contract form without sequence and time, its time if given."""
+
+    entry: Entry
+    message: pb.LogEntry
+    time_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The outcome of a write."""
+
+    moment: Moment
+    """The session just after it (for a repeat: as it is stored now)."""
+    duplicate: bool = False
+    """True if the request had been applied before, and nothing was applied now."""
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """A watcher's view of a session: woken on each change, counting those it has not looked at."""
+
+    changes: int = 0
+    ended: bool = False
+    """True once the session has been deleted."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self) -> int:
+        """Number of changes since the last call."""
+        changes, self.changes = self.changes, 0
+        self.woken.clear()
+        return changes
+
+
+class Session:
+    """A live session over a store; all methods belong to the event loop that owns it."""
+
+    def __init__(self, session_id: str, created_us: int, moment: Moment, store: Store) -> None:
+        self.session_id = session_id
+        self.created_us = created_us
+        self.settled = Continuation(moment)
+        self.subscriptions: set[Subscription] = set()
+        self.requests: OrderedDict[str, asyncio.Future[None] | None] = OrderedDict()
+        self.marks: dict[str, int] = {}
+        self._head = self.settled
+        self._store = store
+        self._in_flight = 0
+        self._broken = False
+        self._deleted = False
+
+    @property
+    def idle(self) -> bool:
+        """True if nobody watches and nothing is being written, so that it may leave memory."""
+        return not self.subscriptions and not self._in_flight
+
+    def state(self, time_us: int) -> Moment:
+        """The stored session at `time_us`, not before its last entry."""
+        return self.settled.at(max(time_us, self.settled.moment.time_us))
+
+    def write(
+        self,
+        intents: Sequence[Intent],
+        now_us: int,
+        *,
+        request_id: str = "",
+        expected_version: int | None = None,
+        mark: tuple[str, int] | None = None,
+        own: Subscription | None = None,
+    ) -> tuple[Moment, asyncio.Future[None] | None]:
+        """Folds the intents and hands them to the store, all or none.
+
+        `mark` is a number stored under a name along with them. `own` is the writer's own subscription: it counts the change,
+        but need not be woken where the change is stored at once. Returns the session after the intents and what to await
+        before they are stored, None if they are stored already. Raises CoreError for an entry that cannot be,
+        VersionMismatch, SessionUnsettled, or a StoreError; then nothing was written.
+        """
+        if self._deleted:
+            raise SessionNotFound(self.session_id)
+        if self._broken:
+            raise SessionUnsettled(self.session_id)
+        head = self._head
+        before = head.moment.version
+        if expected_version is not None and expected_version != before:
+            raise VersionMismatch(self.session_id, expected_version, before)
+        records = []
+        for intent in intents:
+            last = head.moment.time_us
+            time_us = max(now_us, last) if intent.time_us is None else _allowed(intent.time_us, now_us)
+            head = Continuation(head.apply(intent.entry, time_us))
+            message = intent.message
+            message.sequence = head.moment.version
+            message.time.CopyFrom(timestamp(time_us))
+            if request_id:
+                message.request_id = request_id
+            records.append(Record(message.sequence, time_us, message.SerializeToString()))
+        marks = {mark[0]: mark[1]} if mark else {}
+        pending = self._store.append(self.session_id, before, records, request_id=request_id, marks=marks)
+        self._head = head
+        if mark:
+            self.marks[mark[0]] = mark[1]
+        if request_id:
+            self._remember(request_id, pending)
+        if pending is None:
+            self._settle(head, len(records), own)
+        else:
+            self._in_flight += 1
+            pending.add_done_callback(lambda done: self._stored(done, head, len(records), request_id))
+        return head.moment, pending
+
+    def subscribe(self) -> Subscription:
+        """A new watcher; end it with `unsubscribe`."""
+        subscription = Subscription(ended=self._deleted)
+        self.subscriptions.add(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Ends a watcher."""
+        self.subscriptions.discard(subscription)
+
+    def mark_deleted(self) -> None:
+        """Ends the session for everyone who still holds it."""
+        self._deleted = True
+        for subscription in self.subscriptions:
+            subscription.ended = True
+            subscription.woken.set()
+
+    def _remember(self, request_id: str, pending: asyncio.Future[None] | None) -> None:
+        self.requests[request_id] = pending
+        if len(self.requests) > REMEMBERED_REQUESTS:
+            self.requests.popitem(last=False)
+
+    def _stored(self, done: asyncio.Future[None], head: Continuation, changes: int, request_id: str) -> None:
+        self._in_flight -= 1
+        if done.cancelled() or done.exception() is not None:
+            self._broken = True
+            self.requests.pop(request_id, None)
+        else:
+            if request_id in self.requests:
+                self.requests[request_id] = None
+            self._settle(head, changes)
+        if self._broken and not self._in_flight:
+            self._head, self._broken = self.settled, False
+            self.marks.clear()
+
+    def _settle(self, head: Continuation, changes: int, own: Subscription | None = None) -> None:
+        self.settled = head
+        for subscription in self.subscriptions:
+            subscription.changes += changes
+            if subscription is not own:
+                subscription.woken.set()
+
+
+def _allowed(time_us: int, now_us: int) -> int:
+    if time_us > now_us + GREATEST_LEAD_US:
+        ahead = (time_us - now_us) / 1e6
+        raise InvalidInput("occurred_at", f"is {ahead:.3f} s in the future; at most 1 s is allowed")
+    return time_us

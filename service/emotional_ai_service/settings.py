@@ -1,0 +1,60 @@
+"""Settings of the service: frozen, checked when made, filled in by the command line alone."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+
+class StoreKind(Enum):
+    """Where the logs of sessions are kept."""
+
+    MEMORY = "memory"
+    SQLITE = "sqlite"
+
+
+class Durability(Enum):
+    """What an acknowledged stimulus survives in the SQLite store."""
+
+    PROCESS = "process"
+    """The death of the service."""
+    POWER = "power"
+    """The loss of power too: fsync before acknowledging."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Which store, and where."""
+
+    kind: StoreKind = StoreKind.SQLITE
+    path: Path = Path("emotional-ai.db")
+    durability: Durability = Durability.PROCESS
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageSettings:
+    """The language model and the appraiser."""
+
+    model_dir: Path
+    """A Llama-architecture checkpoint directory."""
+    encoder_dir: Path
+    """The sentence encoder of the appraiser."""
+    threads: int = 2
+    """Torch threads of the decoder process, >= 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the server is built from."""
+
+    host: str = "127.0.0.1"
+    port: int = 50051
+    """0 takes a free one."""
+    store: StoreSettings = field(default_factory=StoreSettings)
+    language: LanguageSettings | None = None
+    """None serves the emotion engine alone; Converse, Generate and Appraise then answer FAILED_PRECONDITION."""
+    live_sessions: int = 4096
+    """Sessions kept in memory."""
+    drain_seconds: float = 5.0
+    """How long running calls may take to end at shutdown."""
+    max_message_bytes: int = 4 * 1024 * 1024
+    """Largest message in either direction."""

@@ -1,0 +1,235 @@
+"""The two state streams: bidirectional with credit, and server-streamed.
+
+A reader slower than the state gets the latest state, never a backlog: changes are counted and folded into the next response.
+On StreamState the service keeps at most `credit` responses unacknowledged, since what is written into HTTP/2 buffers can no
+longer be folded. Every stream ends cleanly when the service drains, with what it takes to resume.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from typing import Final
+
+from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai_service.engine import Engine
+from emotional_ai_service.errors import ServiceDraining, SessionNotFound, StreamMisused
+from emotional_ai_service.guard import Context
+from emotional_ai_service.session import Intent, Session, Subscription
+from emotional_ai_service.validation import check
+from emotional_ai_service.wire import microseconds, state_to, stimulus_from
+
+DEFAULT_CREDIT: Final = 4
+
+DuplexContext = Context[pb.StreamStateRequest, pb.StreamStateResponse]
+
+
+def intent_of(stimulus: pb.Stimulus, path: str) -> Intent:
+    """What a stimulus asks to be written. Raises InvalidInput, its path below `path`."""
+    time_us = microseconds(stimulus.occurred_at) if stimulus.HasField("occurred_at") else None
+    return Intent(stimulus_from(stimulus, path), pb.LogEntry(stimulus=stimulus), time_us)
+
+
+class Drain:
+    """Begun once, when the service shuts down; it wakes every stream so that each says goodbye."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+        self.begun = False
+
+    def begin(self) -> None:
+        """Wakes every stream so that it says goodbye."""
+        self.begun = True
+        for subscription in self._subscriptions:
+            subscription.woken.set()
+
+    def add(self, subscription: Subscription) -> None:
+        """Has a stream's subscription woken when the service drains."""
+        self._subscriptions.add(subscription)
+
+    def remove(self, subscription: Subscription) -> None:
+        """Forgets a subscription."""
+        self._subscriptions.discard(subscription)
+
+
+async def watch(engine: Engine, drain: Drain, request: pb.WatchStateRequest) -> AsyncIterator[pb.WatchStateResponse]:
+    """Responses of WatchState."""
+    interval = request.interval_ms / 1000 or None
+    async with engine.watching(request.session_id) as (session, subscription):
+        drain.add(subscription)
+        try:
+            fresh = session.settled.moment.version > request.after_version
+            while not drain.begun:
+                if fresh:
+                    changes = subscription.take()
+                    yield pb.WatchStateResponse(
+                        state=state_to(session.session_id, session.state(engine.clock())), coalesced=max(changes - 1, 0)
+                    )
+                fresh = True
+                if not await _woken(subscription, interval) and interval is None:
+                    fresh = False
+                _unless_ended(session, subscription)
+            yield pb.WatchStateResponse(
+                state=state_to(session.session_id, session.state(engine.clock())),
+                coalesced=max(subscription.take() - 1, 0),
+                draining=True,
+            )
+        finally:
+            drain.remove(subscription)
+
+
+async def _woken(subscription: Subscription, interval: float | None) -> bool:
+    """Waits for a change, at most `interval` seconds; False if the interval passed first."""
+    try:
+        async with asyncio.timeout(interval):
+            await subscription.woken.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _unless_ended(session: Session, subscription: Subscription) -> None:
+    if subscription.ended:
+        raise SessionNotFound(session.session_id)
+
+
+async def duplex(
+    engine: Engine, drain: Drain, requests: AsyncIterator[pb.StreamStateRequest], context: DuplexContext
+) -> None:
+    """One StreamState call, from its `open` to its end."""
+    if drain.begun:
+        raise ServiceDraining
+    first = await anext(aiter(requests), None)
+    if first is None:
+        return
+    check(first)
+    if first.WhichOneof("message") != "open":
+        raise StreamMisused("the first message of a state stream must be `open`")
+    async with engine.watching(first.open.session_id) as (session, subscription):
+        drain.add(subscription)
+        try:
+            stream = _Duplex(engine, drain, session, subscription, first.open, context)
+            await stream.run(requests)
+        finally:
+            drain.remove(subscription)
+
+
+class _Duplex:
+    """State of one bidirectional stream."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        drain: Drain,
+        session: Session,
+        subscription: Subscription,
+        opened: pb.StreamOpen,
+        context: DuplexContext,
+    ) -> None:
+        self._engine = engine
+        self._drain = drain
+        self._session = session
+        self._subscription = subscription
+        self._context = context
+        self._credit = opened.credit or DEFAULT_CREDIT
+        self._interval = opened.interval_ms / 1000 or None
+        self._token = opened.resume_token or secrets.token_hex(16)
+        self._sent = 0
+        self._acked = 0
+        self._stored_batch = 0
+        self._due = True
+        self._writing = False
+        self._unstored: asyncio.Future[None] | None = None
+        self._failure: BaseException | None = None
+
+    async def run(self, requests: AsyncIterator[pb.StreamStateRequest]) -> None:
+        """Serves the stream until the client closes it, the service drains or the session is deleted."""
+        self._stored_batch = await self._engine.last_batch(self._session, self._token)
+        await self._send(token=True)
+        reading = asyncio.create_task(self._read(requests))
+        watching = asyncio.create_task(self._watch())
+        try:
+            done, _ = await asyncio.wait((reading, watching), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (reading, watching):
+                task.cancel()
+            await asyncio.gather(reading, watching, return_exceptions=True)
+        await self._goodbye()
+
+    async def _read(self, requests: AsyncIterator[pb.StreamStateRequest]) -> None:
+        async for request in requests:
+            check(request)
+            match request.WhichOneof("message"):
+                case "ack":
+                    self._acked = max(self._acked, min(request.ack.sequence, self._sent))
+                    if self._due:
+                        await self._send_if_due()
+                case "batch":
+                    await self._apply(request.batch)
+                case _:
+                    raise StreamMisused("`open` may only be the first message of a state stream")
+
+    async def _apply(self, batch: pb.StimulusBatch) -> None:
+        intents = [intent_of(stimulus, f"batch.stimuli[{i}]") for i, stimulus in enumerate(batch.stimuli)]
+        number, pending = await self._engine.apply_numbered(
+            self._session, self._token, batch.number, intents, self._subscription
+        )
+        if pending is None:
+            self._stored_batch = max(self._stored_batch, number)
+            self._due = True
+            await self._send_if_due()
+        else:
+            self._unstored = pending
+            pending.add_done_callback(lambda done: self._on_stored(done, number))
+
+    def _on_stored(self, done: asyncio.Future[None], number: int) -> None:
+        """The session has woken the subscription by now; here the batch becomes acknowledged."""
+        if done.cancelled() or done.exception() is not None:
+            self._failure = self._failure or done.exception() or asyncio.CancelledError()
+            self._subscription.woken.set()
+        else:
+            self._stored_batch = max(self._stored_batch, number)
+
+    async def _watch(self) -> None:
+        """Sends what others, the store and the clock bring about."""
+        while not self._drain.begun:
+            changed = await _woken(self._subscription, self._interval)
+            self._subscription.woken.clear()
+            if self._failure is not None:
+                raise self._failure
+            _unless_ended(self._session, self._subscription)
+            if changed and not self._subscription.changes and not self._due:
+                continue
+            self._due = True
+            await self._send_if_due()
+
+    async def _send_if_due(self) -> None:
+        """Sends the latest state unless it was sent, credit is used up, or a response is being written."""
+        while self._due and not self._writing and self._sent - self._acked < self._credit:
+            await self._send()
+
+    async def _send(self, *, token: bool = False, draining: bool = False) -> None:
+        self._due, self._writing = False, True
+        try:
+            self._sent += 1
+            changes = self._subscription.take()
+            session = self._session
+            response = pb.StreamStateResponse(
+                sequence=self._sent,
+                state=state_to(session.session_id, session.state(self._engine.clock())),
+                coalesced=max(changes - 1, 0),
+                acknowledged_batch=self._stored_batch,
+            )
+            if token or draining:
+                response.resume_token = self._token
+                response.draining = draining
+            await self._context.write(response)
+        finally:
+            self._writing = False
+
+    async def _goodbye(self) -> None:
+        """The last response: everything written is stored by now, and the token says where to go on."""
+        if self._unstored is not None:
+            await asyncio.wait((self._unstored,))
+        await self._send(token=True, draining=self._drain.begun)
