@@ -1,7 +1,11 @@
 """Where the logs of sessions are kept.
 
-base      what every store promises, and the errors
-memory    in memory, gone with the process
+base                 what every store promises, and the errors
+memory               in memory, gone with the process
+sqlite               in one file: the store
+sqlite_writer        its writing thread
+sqlite_transaction   many appends as one transaction
+sqlite_file          its file: ownership, beginnings, damage
 """
 
 from emotional_ai_service.stores.base import (
@@ -26,16 +30,20 @@ from emotional_ai_service.stores.base import (
     VersionConflict,
 )
 from emotional_ai_service.stores.memory import MemoryStore
+from emotional_ai_service.stores.sqlite import SqliteStore
+from emotional_ai_service.stores.sqlite_file import Durability
 
 __all__ = [
     "MARKS_KEPT",
     "NO_MARKS",
     "AlreadyExists",
+    "Durability",
     "MemoryStore",
     "NotFound",
     "Record",
     "SessionRow",
     "Snapshot",
+    "SqliteStore",
     "Store",
     "StoreClosed",
     "StoreCorrupt",

@@ -26,6 +26,7 @@ StoreError
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -66,7 +67,9 @@ class Snapshot(NamedTuple):
 
 
 class Store(Protocol):
-    """Logs of sessions. All methods belong to the event loop that opened the store and none of them blocks it.
+    """Logs of sessions, whose ids are not empty.
+
+    All methods belong to the event loop that opened the store and none of them blocks it.
 
     Writes take effect in the order of the calls. `append` and `put_snapshot` are plain functions that answer None where the
     write is durable on return and otherwise a future to await: with a store in memory an append costs about a microsecond,
@@ -188,7 +191,11 @@ class StoreClosed(StoreUnavailable):
 
 
 class StoreUnusable(StoreError):
-    """The file cannot serve as a store; it was left as it was."""
+    """The file at `path` cannot serve as a store; it was left as it was."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path} {problem}")
+        self.path = path
 
 
 class StoreCorrupt(StoreUnusable):
