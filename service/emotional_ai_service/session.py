@@ -9,13 +9,13 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.errors import InvalidInput
 from emotional_ai_service.core.timeline import Continuation, Entry, Moment
 from emotional_ai_service.errors import SessionNotFound, SessionUnsettled, VersionMismatch
-from emotional_ai_service.stores import Record, Store
-from emotional_ai_service.wire import timestamp
+from emotional_ai_service.stores import NO_MARKS, Record, Store
 
 REMEMBERED_REQUESTS = 10_000
 """Request ids a session recognises as repeated, newest first; the store keeps at least as many."""
@@ -23,8 +23,7 @@ GREATEST_LEAD_US = 1_000_000
 """How far in the future a stimulus may lie: clocks of two machines differ a little."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """Something to be written: the entry for the core, its contract form without sequence and time, its time if given."""
 
     entry: Entry
@@ -113,13 +112,14 @@ class Session:
             last = head.moment.time_us
             time_us = max(now_us, last) if intent.time_us is None else _allowed(intent.time_us, now_us)
             head = Continuation(head.apply(intent.entry, time_us))
-            message = intent.message
-            message.sequence = head.moment.version
-            message.time.CopyFrom(timestamp(time_us))
+            message, version = intent.message, head.moment.version
+            message.sequence = version
+            message.time.seconds, rest = divmod(time_us, 1_000_000)
+            message.time.nanos = rest * 1000
             if request_id:
                 message.request_id = request_id
-            records.append(Record(message.sequence, time_us, message.SerializeToString()))
-        marks = {mark[0]: mark[1]} if mark else {}
+            records.append(Record(version, time_us, message.SerializeToString()))
+        marks = {mark[0]: mark[1]} if mark else NO_MARKS
         pending = self._store.append(self.session_id, before, records, request_id=request_id, marks=marks)
         self._head = head
         if mark:

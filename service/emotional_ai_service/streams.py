@@ -16,7 +16,7 @@ from emotional_ai_service.errors import ServiceDraining, SessionNotFound, Stream
 from emotional_ai_service.guard import Context
 from emotional_ai_service.session import Intent, Session, Subscription
 from emotional_ai_service.validation import check
-from emotional_ai_service.wire import microseconds, state_to, stimulus_from
+from emotional_ai_service.wire import microseconds, state_to, stimulus_from, write_state
 
 DEFAULT_CREDIT: Final = 4
 
@@ -216,11 +216,9 @@ class _Duplex:
             changes = self._subscription.take()
             session = self._session
             response = pb.StreamStateResponse(
-                sequence=self._sent,
-                state=state_to(session.session_id, session.state(self._engine.clock())),
-                coalesced=max(changes - 1, 0),
-                acknowledged_batch=self._stored_batch,
+                sequence=self._sent, coalesced=max(changes - 1, 0), acknowledged_batch=self._stored_batch
             )
+            write_state(response.state, session.session_id, session.state(self._engine.clock()))
             if token or draining:
                 response.resume_token = self._token
                 response.draining = draining

@@ -38,9 +38,12 @@ LAWS: Final = {
 }
 
 
+_LABELS: Final = tuple(pb.EmotionLabel.ValueType(number) for number in sorted(pb.EmotionLabel.values())[1:])
+
+
 def label_of(index: int) -> pb.EmotionLabel.ValueType:
     """The contract's label for an index into core.labels.LABELS; the enum follows the same order, from 1."""
-    return pb.EmotionLabel.ValueType(index + 1)
+    return _LABELS[index]
 
 
 # ---- time
@@ -286,21 +289,25 @@ def entry_from(message: pb.LogEntry) -> Entry:
 
 def state_to(session_id: str, moment: Moment) -> pb.EmotionalState:
     """The contract's form of a moment."""
+    message = pb.EmotionalState()
+    write_state(message, session_id, moment)
+    return message
+
+
+def write_state(message: pb.EmotionalState, session_id: str, moment: Moment) -> None:
+    """Fills a fresh message in place, which costs half of building one and copying it."""
     levels, baseline = moment.levels, moment.agent.dynamics.baseline
-    da, se, co, ox = levels
-    seconds, rest = divmod(moment.time_us, 1_000_000)
-    message = pb.EmotionalState(
-        session_id=session_id,
-        chemistry=pb.Chemistry(dopamine=da, serotonin=se, cortisol=co, oxytocin=ox),
-        time=Timestamp(seconds=seconds, nanos=rest * 1000),
-        simulated_minutes=moment.minutes,
-        version=moment.version,
-        label=label_of(moment.label),
-        valence=valence(levels, baseline),
-        arousal=arousal(levels, baseline),
-    )
+    message.session_id = session_id
+    chemistry, time = message.chemistry, message.time
+    chemistry.dopamine, chemistry.serotonin, chemistry.cortisol, chemistry.oxytocin = levels
+    time.seconds, rest = divmod(moment.time_us, 1_000_000)
+    time.nanos = rest * 1000
+    message.simulated_minutes = moment.minutes
+    message.version = moment.version
+    message.label = label_of(moment.label)
+    message.valence = valence(levels, baseline)
+    message.arousal = arousal(levels, baseline)
     if len(moment.flow) > 4:
         message.mood.CopyFrom(vector_to(moment.flow[4:]))
     if moment.sustained is not NO_SIGNALS and any(moment.sustained):
         message.sustained.CopyFrom(signals_to(moment.sustained))
-    return message

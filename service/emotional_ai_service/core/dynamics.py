@@ -42,7 +42,7 @@ NO_INPUTS = Inputs()
 class Model:
     """One agent's equations, compiled from its parameters once; every method is a pure function."""
 
-    __slots__ = ("_effects", "_free", "dynamics", "rate", "rest")
+    __slots__ = ("_effects", "_free", "_undriven", "dynamics", "rate", "rest")
 
     def __init__(self, dynamics: Dynamics) -> None:
         self.dynamics = dynamics
@@ -52,22 +52,24 @@ class Model:
             (tuple(max(g, 0.0) for g in gains), tuple(max(-g, 0.0) for g in gains)) for gains in dynamics.gains
         )
         self._free = _free(dynamics)
+        self._undriven = self._field(NO_INPUTS)
         self.rate = self.fastest_rate(NO_SIGNALS)
         """Bound on the rates of the free flow, per simulated minute."""
 
     def drive(self, signals: SignalVector) -> tuple[Vector4, Vector4]:
         """Pushes (before buffering) and pulls: sums of max(G, 0) a and of max(-G, 0) a per chemical."""
         p0 = p1 = p2 = p3 = n0 = n1 = n2 = n3 = 0.0
-        for a, (push, pull) in zip(signals, self._effects, strict=True):
+        for index, a in enumerate(signals):
             if a:
-                p0 += push[0] * a
-                p1 += push[1] * a
-                p2 += push[2] * a
-                p3 += push[3] * a
-                n0 += pull[0] * a
-                n1 += pull[1] * a
-                n2 += pull[2] * a
-                n3 += pull[3] * a
+                (u0, u1, u2, u3), (d0, d1, d2, d3) = self._effects[index]
+                p0 += u0 * a
+                p1 += u1 * a
+                p2 += u2 * a
+                p3 += u3 * a
+                n0 += d0 * a
+                n1 += d1 * a
+                n2 += d2 * a
+                n3 += d3 * a
         return (p0, p1, p2, p3), (n0, n1, n2, n3)
 
     def receptivity(self, x: Sequence[float]) -> list[float]:
@@ -77,14 +79,10 @@ class Model:
 
     def jump(self, x: Vector4, signals: SignalVector) -> Vector4:
         """Levels after an event of these signals; `x` are the levels before it, each in [0, 1]."""
-        push, pull = self.drive(signals)
-        after = list(x)
-        for i, m in enumerate(self.receptivity(x)):
-            p = m * push[i]
-            q = p + pull[i]
-            if q > 0:
-                after[i] += (p / q - x[i]) * -math.expm1(-q)
-        return after[0], after[1], after[2], after[3]
+        (p0, p1, p2, p3), (n0, n1, n2, n3) = self.drive(signals)
+        m0, m1, m2, m3 = self.receptivity(x)
+        x0, x1, x2, x3 = x
+        return _moved(x0, m0 * p0, n0), _moved(x1, m1 * p1, n1), _moved(x2, m2 * p2, n2), _moved(x3, m3 * p3, n3)
 
     def jump_contributions(self, x: Vector4, signals: SignalVector) -> dict[int, Vector4]:
         """Change of each chemical by each signal of an event, by index of the signal; the parts add up to jump(x) - x.
@@ -144,6 +142,9 @@ class Model:
 
         y is x, or x followed by z where mood is on: 4 or 8 numbers.
         """
+        return self._undriven if inputs is NO_INPUTS else self._field(inputs)
+
+    def _field(self, inputs: Inputs) -> Field:
         levels = self._driven(inputs.sustained)
         rhythm = _rhythm(self.dynamics, inputs)
         mood, b = self.dynamics.mood, self.dynamics.baseline
@@ -177,6 +178,12 @@ class Model:
         return driven
 
 
+def _moved(level: float, push: float, pull: float) -> float:
+    """The event map of one chemical: towards p / q by the share 1 - e^-q."""
+    q = push + pull
+    return level + (push / q - level) * -math.expm1(-q) if q else level
+
+
 def _vector(values: Iterable[float]) -> Vector4:
     v0, v1, v2, v3 = values
     return v0, v1, v2, v3
@@ -206,7 +213,7 @@ def _free(dynamics: Dynamics) -> Callable[[Shift, State], State]:
     (w00, w01, w02, w03), (w10, w11, w12, w13), (w20, w21, w22, w23), (w30, w31, w32, w33) = dynamics.coupling
 
     def free(shift: Shift, y: State) -> State:
-        x0, x1, x2, x3 = y[:4]
+        x0, x1, x2, x3 = y if len(y) == 4 else y[:4]
         d0, d1, d2, d3 = x0 - b0, x1 - b1, x2 - b2, x3 - b3
         z0, z1, z2, z3 = shift
         return (

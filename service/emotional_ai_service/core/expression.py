@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Final
 
 from emotional_ai_service.core.errors import InvalidConfiguration
-from emotional_ai_service.core.labels import LABELS, hold, probabilities
+from emotional_ai_service.core.labels import hold, probabilities
 from emotional_ai_service.core.names import Vector4
 
 ADAPTERS: Final = ("high_dopamine", "high_serotonin", "high_cortisol", "high_oxytocin", "balanced")
@@ -137,19 +137,16 @@ def gloss(x: Vector4, baseline: Vector4) -> str:
 
 def valence(x: Vector4, baseline: Vector4) -> float:
     """Pleasantness relative to the baseline, in [-1, 1]: a linear reading of the chemistry, not a validated scale."""
-    return sum(w * d for w, d in zip(_VALENCE, _relative(x, baseline), strict=True))
+    da, se, co, ox = _relative(x, baseline)
+    return _VALENCE[0] * da + _VALENCE[1] * se + _VALENCE[2] * co + _VALENCE[3] * ox
 
 
 def arousal(x: Vector4, baseline: Vector4) -> float:
     """Activation relative to the baseline, in [-1, 1]: a linear reading of the chemistry, not a validated scale."""
-    return sum(w * d for w, d in zip(_AROUSAL, _relative(x, baseline), strict=True))
+    da, se, co, ox = _relative(x, baseline)
+    return _AROUSAL[0] * da + _AROUSAL[1] * se + _AROUSAL[2] * co + _AROUSAL[3] * ox
 
 
 def _relative(x: Vector4, baseline: Vector4) -> list[float]:
     """Deviation as a share of the room on its side of the baseline, each in [-1, 1]."""
-    return [(level - b) / (1 - b) if level >= b else (level - b) / b for level, b in zip(x, baseline, strict=True)]
-
-
-def label_name(index: int) -> str:
-    """Name of a label by its index."""
-    return LABELS[index]
+    return [(v - b) / (1 - b) if v >= b else (v - b) / b for v, b in zip(x, baseline, strict=True)]

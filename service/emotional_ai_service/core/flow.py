@@ -105,7 +105,7 @@ def _span(field: Field, t: float, y: State, h: float) -> State:
 
 def _inside(y: State) -> State:
     """Removes rounding: a level may leave [0, 1] by an error of the size of the tolerance, never by more."""
-    if min(y[:4]) >= 0 and max(y[:4]) <= 1:
+    if 0 <= y[0] <= 1 and 0 <= y[1] <= 1 and 0 <= y[2] <= 1 and 0 <= y[3] <= 1:
         return y
     return tuple([min(max(level, 0.0), 1.0) for level in y[:4]]) + y[4:]
 

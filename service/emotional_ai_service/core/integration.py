@@ -187,5 +187,10 @@ def runge_kutta_step(field: Field, t: float, x: State, h: float) -> State:
 def midpoint_step(field: Field, t: float, x: State, h: float) -> State:
     """One explicit midpoint step from (t, x) over h; local error O(h^3)."""
     half = 0.5 * h
+    if len(x) == 4:
+        x0, x1, x2, x3 = x
+        k0, k1, k2, k3 = field(t, x)
+        k0, k1, k2, k3 = field(t + half, (x0 + half * k0, x1 + half * k1, x2 + half * k2, x3 + half * k3))
+        return x0 + h * k0, x1 + h * k1, x2 + h * k2, x3 + h * k3
     y = tuple([a + half * k for a, k in zip(x, field(t, x), strict=True)])
     return tuple([a + h * k for a, k in zip(x, field(t + half, y), strict=True)])

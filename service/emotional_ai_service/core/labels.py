@@ -73,9 +73,30 @@ def hold(held: int, x: Vector4, baseline: Vector4, hysteresis: float) -> int:
 
     Another label replaces the held one only when it leads it by more than `hysteresis` in probability, in [0, 0.9].
     """
-    squared = _squared_distances(x, baseline)
+    return _decide(held, _squared_distances(x, baseline), hysteresis)
+
+
+def _decide(held: int, squared: list[float], hysteresis: float) -> int:
     nearest = squared.index(min(squared))
     if nearest == held:
         return held
     p = _softmax(squared)
     return nearest if p[nearest] - p[held] > hysteresis else held
+
+
+def hold_with_slack(held: int, x: Vector4, baseline: Vector4, hysteresis: float) -> tuple[int, float]:
+    """As `hold`, and how far the levels may move (Euclidean) before another label could possibly take its place.
+
+    While the held label is the nearest it stays, and it is the nearest up to the plane halfway to each other prototype; the
+    distance from x to that plane is (d_q^2 - d_held^2) / (2 |p_q - p_held|).
+    """
+    squared = _squared_distances(x, baseline)
+    label = _decide(held, squared, hysteresis)
+    own = squared[label]
+    prototypes = (baseline, *_FIXED)
+    slack = min(
+        (d - own) / (2 * math.dist(prototypes[label], prototype) + 1e-300)
+        for q, (d, prototype) in enumerate(zip(squared, prototypes, strict=True))
+        if q != label
+    )
+    return label, slack

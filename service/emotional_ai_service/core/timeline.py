@@ -17,7 +17,7 @@ from emotional_ai_service.core.errors import InvalidInput, TimeReversed
 from emotional_ai_service.core.expression import ExpressionRule
 from emotional_ai_service.core.flow import Trajectory
 from emotional_ai_service.core.integration import State
-from emotional_ai_service.core.labels import hold
+from emotional_ai_service.core.labels import hold_with_slack
 from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SIGNALS, SignalVector, Vector4
 
 MICROSECONDS_PER_MINUTE: Final = 60_000_000
@@ -109,6 +109,8 @@ class Moment(NamedTuple):
     """Simulated minutes the sustained signals still hold."""
     label: int
     """Index into LABELS of the label held."""
+    label_slack: float = 0.0
+    """How far the levels may move before another label could take its place; 0 where that is not known."""
 
     @property
     def levels(self) -> Vector4:
@@ -138,8 +140,8 @@ def begin(agent: Agent, time_us: int, levels: Vector4 | None = None) -> Moment:
     if levels is not None:
         check_levels(levels, "initial")
     start = levels or agent.dynamics.baseline
-    label = _label(agent, 0, start)
-    return Moment(agent, time_us, 0.0, 1, _flow(agent, start), NO_SIGNALS, NO_SIGNALS, math.inf, label)
+    flow = _flow(agent, start)
+    return _relabelled(Moment(agent, time_us, 0.0, 1, flow, NO_SIGNALS, NO_SIGNALS, math.inf, label=0))
 
 
 def _flow(agent: Agent, levels: Vector4, mood: State = ()) -> State:
@@ -148,8 +150,15 @@ def _flow(agent: Agent, levels: Vector4, mood: State = ()) -> State:
     return levels + (mood or (0.0, 0.0, 0.0, 0.0))
 
 
-def _label(agent: Agent, held: int, levels: Vector4) -> int:
-    return hold(held, levels, agent.dynamics.baseline, agent.expression.label_hysteresis)
+def _label(moment: Moment, x: State) -> tuple[int, float]:
+    """The label held once the levels have moved from the moment's to `x`, and the slack left."""
+    y = moment.flow
+    moved = abs(x[0] - y[0]) + abs(x[1] - y[1]) + abs(x[2] - y[2]) + abs(x[3] - y[3])
+    if moved < moment.label_slack:
+        return moment.label, moment.label_slack - moved
+    agent = moment.agent
+    levels = x[0], x[1], x[2], x[3]
+    return hold_with_slack(moment.label, levels, agent.dynamics.baseline, agent.expression.label_hysteresis)
 
 
 class Continuation:
@@ -164,13 +173,37 @@ class Continuation:
 
     def at(self, time_us: int) -> Moment:
         """The session at `time_us` if nothing more happens. Raises TimeReversed before the moment."""
-        moment = self.moment
-        if time_us == moment.time_us:
-            return moment
+        if time_us == self.moment.time_us:
+            return self.moment
+        minutes = self._minutes(time_us)
+        return self._reached(time_us, minutes, self._flow(minutes))
+
+    def apply(self, entry: Entry, time_us: int) -> Moment:
+        """The session just after `entry` happened at `time_us`. Raises TimeReversed before the moment."""
         minutes = self._minutes(time_us)
         flow = self._flow(minutes)
+        if isinstance(entry, Happened):
+            return self._happened(entry.signals, time_us, minutes, flow)
+        # The label an entry meets is the one held since the last entry, not the one read in between.
+        now = self._reached(time_us, minutes, flow)._replace(
+            version=self.moment.version + 1, label=self.moment.label, label_slack=0.0
+        )
+        match entry:
+            case Sustained(signals, duration):
+                held = duration if any(signals) else math.inf
+                return _relabelled(now._replace(sustained=signals, sustained_minutes=held))
+            case Skipped(skipped):
+                return _relabelled(_skip(now, skipped))
+            case Configured(agent):
+                return _relabelled(_configure(now, agent))
+            case Restored(levels):
+                start = levels or now.agent.dynamics.baseline
+                return begin(now.agent, time_us, start)._replace(minutes=now.minutes, version=now.version)
+
+    def _reached(self, time_us: int, minutes: float, flow: State) -> Moment:
+        moment = self.moment
         sustained, left = _remaining(moment, minutes)
-        levels = flow[0], flow[1], flow[2], flow[3]
+        label, slack = _label(moment, flow)
         return Moment(
             moment.agent,
             time_us,
@@ -180,40 +213,32 @@ class Continuation:
             moment.agent.model.recover(moment.habituation, minutes),
             sustained,
             left,
-            _label(moment.agent, moment.label, levels),
+            label,
+            slack,
         )
 
-    def apply(self, entry: Entry, time_us: int) -> Moment:
-        """The session just after `entry` happened at `time_us`. Raises TimeReversed before the moment."""
+    def _happened(self, signals: SignalVector, time_us: int, minutes: float, flow: State) -> Moment:
+        """An event, without the detour over a moment before it: this is what a busy session does all day."""
         moment = self.moment
-        minutes = self._minutes(time_us)
-        flow = self._flow(minutes)
+        model = moment.agent.model
+        effective, habituation = model.habituate(model.recover(moment.habituation, minutes), signals)
+        after: State = model.jump((flow[0], flow[1], flow[2], flow[3]), effective)
+        if len(flow) > 4:
+            after += flow[4:]
         sustained, left = _remaining(moment, minutes)
-        habituation = moment.agent.model.recover(moment.habituation, minutes)
-        now = Moment(
+        label, slack = _label(moment, after)
+        return Moment(
             moment.agent,
             time_us,
             moment.minutes + minutes,
             moment.version + 1,
-            flow,
+            after,
             habituation,
             sustained,
             left,
-            moment.label,
+            label,
+            slack,
         )
-        match entry:
-            case Happened(signals):
-                return _happen(now, signals)
-            case Sustained(signals, duration):
-                held = duration if any(signals) else math.inf
-                return _relabelled(now._replace(sustained=signals, sustained_minutes=held))
-            case Skipped(skipped):
-                return _relabelled(_skip(now, skipped))
-            case Configured(agent):
-                return _relabelled(_configure(now, agent))
-            case Restored(levels):
-                start = levels or moment.agent.dynamics.baseline
-                return begin(moment.agent, time_us, start)._replace(minutes=now.minutes, version=now.version)
 
     def _minutes(self, time_us: int) -> float:
         elapsed = time_us - self.moment.time_us
@@ -224,6 +249,8 @@ class Continuation:
     def _flow(self, minutes: float) -> State:
         """Flow state after `minutes`, in one trajectory, or in two where the sustained signals end before."""
         moment = self.moment
+        if minutes == 0:
+            return moment.flow
         if self._first is None:
             self._first = Trajectory(moment.agent.model, moment.flow, span_inputs(moment, moment.sustained, 0.0))
         held = moment.sustained_minutes
@@ -260,15 +287,8 @@ def _remaining(moment: Moment, minutes: float) -> tuple[SignalVector, float]:
 
 
 def _relabelled(moment: Moment) -> Moment:
-    return moment._replace(label=_label(moment.agent, moment.label, moment.levels))
-
-
-def _happen(now: Moment, signals: SignalVector) -> Moment:
-    agent = now.agent
-    effective, habituation = agent.model.habituate(now.habituation, signals)
-    levels = agent.model.jump(now.levels, effective)
-    label = _label(agent, now.label, levels)
-    return now._replace(flow=levels + now.flow[4:], habituation=habituation, label=label)
+    label, slack = _label(moment._replace(label_slack=0.0), moment.flow)
+    return moment._replace(label=label, label_slack=slack)
 
 
 def _skip(now: Moment, minutes: float) -> Moment:

@@ -26,6 +26,7 @@ from emotional_ai_service.wire import (
     state_to,
     timestamp,
     vector_to,
+    write_state,
 )
 
 DEFAULT_POINTS = 200
@@ -124,7 +125,9 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
             request_id=request.request_id,
             expected_version=request.expected_version if request.HasField("expected_version") else None,
         )
-        return pb.ApplyStimuliResponse(state=state_to(request.session_id, applied.moment), duplicate=applied.duplicate)
+        response = pb.ApplyStimuliResponse(duplicate=applied.duplicate)
+        write_state(response.state, request.session_id, applied.moment)
+        return response
 
     async def StreamState(  # type: ignore[override]  # written with context.write: a response is sent from two places
         self, request_iterator: AsyncIterator[pb.StreamStateRequest], context: DuplexContext
