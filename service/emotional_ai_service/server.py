@@ -31,7 +31,7 @@ from emotional_ai_service.engine import Engine
 from emotional_ai_service.guard import guard
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer, TrainingServicer
 from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
-from emotional_ai_service.stores import MemoryStore, Store
+from emotional_ai_service.stores import MemoryStore, SqliteStore, Store
 from emotional_ai_service.streams import Drain
 from emotional_ai_service.validation import check
 
@@ -104,7 +104,7 @@ async def open_store(settings: StoreSettings) -> Store:
     """The store the settings name. Raises StoreUnusable, naming the file, where it cannot serve."""
     if settings.kind is StoreKind.MEMORY:
         return MemoryStore()
-    return await SqliteStore.open(settings.path, durability=settings.durability)
+    return await SqliteStore.open(settings.path, settings.durability)
 
 
 def _server(settings: Settings) -> grpc.aio.Server:

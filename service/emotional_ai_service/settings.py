@@ -4,21 +4,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from emotional_ai_service.stores import Durability
+
 
 class StoreKind(Enum):
     """Where the logs of sessions are kept."""
 
     MEMORY = "memory"
     SQLITE = "sqlite"
-
-
-class Durability(Enum):
-    """What an acknowledged stimulus survives in the SQLite store."""
-
-    PROCESS = "process"
-    """The death of the service."""
-    POWER = "power"
-    """The loss of power too: fsync before acknowledging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +31,8 @@ class LanguageSettings:
     """A Llama-architecture checkpoint directory."""
     encoder_dir: Path
     """The sentence encoder of the appraiser."""
+    cache_dir: Path
+    """Where digests of models are remembered."""
     threads: int = 2
     """Torch threads of the decoder process, >= 1."""
 

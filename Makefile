@@ -1,0 +1,59 @@
+# Emotional AI. `make help` lists what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SESSION ?= default
+PORT ?= 50051
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check quick-check protos bench appraiser clean
+
+help:  ## lists the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/installed-local  ## sets everything up, starts the service and opens a conversation
+	@$(BIN)/emotional-ai models pull
+	@$(BIN)/emotional-ai run --session $(SESSION) --port $(PORT)
+
+test: $(VENV)/installed-dev  ## runs the tests
+	@$(BIN)/emotional-ai models pull
+	@$(BIN)/pytest
+
+check: quick-check test  ## everything that must be green: lint, types, layers, contract, stubs, tests
+
+quick-check: $(VENV)/installed-dev  ## the part of `check` that takes seconds
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/buf lint
+	@$(BIN)/buf format --diff --exit-code
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh protos/breaking.sh
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python protos/generate.py --check
+
+protos: $(VENV)/installed-dev  ## regenerates the stubs from the contract
+	@$(BIN)/buf format --write
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python protos/generate.py
+
+bench: $(VENV)/installed-dev  ## measures everything the README claims (about half an hour on an idle machine)
+	@$(BIN)/emotional-ai models pull
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+appraiser: $(VENV)/installed-dev  ## trains the appraiser's heads; GOEMOTIONS=DIR names the data set
+	@test -n "$(GOEMOTIONS)" || { echo "name the folder with the GoEmotions files: make appraiser GOEMOTIONS=DIR"; exit 2; }
+	@$(BIN)/emotional-ai train appraiser --goemotions "$(GOEMOTIONS)"
+
+clean:  ## removes the environment and caches of the tools; models in ~/.cache/emotional-ai stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with PYTHON=..."; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+# One stamp per set of extras: made anew whenever the dependencies change.
+$(VENV)/installed-%: pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) (extra: $*)"
+	@$(BIN)/python -m pip install --quiet --progress-bar on -e '.[$*]'
+	@touch $@

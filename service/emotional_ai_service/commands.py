@@ -1,0 +1,150 @@
+"""Commands of the service: `serve`, `run` and `models pull`. They read flags and environment, and nothing below them does."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+from rich.console import Console
+
+from emotional_ai_service.settings import Durability, LanguageSettings, Settings, StoreKind, StoreSettings
+from emotional_ai_training.models import (
+    ModelError,
+    cache_dir,
+    check_model_dir,
+    default_model_dir,
+    encoder_dir,
+    pull_with_progress,
+)
+
+app = typer.Typer()
+models = typer.Typer(help="Language models and the encoder of the appraiser.", no_args_is_help=True)
+app.add_typer(models, name="models")
+
+READY: Final = "ready "
+"""What `serve` prints, followed by its address, once it takes calls."""
+DEFAULT_PORT: Final = 50051
+
+Host = Annotated[
+    str, typer.Option(help="Address to listen on. There is no access control yet: keep it a loopback one.")
+]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+Kind = Annotated[StoreKind, typer.Option("--store", help="Where the logs of sessions are kept.")]
+Database = Annotated[
+    Path | None, typer.Option("--db", help="SQLite file. Default: ~/.local/state/emotional-ai/sessions.db")
+]
+Durable = Annotated[
+    Durability, typer.Option(help="What an acknowledged stimulus survives: the process, or loss of power too.")
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", envvar="EMOTIONAL_AI_MODEL", help="Llama-architecture checkpoint directory. Default: the pulled one."
+    ),
+]
+Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads of the language model.")]
+EngineOnly = Annotated[
+    bool, typer.Option("--engine-only", help="Serve the emotion engine without language: no model is loaded.")
+]
+
+
+@models.command("pull")
+def models_pull() -> None:
+    """Fetches the default model and the encoder into the cache, checks them, and converts what needs it. Safe to repeat."""
+    cache = cache_dir(os.environ)
+    try:
+        pull_with_progress(Console(stderr=True), cache)
+    except ModelError as error:
+        _fail(str(error))
+    typer.echo(f"models are in {cache}")
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = DEFAULT_PORT,
+    store: Kind = StoreKind.SQLITE,
+    db: Database = None,
+    durability: Durable = Durability.PROCESS,
+    model: Model = None,
+    threads: Threads = 2,
+    engine_only: EngineOnly = False,
+) -> None:
+    """Serves until it is told to stop (SIGTERM or Ctrl-C)."""
+    try:
+        language = None if engine_only else _language(model, threads)
+    except ModelError as error:
+        _fail(str(error))
+    settings = Settings(
+        host=host, port=port, store=StoreSettings(store, _database(db, store), durability), language=language
+    )
+    _serve(settings)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    session: Annotated[str, typer.Option(help="Session to talk to; made if it does not exist.")] = "default",
+    port: Port = DEFAULT_PORT,
+    db: Database = None,
+    model: Model = None,
+) -> None:
+    """Starts the service, holds a conversation with it (see `chat`), and stops it again."""
+    command = [sys.executable, "-m", "emotional_ai", "serve", "--port", str(port)]
+    command += [*(("--db", str(db)) if db else ()), *(("--model", str(model)) if model else ())]
+    Console(stderr=True).print("starting the service ...")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+    ) as service:
+        try:
+            address = _address(service)
+            chat = [sys.executable, "-m", "emotional_ai", "--target", address, "chat", "--session", session]
+            status = subprocess.run(chat, check=False).returncode
+        finally:
+            service.terminate()
+            service.communicate()
+    raise typer.Exit(status)
+
+
+def _address(service: "subprocess.Popen[str]") -> str:
+    """Waits for the service to take calls; its own message stands if it ends instead."""
+    assert service.stdout is not None
+    for line in service.stdout:
+        if line.startswith(READY):
+            return line.removeprefix(READY).strip()
+    raise typer.Exit(service.wait() or 1)
+
+
+def _language(model: Path | None, threads: int) -> LanguageSettings:
+    cache = cache_dir(os.environ)
+    chosen = check_model_dir(model) if model else default_model_dir(cache)
+    return LanguageSettings(model_dir=chosen, encoder_dir=encoder_dir(cache), cache_dir=cache, threads=threads)
+
+
+def _database(chosen: Path | None, kind: StoreKind) -> Path:
+    path = chosen or Path.home() / ".local" / "state" / "emotional-ai" / "sessions.db"
+    if kind is StoreKind.SQLITE and chosen is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _serve(settings: Settings) -> None:
+    import uvloop
+
+    from emotional_ai_service.server import AddressInUse, run as run_server
+    from emotional_ai_service.stores import StoreError
+
+    try:
+        uvloop.run(run_server(settings, lambda running: print(READY + running.address, flush=True)))  # noqa: T201
+    except (AddressInUse, StoreError) as error:
+        _fail(str(error))
+    except asyncio.CancelledError:
+        _fail("the service was interrupted while it started")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"emotional-ai: {message}", err=True)
+    raise typer.Exit(1)
