@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +87,6 @@ def serve(
 
 @app.command()
 def run(
-    context: typer.Context,
     session: Annotated[str, typer.Option(help="Session to talk to; made if it does not exist.")] = "default",
     port: Port = DEFAULT_PORT,
     db: Database = None,
@@ -101,6 +101,7 @@ def run(
     ) as service:
         try:
             address = _address(service)
+            signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C belongs to the conversation.
             chat = [sys.executable, "-m", "emotional_ai", "--target", address, "chat", "--session", session]
             status = subprocess.run(chat, check=False).returncode
         finally:
@@ -134,7 +135,8 @@ def _database(chosen: Path | None, kind: StoreKind) -> Path:
 def _serve(settings: Settings) -> None:
     import uvloop
 
-    from emotional_ai_service.server import AddressInUse, run as run_server
+    from emotional_ai_service.server import AddressInUse
+    from emotional_ai_service.server import run as run_server
     from emotional_ai_service.stores import StoreError
 
     try:
