@@ -8,9 +8,11 @@ ServiceError
 +-- StreamMisused         messages of a stream in an order the contract does not allow
 +-- ServiceDraining       the service is shutting down
 +-- SessionUnsettled      an earlier write of the session could not be stored; its state is being restored
++-- LanguageOff           the service was started without a language model
 +-- ModelUnavailable      the language model cannot take a request now
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -28,6 +30,16 @@ class ServiceError(Exception):
     def __init__(self, message: str, **facts: str) -> None:
         super().__init__(message)
         self.facts = facts
+
+    def __reduce__(self) -> "tuple[Callable[..., ServiceError], tuple[object, ...]]":
+        # Errors cross from a worker process by pickle, which would otherwise call a subclass with the message alone.
+        return _again, (type(self), self.args, vars(self))
+
+
+def _again(kind: type[ServiceError], arguments: tuple[object, ...], attributes: dict[str, object]) -> ServiceError:
+    error = kind.__new__(kind, *arguments)
+    vars(error).update(attributes)
+    return error
 
 
 class InvalidRequest(ServiceError):
@@ -88,6 +100,13 @@ class SessionUnsettled(ServiceError):
             f"an earlier write of session {session_id!r} could not be stored; nothing of this one was applied, try again",
             session_id=session_id,
         )
+
+
+class LanguageOff(ServiceError):
+    """The service was started without a language model."""
+
+    def __init__(self) -> None:
+        super().__init__("this service was started with --engine-only; start it without that flag to have it speak")
 
 
 class ModelUnavailable(ServiceError):
