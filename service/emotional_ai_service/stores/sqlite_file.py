@@ -28,7 +28,11 @@ from emotional_ai_service.stores.base import (
 APPLICATION_ID = 0x456D4149
 """Marks a database as ours in its header: "EmAI"."""
 SCHEMA_VERSION = 1
-QUICK_CHECK_BYTES = 64 * 2**20
+PAGE_BYTES = 2_048
+"""An append rewrites the last page of its session's log: half of SQLite's usual page is less to write."""
+CHECKPOINT_BYTES = 16 * 2**20
+"""Size of the write-ahead log at which it is folded into the database: four times SQLite's usual, as folding takes a sync."""
+QUICK_CHECK_BYTES = 256 * 2**20
 """Databases up to this size are read through when opened (`python benchmarks/store.py` says how long that takes)."""
 BUSY_SECONDS = 5.0
 """How long to wait for a foreign program that holds SQLite's own write lock."""
@@ -109,7 +113,8 @@ def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
         if database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise StoreUnwritable(path, "lies on a file system without shared memory, which SQLite's WAL needs")
         database.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER else 'NORMAL'}")
-        database.execute(f"PRAGMA journal_size_limit = {QUICK_CHECK_BYTES}")
+        database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}")
+        database.execute(f"PRAGMA journal_size_limit = {4 * CHECKPOINT_BYTES}")
     except sqlite3.Error as error:
         raise store_error(path, error) from error
     except OSError as error:
@@ -145,6 +150,7 @@ def _begin(path: Path) -> None:
     for suffix in ("", "-journal"):
         _beside(draft, suffix).unlink(missing_ok=True)
     with closing(connect(draft, "rwc")) as database:
+        database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         for statement in SCHEMA:

@@ -1,9 +1,9 @@
 """The one thread that writes to a SQLite store.
 
-    append() -> queue -> [everything waiting becomes one transaction] -> one callback to the event loop -> futures
+    submit() -> once per turn of the event loop -> queue -> one transaction -> one callback to the event loop -> futures
 
-A transaction costs much more than a row, so under load many appends share one. If it fails, it fails for all of its operations
-and none of them is kept.
+A transaction costs much more than a row and waking a thread more than a call, so under load many appends share both. If a
+transaction fails, it fails for all of its operations and none of them is kept.
 """
 
 import asyncio
@@ -18,8 +18,6 @@ from emotional_ai_service.stores.base import StoreOverloaded
 from emotional_ai_service.stores.sqlite_file import store_error
 from emotional_ai_service.stores.sqlite_transaction import GroupCommit, Operation
 
-GROUP_LIMIT = 1_024
-"""Operations in one transaction."""
 _Waiting = tuple[Operation, asyncio.Future[None]]
 
 
@@ -33,7 +31,8 @@ class Writer:
         self._limit = limit
         self._pending = 0
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._gathered: list[_Waiting] = []
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._group_commit = GroupCommit(database)
         self._thread = threading.Thread(target=self._run, name=f"store-writer {path.name}", daemon=True)
         self._thread.start()
@@ -44,16 +43,23 @@ class Writer:
             raise StoreOverloaded(self._limit)
         self._pending += 1
         future = self._loop.create_future()
-        self._queue.put((operation, future))
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append((operation, future))
         return future
 
     def stop(self) -> None:
         """Lets the thread end after what is queued."""
+        self._hand_over()
         self._queue.put(None)
 
     def join(self) -> None:
         """Waits for the end of the thread; blocks."""
         self._thread.join()
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._queue.put(gathered)
 
     def _run(self) -> None:
         going = True
@@ -65,20 +71,20 @@ class Writer:
                 self._loop.call_soon_threadsafe(self._settle, group, outcomes)
 
     def _take(self) -> tuple[list[_Waiting], bool]:
-        """Everything that waits, at least one operation unless the thread is to end (then False)."""
+        """Waits for operations and takes all there are; False once the thread is to end."""
         group: list[_Waiting] = []
-        waiting = self._queue.get()
+        gathered = self._queue.get()
         with suppress(queue.Empty):
-            while waiting is not None:
-                group.append(waiting)
-                if len(group) == GROUP_LIMIT:
-                    return group, True
-                waiting = self._queue.get_nowait()
+            while gathered is not None:
+                group += gathered
+                gathered = self._queue.get_nowait()
             return group, False
         return group, True
 
     def _commit(self, group: list[Operation]) -> list[Exception | None]:
         """Writes a group in one transaction; says for each operation why it was refused, None if it is durable."""
+        if not group:
+            return []
         try:
             return self._group_commit.run(group)
         except sqlite3.Error as error:
