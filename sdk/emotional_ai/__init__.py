@@ -1,0 +1,113 @@
+"""Client of the Emotional AI service: agents with a living emotional state.
+
+    from emotional_ai import Client
+
+    with Client() as client:
+        client.create_session("ada")
+        client.apply("ada", praise=0.9, social_warmth=0.6)
+        with client.converse("ada", "How are you?") as reply:
+            for piece in reply.pieces():
+                print(piece, end="")
+
+What to read, in order: `Client` and `AsyncClient` (client, aio), what their methods ask (calls), their streams (streams,
+aio_streams), errors. The messages of the contract are the types; all are in `emotional_ai.v1`, those a caller builds also here.
+"""
+
+from emotional_ai.aio import AsyncClient
+from emotional_ai.aio_streams import AsyncReply, AsyncStateStream, AsyncWatch
+from emotional_ai.backoff import Backoff
+from emotional_ai.calls import Deadlines
+from emotional_ai.client import Client
+from emotional_ai.connection import DEFAULT_TARGET
+from emotional_ai.errors import (
+    Aborted,
+    AlreadyExists,
+    Cancelled,
+    DataLoss,
+    DeadlineExceeded,
+    Details,
+    EmotionalAIError,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    OutOfRange,
+    PermissionDenied,
+    RequestRejected,
+    ResourceExhausted,
+    ServiceFault,
+    TryAgain,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+    Unknown,
+    Violation,
+)
+from emotional_ai.stimuli import CHEMICALS, SIGNALS
+from emotional_ai.streams import Reply, StateStream, Watch
+from emotional_ai.v1.engine_pb2 import (
+    BigFive,
+    ChemicalVector,
+    Chemistry,
+    DynamicsConfig,
+    EmotionalState,
+    EmotionLabel,
+    ExpressionConfig,
+    SessionConfig,
+    Signals,
+    Stimulus,
+    SustainedSignals,
+)
+from emotional_ai.v1.inference_pb2 import ChatMessage, Role, Sampling
+
+__all__ = [
+    "CHEMICALS",
+    "DEFAULT_TARGET",
+    "SIGNALS",
+    "Aborted",
+    "AlreadyExists",
+    "AsyncClient",
+    "AsyncReply",
+    "AsyncStateStream",
+    "AsyncWatch",
+    "Backoff",
+    "BigFive",
+    "Cancelled",
+    "ChatMessage",
+    "ChemicalVector",
+    "Chemistry",
+    "Client",
+    "DataLoss",
+    "DeadlineExceeded",
+    "Deadlines",
+    "Details",
+    "DynamicsConfig",
+    "EmotionLabel",
+    "EmotionalAIError",
+    "EmotionalState",
+    "ExpressionConfig",
+    "FailedPrecondition",
+    "Internal",
+    "InvalidArgument",
+    "NotFound",
+    "OutOfRange",
+    "PermissionDenied",
+    "Reply",
+    "RequestRejected",
+    "ResourceExhausted",
+    "Role",
+    "Sampling",
+    "ServiceFault",
+    "SessionConfig",
+    "Signals",
+    "StateStream",
+    "Stimulus",
+    "SustainedSignals",
+    "TryAgain",
+    "Unauthenticated",
+    "Unavailable",
+    "Unimplemented",
+    "Unknown",
+    "Violation",
+    "Watch",
+]

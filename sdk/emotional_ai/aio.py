@@ -1,0 +1,200 @@
+"""The asyncio client.
+
+Every method of one response, every list, watch and reply is described once in `emotional_ai.calls`; here is how the asyncio
+stack carries them out.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
+
+import grpc
+from grpc import aio
+
+from emotional_ai.aio_streams import AsyncReply, AsyncStateStream, AsyncWatch
+from emotional_ai.backoff import Backoff
+from emotional_ai.calls import (
+    Deadlines,
+    Effort,
+    Paged,
+    Stubs,
+    Unary,
+    UnaryStream,
+    engine,
+    inference,
+    timeline,
+    training,
+    watching,
+)
+from emotional_ai.calls.methods import as_method
+from emotional_ai.calls.watching import Watching
+from emotional_ai.connection import DEFAULT_TARGET, Option, call_metadata, channel_options, watch_options
+from emotional_ai.errors import raised
+from emotional_ai.flow import Flow
+from emotional_ai.replies import Event
+from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai.v1.engine_pb2_grpc import EmotionEngineStub
+from emotional_ai.v1.inference_pb2_grpc import InferenceStub
+from emotional_ai.v1.training_pb2_grpc import TrainingStub
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+
+def _call(build: Callable[P, Unary[Result]]) -> "Callable[Concatenate[AsyncClient, P], Awaitable[Result]]":
+    async def method(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return await client._result(build(*args, **kwargs))
+
+    return as_method(method, build)
+
+
+def _list(build: Callable[P, Paged[Result]]) -> "Callable[Concatenate[AsyncClient, P], AsyncIterator[Result]]":
+    def method(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Result]:
+        return client._items(build(*args, **kwargs))
+
+    return as_method(method, build, AsyncIterator)
+
+
+def _reply(build: Callable[P, UnaryStream[Event]]) -> "Callable[Concatenate[AsyncClient, P], AsyncReply[Event]]":
+    def method(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncReply[Event]:
+        return client._reply(build(*args, **kwargs))
+
+    return as_method(method, build, AsyncReply)
+
+
+def _watch(
+    build: Callable[P, Watching[Result]],
+) -> "Callable[Concatenate[AsyncClient, P], AsyncWatch[Result]]":
+    def method(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncWatch[Result]:
+        return client._watch(build(*args, **kwargs))
+
+    return as_method(method, build, AsyncWatch)
+
+
+class AsyncClient:
+    """Speaks to the service from one event loop; made while that loop runs.
+
+        async with AsyncClient() as client:
+            await client.create_session("ada")
+            await client.apply("ada", reward=0.8)
+            print((await client.state("ada")).chemistry)
+
+    `token` is sent as a bearer token with every call, over an encrypted or local connection only. `deadlines` apply to calls
+    without their own `timeout` in seconds; streams of states have none. `backoff` says how patiently streams reconnect.
+    Methods raise the errors of `emotional_ai.errors`.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        token: str | None = None,
+        deadlines: Deadlines | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._metadata = call_metadata(target, credentials, token)
+        self._deadlines = deadlines or Deadlines()
+        self._backoff = backoff or Backoff()
+        self._channel = _channel(target, credentials, channel_options())
+        self._watch_channel = _channel(target, credentials, watch_options())
+        self._stubs = Stubs(
+            EmotionEngineStub(self._channel),
+            InferenceStub(self._channel),
+            TrainingStub(self._channel),
+            EmotionEngineStub(self._watch_channel),
+        )
+
+    create_session = _call(engine.create_session)
+    get_session = _call(engine.get_session)
+    list_sessions = _list(engine.list_sessions)
+    update_session = _call(engine.update_session)
+    delete_session = _call(engine.delete_session)
+    reset_session = _call(engine.reset_session)
+    state = _call(engine.state)
+    apply = _call(engine.apply)
+    apply_stimuli = _call(engine.apply_stimuli)
+    sustain = _call(engine.sustain)
+    skip = _call(engine.skip)
+    watch = _watch(watching.watch)
+
+    history = _call(timeline.history)
+    explain = _call(timeline.explain)
+    counterfactual = _call(timeline.counterfactual)
+    export_session = _call(timeline.export_session)
+    export_json = _call(timeline.export_json)
+    import_session = _call(timeline.import_session)
+    import_json = _call(timeline.import_json)
+    simulate = _call(timeline.simulate)
+
+    converse = _reply(inference.converse)
+    generate = _reply(inference.generate)
+    appraise = _call(inference.appraise)
+    preview_expression = _call(inference.preview_expression)
+    get_model = _call(inference.get_model)
+    list_adapters = _call(inference.list_adapters)
+
+    start_job = _call(training.start_job)
+    get_job = _call(training.get_job)
+    list_jobs = _list(training.list_jobs)
+    cancel_job = _call(training.cancel_job)
+    watch_job = _watch(watching.watch_job)
+
+    def stream(self, session_id: str, *, credit: int = 0, interval_ms: int = 0) -> AsyncStateStream:
+        """Applies stimuli and follows the state over one stream: `async with client.stream("ada") as stream: ...`.
+
+        `credit` responses (1..64, 4 if 0) may be on their way at once. A state comes on each change, and at least each
+        `interval_ms` (1..3600000) of wall time if not 0.
+        """
+        method = cast(
+            "aio.StreamStreamMultiCallable[pb.StreamStateRequest, pb.StreamStateResponse]",
+            self._stubs.engine.StreamState,
+        )
+        return AsyncStateStream(
+            lambda requests: method(requests, metadata=self._metadata),
+            Flow(session_id, credit=credit, interval_ms=interval_ms),
+            self._backoff,
+            self._deadlines.update,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections; calls still open are cancelled."""
+        await self._channel.close(None)
+        await self._watch_channel.close(None)
+
+    async def _result(self, call: Unary[Result]) -> Result:
+        method = cast("aio.UnaryUnaryMultiCallable[Any, Any]", call.method(self._stubs))
+        seconds = self._deadlines.seconds(call.effort, call.timeout)
+        try:
+            return call.result(await method(call.request, timeout=seconds, metadata=self._metadata))
+        except grpc.RpcError as error:
+            raise raised(error) from error
+
+    async def _items(self, paged: Paged[Result]) -> AsyncIterator[Result]:
+        token = ""
+        while True:
+            items, token = await self._result(paged.page(token))
+            for item in items:
+                yield item
+            if not token:
+                return
+
+    def _reply(self, call: UnaryStream[Event]) -> AsyncReply[Event]:
+        method = cast("aio.UnaryStreamMultiCallable[Any, Event]", call.method(self._stubs))
+        seconds = self._deadlines.seconds(Effort.REPLY, call.timeout)
+        return AsyncReply(lambda: method(call.request, timeout=seconds, metadata=self._metadata))
+
+    def _watch(self, what: Watching[Result]) -> AsyncWatch[Result]:
+        method = cast("aio.UnaryStreamMultiCallable[Any, Any]", what.method(self._stubs))
+        return AsyncWatch(lambda request: method(request, metadata=self._metadata), what, self._backoff)
+
+
+def _channel(target: str, credentials: grpc.ChannelCredentials | None, options: list[Option]) -> aio.Channel:
+    if credentials is None:
+        return aio.insecure_channel(target, options)
+    return aio.secure_channel(target, credentials, options)

@@ -1,0 +1,88 @@
+"""Calls of the inference service."""
+
+from collections.abc import Sequence
+
+from emotional_ai.calls.call import Effort, Unary, UnaryStream, new_request_id, unary
+from emotional_ai.v1 import inference_pb2 as pb
+from emotional_ai.v1.engine_pb2 import Chemistry, SessionConfig
+
+Under = str | Chemistry | pb.ExplicitExpression
+"""Under what a reply is spoken: the live state of a session by its id, a state, or a whole expression."""
+
+
+def appraise(
+    texts: str | Sequence[str], *, history: Sequence[pb.ChatMessage] = (), timeout: float | None = None
+) -> Unary[Sequence[pb.Appraisal]]:
+    """Which signals each text carries, in the light of the conversation so far; one appraisal per text, in order."""
+    request = pb.AppraiseRequest(texts=[texts] if isinstance(texts, str) else texts, history=history)
+    return unary(lambda on: on.inference.Appraise, request, lambda r: r.appraisals, effort=Effort.WORK, timeout=timeout)
+
+
+def preview_expression(
+    of: str | Chemistry, *, config: SessionConfig | None = None, timeout: float | None = None
+) -> Unary[pb.Expression]:
+    """How a session by its id, or a state (under `config`), would speak."""
+    request = pb.PreviewExpressionRequest(config=config)
+    if isinstance(of, str):
+        request.session_id = of
+    else:
+        request.chemistry.CopyFrom(of)
+    return unary(lambda on: on.inference.PreviewExpression, request, lambda r: r.expression, timeout=timeout)
+
+
+def get_model(*, timeout: float | None = None) -> Unary[pb.GetModelResponse]:
+    """Name, digest and limits of the language model, and whether it is ready."""
+    return unary(lambda on: on.inference.GetModel, pb.GetModelRequest(), lambda r: r, timeout=timeout)
+
+
+def list_adapters(*, timeout: float | None = None) -> Unary[Sequence[pb.Adapter]]:
+    """The adapters that can be blended, in the order blends use. Raises Unimplemented while the decoder does not blend."""
+    return unary(lambda on: on.inference.ListAdapters, pb.ListAdaptersRequest(), lambda r: r.adapters, timeout=timeout)
+
+
+def generate(
+    messages: str | Sequence[pb.ChatMessage],
+    *,
+    under: Under,
+    sampling: pb.Sampling | None = None,
+    kv_policy: pb.KvPolicy.ValueType = pb.KV_POLICY_UNSPECIFIED,
+    timeout: float | None = None,
+) -> UnaryStream[pb.GenerateResponse]:
+    """A reply to the last message (a plain string is one message of the person); changes no session."""
+    request = pb.GenerateRequest(
+        messages=[pb.ChatMessage(role=pb.ROLE_USER, content=messages)] if isinstance(messages, str) else messages,
+        sampling=sampling,
+        kv_policy=kv_policy,
+    )
+    if isinstance(under, str):
+        request.session_id = under
+    elif isinstance(under, Chemistry):
+        request.explicit.chemistry.CopyFrom(under)
+    else:
+        request.explicit.CopyFrom(under)
+    return UnaryStream(lambda on: on.inference.Generate, request, timeout)
+
+
+def converse(
+    session_id: str,
+    text: str,
+    *,
+    history: Sequence[pb.ChatMessage] = (),
+    sampling: pb.Sampling | None = None,
+    request_id: str = "",
+    kv_policy: pb.KvPolicy.ValueType = pb.KV_POLICY_UNSPECIFIED,
+    timeout: float | None = None,
+) -> UnaryStream[pb.ConverseResponse]:
+    """One turn: `text` moves the session, and a reply is spoken in the new state.
+
+    The signals of one request_id apply once; one is made if none is given.
+    """
+    request = pb.ConverseRequest(
+        session_id=session_id,
+        text=text,
+        history=history,
+        sampling=sampling,
+        request_id=request_id or new_request_id(),
+        kv_policy=kv_policy,
+    )
+    return UnaryStream(lambda on: on.inference.Converse, request, timeout)

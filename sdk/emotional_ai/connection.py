@@ -1,0 +1,104 @@
+"""How a client reaches the service: channel options, retries, credentials.
+
+Retries are gRPC's own, by a service config. They cover calls that change nothing, and changes that carry a request_id, which
+this client always attaches; nothing else is sent twice.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import grpc
+from grpc.experimental import ChannelOptions
+
+DEFAULT_TARGET: Final = "127.0.0.1:50051"
+MESSAGE_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes a message may have, either way; the service's limit is the same."""
+KEEPALIVE_MS: Final = 30_000
+"""Time between pings while a call is open; the service permits 20 s and more."""
+
+RETRIED: Final[Mapping[str, Sequence[str]]] = {
+    "emotional_ai.v1.EmotionEngine": (
+        "CreateSession",
+        "GetSession",
+        "ListSessions",
+        "GetState",
+        "ApplyStimuli",
+        "GetHistory",
+        "Explain",
+        "ReplayCounterfactual",
+        "ExportSession",
+        "Simulate",
+    ),
+    "emotional_ai.v1.Inference": (
+        "Converse",
+        "Generate",
+        "Appraise",
+        "PreviewExpression",
+        "GetModel",
+        "ListAdapters",
+    ),
+    "emotional_ai.v1.Training": ("StartJob", "GetJob", "ListJobs"),
+}
+"""Methods that may be sent again, by service; a streamed reply only as long as nothing of it has arrived."""
+
+RETRY_POLICY: Final = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "2s",
+    "backoffMultiplier": 3,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+
+Option = tuple[str, str | int]
+Metadata = tuple[tuple[str, str], ...]
+
+
+def service_config() -> str:
+    """gRPC's retry settings, as JSON."""
+    names = [{"service": service, "method": method} for service, methods in RETRIED.items() for method in methods]
+    return json.dumps({"methodConfig": [{"name": names, "retryPolicy": RETRY_POLICY}]})
+
+
+def channel_options() -> list[Option]:
+    """Options of the channel that carries everything but watches."""
+    return [
+        ("grpc.service_config", service_config()),
+        ("grpc.enable_retries", 1),
+        ("grpc.max_send_message_length", MESSAGE_LIMIT),
+        ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 0),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+    ]
+
+
+def watch_options() -> list[Option]:
+    """Options of the channel for watches: it takes in little ahead of the reader, so that what is read is recent."""
+    return [*channel_options(), ("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 1024)]
+
+
+def blocking(options: list[Option]) -> list[Option]:
+    """Options for the blocking stack: a stream of responses is read in the reader's own thread."""
+    return [*options, (ChannelOptions.SingleThreadedUnaryStream, 1)]
+
+
+def call_metadata(target: str, credentials: grpc.ChannelCredentials | None, token: str | None) -> Metadata:
+    """Metadata of every call. Raises ValueError for a token that would cross a network in the clear."""
+    if token is None:
+        return ()
+    if credentials is None and not _local(target):
+        raise ValueError(
+            f"a token would reach {target!r} unencrypted; give `credentials` (grpc.ssl_channel_credentials(), or "
+            "grpc.experimental.insecure_channel_credentials() if the network is trusted)"
+        )
+    return (("authorization", f"Bearer {token}"),)
+
+
+def _local(target: str) -> bool:
+    host = target.removeprefix("dns:").lstrip("/").rpartition(":")[0]
+    return target.startswith("unix:") or host in {"localhost", "[::1]"} or host.startswith("127.")
