@@ -1,9 +1,11 @@
 """Random but valid parameters, states and inputs of the emotional dynamics, for property tests."""
 
+from random import Random
+
 from hypothesis import strategies as st
 
 from emotional_ai_service.core.configuration import GAINS, Circadian, Dynamics, Habituation, Mood
-from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS, ZERO4, Matrix4, SignalVector, Vector4
+from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SIGNALS, ZERO4, Matrix4, SignalVector, Vector4
 from emotional_ai_service.core.personality import BigFive, baseline_of
 
 
@@ -41,19 +43,21 @@ def dynamics(
 ) -> Dynamics:
     """Parameters that satisfy the stability condition; each row's |coupling| and |kappa| sum to at most `strength`.
 
-    `mood` and `circadian` are drawn where None. Half-lives lie in [5, 300] simulated minutes.
+    `mood` and `circadian` are drawn where None. Half-lives lie in [5, 300] simulated minutes. The matrices come from a drawn
+    seed, number by number they would make an example slow to draw.
     """
     slow = draw(moods) if _choose(draw, mood) else None
-    kappa = slow.kappa if slow else ZERO4
-    coupling = [_scaled(draw(vector(-1.0, 1.0)), draw(number(0.0, strength - abs(q)))) for q in kappa]
-    buffering = [_scaled(draw(vector(0.0, 1.0)), draw(number(0.0, 0.49))) for _ in range(4)]
+    random = Random(draw(st.integers(0, 2**16)))
+    share = draw(number(0.0, 1.0))
+    coupling = [_row(random, -1.0, share * (strength - abs(q))) for q in (slow.kappa if slow else ZERO4)]
+    buffering = [_row(random, 0.0, share * 0.49) for _ in CHEMICALS]
     return Dynamics(
         baseline=draw(baselines | big_fives.map(baseline_of)),
         half_life_minutes=draw(vector(5.0, 300.0)),
         coupling=_matrix(coupling),
         buffering=_matrix(buffering),
-        gains=draw(st.just(GAINS) | st.tuples(*[vector(-1.5, 1.5)] * len(SIGNALS))),
-        tau_u_minutes=draw(number(0.5, 5.0)),
+        gains=draw(st.just(GAINS) | st.just(tuple(_row(random, -1.0, 2.0) for _ in SIGNALS))),
+        tau_u_minutes=draw(st.sampled_from((0.5, 1.0, 5.0))),
         mood=slow,
         circadian=draw(circadians) if _choose(draw, circadian) else None,
         habituation=draw(st.none() | habituations),
@@ -65,10 +69,10 @@ def _choose(draw: st.DrawFn, wanted: bool | None) -> bool:
     return draw(st.booleans()) if wanted is None else wanted
 
 
-def _scaled(row: Vector4, strength: float) -> Vector4:
-    """The row with its absolute values summing to `strength`, or to less."""
-    total = max(1.0, sum(map(abs, row)) / strength) if strength > 0 else 1.0
-    a, b, c, d = (value / total if strength > 0 else 0.0 for value in row)
+def _row(random: Random, low: float, total: float) -> Vector4:
+    """Four numbers of sign as `low` allows, their absolute values summing to `total`."""
+    raw = [random.uniform(low, 1.0) for _ in CHEMICALS]
+    a, b, c, d = (value * total / sum(map(abs, raw)) for value in raw)
     return a, b, c, d
 
 

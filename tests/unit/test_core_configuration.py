@@ -5,20 +5,19 @@ from dataclasses import replace
 
 import pytest
 from core_strategies import big_fives, dynamics
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from emotional_ai_service.core.configuration import BASELINE, COUPLING, GAINS, Circadian, Dynamics, Habituation, Mood
 from emotional_ai_service.core.errors import InvalidConfiguration, UnstableConfiguration
 from emotional_ai_service.core.personality import BigFive, baseline_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 
 
 @given(dynamics(), st.integers(0, 3), st.floats(4.0, 1e6))
 @settings(deadline=None, max_examples=60)
-def test_a_row_of_coupling_as_strong_as_four_is_refused_by_name(
-    stable: Dynamics, row: int, strength: float
-) -> None:
+def test_a_row_of_coupling_as_strong_as_four_is_refused_by_name(stable: Dynamics, row: int, strength: float) -> None:
     rows = list(stable.coupling)
     rows[row] = (strength / 2, -strength / 4, 0.0, strength / 4)
     with pytest.raises(UnstableConfiguration) as refusal:

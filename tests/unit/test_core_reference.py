@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from emotional_ai_service.core.configuration import Circadian, Dynamics, Habituation, Mood
 from emotional_ai_service.core.dynamics import Model
 from emotional_ai_service.core.expression import ADAPTERS, Expression, ExpressionRule, express

@@ -67,7 +67,7 @@ class Trajectory:
         """Extends the remembered steps up to `minutes` and reads between them."""
         if not hasattr(self, "_times"):
             self._times, self._states, self._h = [0.0], [self._start], 0.1 / self._rate
-        while self._times[-1] + self._h < minutes:
+        while self._times[-1] < minutes:
             self._advance(field)
         index = bisect_right(self._times, minutes) - 1
         return _span(field, self._times[index], self._states[index], minutes - self._times[index])

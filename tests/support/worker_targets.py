@@ -1,0 +1,55 @@
+"""Small real targets for the worker tests; imported in the child process by name."""
+
+import os
+import time
+from collections.abc import Iterator
+
+from emotional_ai_service.errors import SessionNotFound
+from emotional_ai_service.workers import RoundRobin, Target
+
+
+def counting(journal: object) -> Target:
+    """Answers a number n with 0..n-1, a negative one without end; "pid", "fault", "refuse" and "nice" do as they say.
+
+    `journal` names a file to which every step of an endless request adds one byte.
+    """
+
+    def handle(request: object) -> Iterator[object]:
+        if isinstance(request, int):
+            yield from _count(request, str(journal))
+        elif request == "pid":
+            yield os.getpid()
+        elif request == "nice":
+            yield os.nice(0), os.environ["OMP_NUM_THREADS"]
+        elif request == "print":
+            print("this must not reach the pipe", flush=True)  # noqa: T201
+            yield "printed"
+        elif request == "refuse":
+            raise SessionNotFound("nobody")
+        else:
+            raise ZeroDivisionError(f"cannot do {request!r}")
+
+    return RoundRobin(handle, active=4, description="counts")
+
+
+def failing(reason: object) -> Target:
+    """Cannot be built."""
+    raise ValueError(reason)
+
+
+def dying_unless(marker: object) -> Target:
+    """Exits while starting unless the file `marker` exists."""
+    if not os.path.exists(str(marker)):
+        os._exit(3)
+    return counting(None)
+
+
+def _count(number: int, journal: str) -> Iterator[int]:
+    value = 0
+    while number < 0 or value < number:
+        if number < 0:
+            with open(journal, "ab") as file:
+                file.write(b".")
+            time.sleep(0.001)  # keeps an endless request from filling the test's memory
+        yield value
+        value += 1
