@@ -151,10 +151,12 @@ def _begin(path: Path) -> None:
         _beside(draft, suffix).unlink(missing_ok=True)
     with closing(connect(draft, "rwc")) as database:
         database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        database.execute("BEGIN")
         database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         for statement in SCHEMA:
             database.execute(statement)
+        database.execute("COMMIT")
     draft.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -172,9 +174,11 @@ def _inspect(path: Path) -> None:
         problem = "is empty" if not header else "is not a database"
         raise StoreCorrupt(path, f"{problem}; name another file, or move it away to begin anew")
     log = _beside(path, "-wal")
-    if not log.exists() or not log.stat().st_size:
+    logged = log.exists() and log.stat().st_size > 0
+    if not logged:
         _check_length(path, header, size)
-    with closing(connect(path, "ro")) as database:
+    # Without a log to read, SQLite need not lock the file, nor leave an empty log and its index beside it.
+    with closing(connect(path, "ro" if logged else "ro&immutable=1")) as database:
         _check_schema(path, database)
         if size <= QUICK_CHECK_BYTES:
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()

@@ -1,0 +1,115 @@
+"""The SQLite store against the one in memory: any sequence of calls, reopening included, has the same outcome on both."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from emotional_ai_service.stores import MemoryStore, Record, SqliteStore, Store, StoreError
+
+SESSIONS = st.sampled_from(["a", "ab", "b", "é"])
+REQUESTS = st.sampled_from(["", "", "r1", "r2", "r3"])
+MARKS = st.dictionaries(st.sampled_from(["x", "y"]), st.integers(-(2**63), 2**63 - 1), max_size=2)
+PAYLOADS = st.lists(st.binary(max_size=5), min_size=1, max_size=4)
+BESIDE = st.sampled_from([0, 0, 0, 0, -1, 1])
+"""How far from the true version an append expects to be."""
+APPENDS = st.tuples(SESSIONS, BESIDE, PAYLOADS, REQUESTS, MARKS)
+Outcome = object
+
+
+async def outcome_of(call: Callable[[], Awaitable[object] | None]) -> Outcome:
+    """What a call answers; for an error its kind and words."""
+    try:
+        pending = call()
+        return await pending if pending is not None else None
+    except StoreError as error:
+        return type(error), str(error)
+
+
+class BothStores(RuleBasedStateMachine):
+    """Every rule does the same to both stores and compares what they say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "sessions.db"
+        self.runner = asyncio.Runner()
+        self.memory = MemoryStore()
+        self.sqlite = self.runner.run(SqliteStore.open(self.path))
+        self.versions: dict[str, int] = {}
+        self.time = 0
+
+    def teardown(self) -> None:
+        self.runner.run(self.sqlite.close())
+        self.runner.close()
+        self.folder.cleanup()
+
+    def same(self, call: Callable[[Store], Awaitable[object] | None]) -> Outcome:
+        async def both() -> tuple[Outcome, Outcome]:
+            return await outcome_of(lambda: call(self.memory)), await outcome_of(lambda: call(self.sqlite))
+
+        one, other = self.runner.run(both())
+        assert one == other
+        return one
+
+    @rule(appends=st.lists(APPENDS, min_size=1, max_size=6))
+    def append_several_at_once(self, appends: list[tuple[str, int, list[bytes], str, dict[str, int]]]) -> None:
+        calls = []
+        for session, beside, payloads, request, marks in appends:
+            version = self.versions.get(session, 0)
+            expected = max(0, version + beside)
+            self.time += 1
+            records = [Record(expected + i, self.time, payload) for i, payload in enumerate(payloads, 1)]
+            calls.append((session, expected, records, request, marks))
+            if expected == version:
+                self.versions[session] = version + len(records)
+
+        async def on(store: Store) -> list[Outcome]:
+            return await asyncio.gather(
+                *(
+                    outcome_of(lambda c=call: store.append(c[0], c[1], c[2], request_id=c[3], marks=c[4]))  # type: ignore[misc]
+                    for call in calls
+                )
+            )
+
+        assert self.runner.run(on(self.memory)) == self.runner.run(on(self.sqlite))
+
+    @rule(session=SESSIONS, back=st.integers(-1, 3), payload=st.binary(max_size=5))
+    def put_snapshot(self, session: str, back: int, payload: bytes) -> None:
+        version = self.versions.get(session, 0) - back
+        self.same(lambda store: store.put_snapshot(session, version, payload))
+
+    @rule(session=SESSIONS)
+    def delete(self, session: str) -> None:
+        self.same(lambda store: store.delete(session))
+        self.versions.pop(session, None)
+
+    @rule()
+    def reopen(self) -> None:
+        self.runner.run(self.sqlite.close())
+        self.sqlite = self.runner.run(SqliteStore.open(self.path))
+
+    @rule(session=SESSIONS, after=st.integers(0, 6), limit=st.none() | st.integers(0, 6))
+    def read(self, session: str, after: int, limit: int | None) -> None:
+        self.same(lambda store: store.read(session, after, limit))
+
+    @rule(after=st.just("") | SESSIONS, limit=st.integers(0, 5))
+    def list_sessions(self, after: str, limit: int) -> None:
+        self.same(lambda store: store.list_sessions(after, limit))
+
+    @rule(session=SESSIONS, request=REQUESTS, limit=st.integers(0, 4))
+    def look_at_everything_else(self, session: str, request: str, limit: int) -> None:
+        row = self.same(lambda store: store.get_session(session))
+        assert (row is None) == (session not in self.versions)
+        self.same(lambda store: store.get_snapshot(session))
+        self.same(lambda store: store.find_request(session, request))
+        self.same(lambda store: store.recent_requests(session, limit))
+        self.same(lambda store: store.marks(session))
+
+
+TestBothStoresAgree = BothStores.TestCase
+TestBothStoresAgree.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
