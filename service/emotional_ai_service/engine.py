@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.errors import CoreError, InvalidInput
@@ -24,6 +25,8 @@ from emotional_ai_service.wire import agent_from, config_to, entry_from, levels_
 SNAPSHOT_EVERY = 500
 """Log entries after which a session leaves a snapshot: bounds what bringing it into memory replays."""
 EXPORT_FORMAT = "emotional-ai/session/1"
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
+"""What a timestamp can hold, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Engine:
         self._store = store
         self._limit = live_sessions
         self._live: OrderedDict[str, Session] = OrderedDict()
-        self._loading: dict[str, asyncio.Lock] = {}
+        self._alone: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def create(
         self, session_id: str, config: pb.SessionConfig, initial: Vector4 | None, request_id: str = ""
@@ -70,13 +73,8 @@ class Engine:
         if live is not None:
             self._live.move_to_end(session_id)
             return live
-        lock = self._loading.setdefault(session_id, asyncio.Lock())
-        try:
-            async with lock:
-                return self._live.get(session_id) or self._keep(await self._load(session_id))
-        finally:
-            if not lock.locked():
-                self._loading.pop(session_id, None)
+        async with self._alone.setdefault(session_id, asyncio.Lock()):
+            return self._live.get(session_id) or self._keep(await self._load(session_id))
 
     async def list(self, after_id: str, limit: int) -> list[SessionRow]:
         """Up to `limit` sessions whose id comes after `after_id`, in order of id."""
@@ -109,14 +107,15 @@ class Engine:
         """Writes batch `number` of the stream known by `token` and subscribed by `own`; one that was applied before
         applies nothing.
 
-        Returns the number of the last batch written and what to await before it is stored. Raises InvalidInput for a gap.
+        Returns the number of the last batch written and what to await before it is stored. A batch that is sent again may
+        still be on its way to the store. Raises InvalidInput for a gap.
         """
         mark = f"stream:{token}"
         last = session.marks.get(mark)
         if last is None:
             last = session.marks[mark] = await self.last_batch(session, token)
         if number <= last:
-            return last, None
+            return last, session.unstored
         if number > last + 1:
             raise InvalidInput("batch.number", f"must be {last + 1}, the next of this stream, got {number}")
         moment, pending = session.write(intents, self.clock(), mark=(mark, number), own=own)
@@ -129,11 +128,13 @@ class Engine:
 
     async def delete(self, session_id: str) -> None:
         """Removes a session and its log. Raises SessionNotFound."""
-        try:
-            await self._store.delete(session_id)
-        except NotFound:
-            raise SessionNotFound(session_id) from None
-        live = self._live.pop(session_id, None)
+        # Alone, so that nobody brings into memory what is being deleted.
+        async with self._alone.setdefault(session_id, asyncio.Lock()):
+            try:
+                await self._store.delete(session_id)
+            except NotFound:
+                raise SessionNotFound(session_id) from None
+            live = self._live.pop(session_id, None)
         if live is not None:
             live.mark_deleted()
 
@@ -178,7 +179,8 @@ class Engine:
             raise VersionMismatch(session.session_id, conflict.expected, conflict.actual) from None
 
     def _keep(self, session: Session) -> Session:
-        self._live[session.session_id] = session
+        # A reader may have brought a new session into memory before its creator was told that it is stored.
+        session = self._live.setdefault(session.session_id, session)
         if len(self._live) > self._limit:
             idle = next((one for one in self._live.values() if one.idle and one is not session), None)
             if idle is not None:
@@ -216,7 +218,7 @@ def _live_through(records: Sequence[Record]) -> Life:
 def _begun(message: pb.LogEntry) -> Moment:
     created = message.created
     initial = levels_from(created.initial) if created.HasField("initial") else None
-    return begin(agent_from(created.config), microseconds(message.time), initial)
+    return begin(agent_from(created.config, "created.config"), microseconds(message.time), initial)
 
 
 def _resume(snapshot: bytes | None, records: Sequence[Record]) -> tuple[int, Moment]:
@@ -240,8 +242,8 @@ def _check_log(entries: Sequence[pb.LogEntry]) -> Moment:
         try:
             if message.sequence != index + 1:
                 raise InvalidInput("sequence", f"must be {index + 1}: entries are numbered from 1 without gaps")
-            if not message.HasField("time"):
-                raise InvalidInput("time", "must be set")
+            if not message.HasField("time") or not FIRST_SECOND <= message.time.seconds <= LAST_SECOND:
+                raise InvalidInput("time", "must be set to a moment of the years 1 to 9999")
             if moment is None:
                 if message.WhichOneof("effect") != "created":
                     raise InvalidInput("effect", "must be `created` in the first entry")

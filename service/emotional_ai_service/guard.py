@@ -38,7 +38,14 @@ from emotional_ai_service.errors import (
     VersionMismatch,
     Violation,
 )
-from emotional_ai_service.stores import StoreOverloaded, StoreUnavailable
+from emotional_ai_service.stores import (
+    AlreadyExists,
+    NotFound,
+    StoreCorrupt,
+    StoreOverloaded,
+    StoreUnavailable,
+    VersionConflict,
+)
 
 DOMAIN: Final = "emotional-ai"
 Code = grpc.StatusCode
@@ -52,6 +59,10 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     SessionNotFound: (Code.NOT_FOUND, "SESSION_NOT_FOUND"),
     SessionExists: (Code.ALREADY_EXISTS, "SESSION_EXISTS"),
     VersionMismatch: (Code.ABORTED, "VERSION_MISMATCH"),
+    NotFound: (Code.NOT_FOUND, "SESSION_NOT_FOUND"),
+    AlreadyExists: (Code.ALREADY_EXISTS, "SESSION_EXISTS"),
+    VersionConflict: (Code.ABORTED, "VERSION_MISMATCH"),
+    StoreCorrupt: (Code.DATA_LOSS, "STORE_CORRUPT"),
     StoreOverloaded: (Code.RESOURCE_EXHAUSTED, "STORE_OVERLOADED"),
     StoreUnavailable: (Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
     StreamMisused: (Code.FAILED_PRECONDITION, "STREAM_MISUSED"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from emotional_ai.v1 import engine_pb2 as pb
-from emotional_ai_service.core.errors import InvalidInput
+from emotional_ai_service.core.errors import InvalidInput, TimeReversed
 from emotional_ai_service.core.timeline import Continuation, Entry, Moment
 from emotional_ai_service.errors import SessionNotFound, SessionUnsettled, VersionMismatch
 from emotional_ai_service.stores import NO_MARKS, Record, Store
@@ -29,6 +29,8 @@ class Intent(NamedTuple):
     entry: Entry
     message: pb.LogEntry
     time_us: int | None = None
+    path: str = ""
+    """Where it stands in the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Session:
         self._head = self.settled
         self._store = store
         self._in_flight = 0
+        self._newest: asyncio.Future[None] | None = None
         self._broken = False
         self._deleted = False
 
@@ -77,6 +80,11 @@ class Session:
     def idle(self) -> bool:
         """True if nobody watches and nothing is being written, so that it may leave memory."""
         return not self.subscriptions and not self._in_flight
+
+    @property
+    def unstored(self) -> asyncio.Future[None] | None:
+        """What to await before everything written so far is stored; None if it is."""
+        return self._newest if self._in_flight else None
 
     def state(self, time_us: int) -> Moment:
         """The stored session at `time_us`, not before its last entry."""
@@ -110,7 +118,7 @@ class Session:
         records = []
         for intent in intents:
             last = head.moment.time_us
-            time_us = max(now_us, last) if intent.time_us is None else _allowed(intent.time_us, now_us)
+            time_us = max(now_us, last) if intent.time_us is None else _allowed(intent.time_us, last, now_us, intent.path)
             head = Continuation(head.apply(intent.entry, time_us))
             message, version = intent.message, head.moment.version
             message.sequence = version
@@ -130,6 +138,7 @@ class Session:
             self._settle(head, len(records), own)
         else:
             self._in_flight += 1
+            self._newest = pending
             pending.add_done_callback(lambda done: self._stored(done, head, len(records), request_id))
         return head.moment, pending
 
@@ -176,8 +185,14 @@ class Session:
                 subscription.woken.set()
 
 
-def _allowed(time_us: int, now_us: int) -> int:
+def _allowed(time_us: int, last_us: int, now_us: int, path: str) -> int:
+    """The time an intent at `path` names, neither before the last entry nor too far ahead."""
     if time_us > now_us + GREATEST_LEAD_US:
         ahead = (time_us - now_us) / 1e6
-        raise InvalidInput("occurred_at", f"is {ahead:.3f} s in the future; at most 1 s is allowed")
+        raise InvalidInput(f"{path}.occurred_at", f"is {ahead:.3f} s in the future; at most 1 s is allowed")
+    if time_us < last_us:
+        late = (last_us - time_us) / 1e6
+        raise TimeReversed(
+            f"{path}.occurred_at", f"is {late:.6f} s before the session's last log entry; time cannot go backwards"
+        )
     return time_us

@@ -26,7 +26,7 @@ DuplexContext = Context[pb.StreamStateRequest, pb.StreamStateResponse]
 def intent_of(stimulus: pb.Stimulus, path: str) -> Intent:
     """What a stimulus asks to be written. Raises InvalidInput, its path below `path`."""
     time_us = microseconds(stimulus.occurred_at) if stimulus.HasField("occurred_at") else None
-    return Intent(stimulus_from(stimulus, path), pb.LogEntry(stimulus=stimulus), time_us)
+    return Intent(stimulus_from(stimulus, path), pb.LogEntry(stimulus=stimulus), time_us, path)
 
 
 class Drain:

@@ -97,12 +97,12 @@ def levels_to(levels: Vector4) -> pb.Chemistry:
 # ---- configuration
 
 
-def agent_from(config: pb.SessionConfig) -> Agent:
-    """The agent a configuration describes, defaults filled in. Raises InvalidConfiguration, its path below `config`."""
+def agent_from(config: pb.SessionConfig, path: str = "config") -> Agent:
+    """The agent a configuration describes, defaults filled in. Raises InvalidConfiguration, its path below `path`."""
     try:
         return Agent(dynamics_from(config.dynamics), _rule_from(config.expression))
     except CoreError as error:
-        raise type(error)(f"config.{_section(error.field)}{error.field}", error.description) from error
+        raise type(error)(f"{path}.{_section(error.field)}{error.field}", error.description) from error
 
 
 def _section(field: str) -> str:
@@ -277,7 +277,7 @@ def entry_from(message: pb.LogEntry) -> Entry:
         case "stimulus":
             return stimulus_from(message.stimulus, "stimulus")
         case "configured":
-            return Configured(agent_from(message.configured))
+            return Configured(agent_from(message.configured, "configured"))
         case "reset":
             return Restored(levels_from(message.reset.levels) if message.reset.HasField("levels") else None)
         case _:
