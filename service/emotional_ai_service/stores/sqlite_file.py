@@ -109,17 +109,11 @@ def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
             _inspect(path)
         else:
             _begin(path)
-        database = connect(path)
-        if database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
-            raise StoreUnwritable(path, "lies on a file system without shared memory, which SQLite's WAL needs")
-        database.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER else 'NORMAL'}")
-        database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}")
-        database.execute(f"PRAGMA journal_size_limit = {4 * CHECKPOINT_BYTES}")
+        return _connect_writer(path, durability)
     except sqlite3.Error as error:
         raise store_error(path, error) from error
     except OSError as error:
         raise StoreUnwritable(path, f"cannot be opened for writing: {error.strerror}") from error
-    return database
 
 
 def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
@@ -136,6 +130,20 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError | sqlite3.Error:
     if code in _FAILING:
         return StoreUnavailable(f"{path} cannot be used now: {error} ({error.sqlite_errorname}); is the disk full?")
     return error
+
+
+def _connect_writer(path: Path, durability: Durability) -> sqlite3.Connection:
+    database = connect(path)
+    try:
+        if database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise StoreUnwritable(path, "lies on a file system without shared memory, which SQLite's WAL needs")
+        database.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER else 'NORMAL'}")
+        database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}")
+        database.execute(f"PRAGMA journal_size_limit = {4 * CHECKPOINT_BYTES}")
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -84,7 +84,7 @@ class GroupCommit:
         self._records: list[tuple[int, int, int, bytes, str | None]] = []
         self._marks: list[tuple[int, str, int, int]] = []
         self._grown: list[tuple[int]] = []
-        (self._last_key,) = database.execute("SELECT coalesce(max(key), 0) FROM sessions").fetchone()
+        self._last_key: int | None = None
 
     def run(self, group: Sequence[Operation]) -> list[Exception | None]:
         """One transaction. Returns refusals by operation; raises what made the whole of it fail."""
@@ -175,6 +175,8 @@ class GroupCommit:
         return head
 
     def _begin(self, session_id: str, created_us: int) -> _Head:
+        if self._last_key is None:
+            (self._last_key,) = self._database.execute("SELECT coalesce(max(key), 0) FROM sessions").fetchone()
         self._last_key += 1
         return self._remember(_Head(self._last_key, session_id, created_us, created_us, 0))
 
