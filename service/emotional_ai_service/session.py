@@ -118,7 +118,9 @@ class Session:
         records = []
         for intent in intents:
             last = head.moment.time_us
-            time_us = max(now_us, last) if intent.time_us is None else _allowed(intent.time_us, last, now_us, intent.path)
+            time_us = (
+                max(now_us, last) if intent.time_us is None else _allowed(intent.time_us, last, now_us, intent.path)
+            )
             head = Continuation(head.apply(intent.entry, time_us))
             message, version = intent.message, head.moment.version
             message.sequence = version
