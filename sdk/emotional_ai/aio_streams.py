@@ -10,11 +10,11 @@ from grpc.aio import StreamStreamCall, UnaryStreamCall
 
 from emotional_ai.backoff import Attempts, Backoff
 from emotional_ai.calls.watching import Watching
-from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, Unavailable, raised
+from emotional_ai.errors import EmotionalAIError, Unavailable, raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event, ReplySoFar
 from emotional_ai.stimuli import Happening, Intensities, Moment, happenings
-from emotional_ai.streams import ENDED, resumable, unsettled
+from emotional_ai.streams import ENDED, not_stored, resumable
 from emotional_ai.v1 import engine_pb2 as pb
 
 Item = TypeVar("Item")
@@ -46,6 +46,7 @@ class AsyncStateStream:
         self._failure: Exception | None = None
         self._outbox: Outbox = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def acknowledged(self) -> int:
@@ -83,7 +84,7 @@ class AsyncStateStream:
             async with asyncio.timeout(seconds):
                 await self._until(lambda: self._flow.settled)
         except TimeoutError:
-            raise DeadlineExceeded(unsettled(self._flow, seconds)) from None
+            raise not_stored(self._flow, seconds) from None
         if not self._flow.settled:
             self._check()
 
@@ -106,13 +107,14 @@ class AsyncStateStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
+            if kind is None and not self._closed:
                 await self.flush()
         finally:
             await self.close()
 
     async def close(self) -> None:
         """Ends the stream at once."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])

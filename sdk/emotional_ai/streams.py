@@ -10,7 +10,7 @@ import grpc
 
 from emotional_ai.backoff import Attempts, Backoff
 from emotional_ai.calls.watching import Watching
-from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, Unavailable, raised
+from emotional_ai.errors import DeadlineExceeded, Details, EmotionalAIError, Unavailable, raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event, ReplySoFar
 from emotional_ai.stimuli import Happening, Intensities, Moment, happenings
@@ -45,7 +45,7 @@ class StateStream:
         self._closed = threading.Event()
         self._failure: Exception | None = None
         self._outbox: Outbox = queue.SimpleQueue()
-        self._call: "grpc.CallIterator[pb.StreamStateResponse] | None" = None
+        self._call: grpc.CallIterator[pb.StreamStateResponse] | None = None
         self._thread = threading.Thread(target=self._run, name="emotional-ai state stream", daemon=True)
 
     @property
@@ -87,7 +87,7 @@ class StateStream:
                 return
             self._check()
             if not in_time:
-                raise DeadlineExceeded(unsettled(self._flow, seconds))
+                raise not_stored(self._flow, seconds)
 
     def __iter__(self) -> Self:
         return self
@@ -109,7 +109,7 @@ class StateStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
+            if kind is None and not self._closed.is_set():
                 self.flush()
         finally:
             self.close()
@@ -192,7 +192,7 @@ class Watch(Generic[Item]):
         self._request = watching.request
         self._attempts = Attempts(backoff)
         self._closed = threading.Event()
-        self._call: "grpc.CallIterator[Any] | None" = None
+        self._call: grpc.CallIterator[Any] | None = None
         self.coalesced = 0
         """Changes folded into the item taken last, beyond the first."""
 
@@ -242,8 +242,8 @@ class Reply(ReplySoFar[Event]):
 
     def __init__(self, start: "Callable[[], grpc.CallIterator[Event]]") -> None:
         super().__init__()
-        self._start: "Callable[[], grpc.CallIterator[Event]]" = start
-        self._call: "grpc.CallIterator[Event] | None" = None
+        self._start: Callable[[], grpc.CallIterator[Event]] = start
+        self._call: grpc.CallIterator[Event] | None = None
 
     def __enter__(self) -> Self:
         self._call = self._start()
@@ -291,6 +291,10 @@ def resumable(error: grpc.RpcError, *, closed: bool) -> EmotionalAIError:
     raise failure from error
 
 
-def unsettled(flow: Flow, seconds: float) -> str:
-    """What to say when batches were not stored in time."""
-    return f"batches {flow.acknowledged + 1}..{flow.sent} were not stored within {seconds:g} s; they may be yet"
+def not_stored(flow: Flow, seconds: float) -> DeadlineExceeded:
+    """The error of batches that were not stored in time."""
+    return DeadlineExceeded(
+        f"batches {flow.acknowledged + 1}..{flow.sent} were not stored within {seconds:g} s, and may be yet; wait longer "
+        "with `flush(seconds)`, or read the session's history",
+        Details("NOT_STORED_IN_TIME"),
+    )
