@@ -29,7 +29,7 @@ def counting(journal: object) -> Target:
         else:
             raise ZeroDivisionError(f"cannot do {request!r}")
 
-    return RoundRobin(handle, active=4, description="counts")
+    return RoundRobin(handle, active=8, description="counts")
 
 
 def failing(reason: object) -> Target:

@@ -1,0 +1,97 @@
+"""The child process: `python -m emotional_ai_service.workers.child`, started by the handle alone.
+
+One thread reads requests, the main thread works. The end of the request pipe is the only stop signal: it comes when the
+parent closes the worker and just as well when the parent is killed, so no child outlives its parent.
+"""
+
+import importlib
+import os
+import queue
+import signal
+import threading
+import traceback
+from typing import BinaryIO, Final, TypeAlias
+
+from emotional_ai_service.workers.messages import Begin, Cancel, Ready, StartFailed, frame, read_from_parent
+from emotional_ai_service.workers.spec import WorkerSpec
+from emotional_ai_service.workers.target import Target
+
+THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+Inbox: TypeAlias = "queue.SimpleQueue[Begin | Cancel]"
+
+
+def main() -> None:
+    """Builds the target named by the first message and serves until the parent's end of the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when we stop
+    requests, replies = os.fdopen(os.dup(0), "rb"), _private_output()
+    spec = read_from_parent(requests)
+    if not isinstance(spec, WorkerSpec):
+        return
+    _yield_the_processor(spec)
+    inbox: Inbox = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(requests, inbox), daemon=True).start()
+    try:
+        target = _build(spec)
+        ready = Ready(target.describe())
+    except Exception as error:
+        traceback.print_exc()
+        _send(replies, frame(StartFailed(f"{type(error).__name__}: {error}")))
+        return
+    _send(replies, frame(ready))
+    serve(target, inbox, replies)
+
+
+def serve(target: Target, inbox: Inbox, replies: BinaryIO) -> None:
+    """Works for ever: takes what came in, advances one step, says what came of it."""
+    while True:
+        _take_in(target, inbox)
+        outcomes = target.step()
+        if outcomes:
+            _send(replies, b"".join(frame(outcome) for outcome in outcomes))
+
+
+def _take_in(target: Target, inbox: Inbox) -> None:
+    while not target.busy() or not inbox.empty():
+        message = inbox.get()
+        if isinstance(message, Begin):
+            target.begin(message.ticket, message.request)
+        else:
+            target.cancel(message.ticket)
+
+
+def _private_output() -> BinaryIO:
+    """The reply pipe under a descriptor of its own; whatever a library prints goes to standard error instead."""
+    private = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(private, "wb")
+
+
+def _yield_the_processor(spec: WorkerSpec) -> None:
+    os.nice(spec.niceness)
+    threads = spec.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    for variable in THREAD_VARIABLES:  # read by numerical libraries when they are imported, which is later
+        os.environ[variable] = str(threads)
+
+
+def _build(spec: WorkerSpec) -> Target:
+    module, _, factory = spec.target.partition(":")
+    target: Target = getattr(importlib.import_module(module), factory)(spec.arguments)
+    return target
+
+
+def _read(requests: BinaryIO, inbox: Inbox) -> None:
+    while isinstance(message := read_from_parent(requests), Begin | Cancel):
+        inbox.put(message)
+    os._exit(0)  # the main thread may be deep in a computation nobody waits for; the process holds nothing to save
+
+
+def _send(replies: BinaryIO, data: bytes) -> None:
+    try:
+        replies.write(data)
+        replies.flush()
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

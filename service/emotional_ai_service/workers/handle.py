@@ -1,0 +1,208 @@
+"""The parent's side of a worker: many requests over one pipe, and a supervisor that keeps a process alive.
+
+    async with Worker(spec) as worker:
+        async with aclosing(worker.request(message)) as events:
+            async for event in events: ...
+
+Leaving a request early cancels it in the child within one step. When the process dies, every request under way fails at once
+with WorkerUnavailable, and a new process is started after a delay that doubles with each failure in a row.
+"""
+
+import asyncio
+import logging
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar
+
+from emotional_ai_service.workers.errors import Overloaded, WorkerStartFailed, WorkerUnavailable
+from emotional_ai_service.workers.messages import (
+    Begin,
+    Cancel,
+    Ended,
+    Outcome,
+    Raised,
+    Ready,
+    StartFailed,
+    frame,
+    read_from_child,
+)
+from emotional_ai_service.workers.spec import WorkerSpec
+
+FIRST_DELAY: Final = 0.25
+"""Seconds before a dead process is replaced."""
+LONGEST_DELAY: Final = 30.0
+"""Where the doubling of that delay ends, in seconds."""
+STABLE_AFTER: Final = 60.0
+"""Seconds a process must have lived for its death to count as the first again."""
+STOP_GRACE: Final = 2.0
+"""Seconds a child has to leave after its pipe closed; then it is killed."""
+
+RequestT = TypeVar("RequestT")
+EventT = TypeVar("EventT")
+log = logging.getLogger(__name__)
+
+
+class Worker(Generic[RequestT, EventT]):
+    """One supervised process. `start` before use and `close` after, or `async with`."""
+
+    def __init__(self, spec: WorkerSpec) -> None:
+        self.spec = spec
+        self.description: object = None
+        """What the target last said of itself; None until it stood once."""
+        self._process: Process | None = None
+        self._ready = False
+        self._delay = FIRST_DELAY
+        self._tickets = 0
+        self._pending: dict[int, asyncio.Queue[Outcome | Exception]] = {}
+        self._typical_seconds = 1.0
+        self._supervisor: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request would be taken on now."""
+        return self._ready and len(self._pending) < self.spec.capacity
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, None while there is none."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Starts the process and returns once its target stands. Raises WorkerStartFailed if it does not come up."""
+        if self._supervisor is not None:
+            raise RuntimeError("a worker is started once")
+        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._supervisor = asyncio.create_task(self._supervise(first), name=f"supervise {self.spec.name}")
+        try:
+            await first
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Ends the process and fails whatever is under way. Nothing is left behind."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._supervisor
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def request(self, request: RequestT) -> AsyncGenerator[EventT, None]:
+        """The events of one request. Closing the generator early cancels the request.
+
+        Raises WorkerUnavailable, Overloaded, WorkerFault, or the ServiceError the target raised.
+        """
+        process = self._admit()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._tickets += 1
+        ticket = self._tickets
+        outcomes: asyncio.Queue[Outcome | Exception] = asyncio.Queue()
+        self._pending[ticket] = outcomes
+        self._tell(process, Begin(ticket, request))
+        try:
+            while not isinstance(outcome := await outcomes.get(), Ended):
+                if isinstance(outcome, Exception):
+                    raise outcome
+                if isinstance(outcome, Raised):
+                    raise outcome.error
+                yield outcome.value  # type: ignore[misc]  # the target's promise, see EventT
+            self._typical_seconds += 0.1 * (loop.time() - began - self._typical_seconds)
+        finally:
+            if self._pending.pop(ticket, None) is not None and self._process is process:
+                self._tell(process, Cancel(ticket))  # the child ignores it if the request has ended
+
+    def _admit(self) -> Process:
+        if not self._ready or self._process is None:
+            raise WorkerUnavailable(self.spec.name, "is not running", self._delay)
+        if len(self._pending) >= self.spec.capacity:
+            raise Overloaded(self.spec.name, self.spec.capacity, max(self._typical_seconds, 0.1))
+        return self._process
+
+    @staticmethod
+    def _tell(process: Process, message: Begin | Cancel) -> None:
+        assert process.stdin is not None
+        if not process.stdin.is_closing():  # a closing pipe means a dead child, which the supervisor is about to see
+            process.stdin.write(frame(message))
+
+    async def _supervise(self, first: asyncio.Future[None]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                began = loop.time()
+                problem = await self._live(first)
+                if not first.done():
+                    first.set_exception(WorkerStartFailed(f"the {self.spec.name} did not start: {problem}"))
+                    return
+                if loop.time() - began > STABLE_AFTER:
+                    self._delay = FIRST_DELAY
+                log.warning("the %s %s; starting it again in %.2f s", self.spec.name, problem, self._delay)
+                await asyncio.sleep(self._delay)
+                self._delay = min(2 * self._delay, LONGEST_DELAY)
+        finally:
+            self._fail_pending("was closed")
+
+    async def _live(self, first: asyncio.Future[None]) -> str:
+        """The life of one process, from spawn to death; returns what ended it."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "emotional_ai_service.workers.child", stdin=PIPE, stdout=PIPE
+        )
+        problem = "died while starting"
+        try:
+            assert process.stdin is not None
+            process.stdin.write(frame(self.spec))
+            problem = await self._read(process, first)
+        except asyncio.IncompleteReadError:
+            if self._ready:
+                problem = "died"
+        except asyncio.CancelledError:
+            problem = "was closed"
+            raise
+        finally:
+            self._ready = False
+            self._process = None
+            self._fail_pending(problem)
+            await _reap(process)
+        return f"{problem} (exit status {process.returncode})"
+
+    async def _read(self, process: Process, first: asyncio.Future[None]) -> str:
+        assert process.stdout is not None
+        while True:
+            message = await read_from_child(process.stdout)
+            if isinstance(message, StartFailed):
+                return message.problem
+            if isinstance(message, Ready):
+                self.description = message.description
+                self._ready = True
+                if not first.done():
+                    first.set_result(None)
+            elif (outcomes := self._pending.get(message.ticket)) is not None:
+                outcomes.put_nowait(message)
+
+    def _fail_pending(self, problem: str) -> None:
+        for outcomes in self._pending.values():
+            outcomes.put_nowait(WorkerUnavailable(self.spec.name, problem, self._delay))
+        self._pending.clear()
+
+
+async def _reap(process: Process) -> None:
+    """Closes the pipe, which ends the child, and waits; kills it if it does not leave in time."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(STOP_GRACE):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
