@@ -1,0 +1,107 @@
+"""The root of the command line.
+
+Exit codes: 0 done; 1 refused or failed, with one message on standard error; 2 wrong usage; 130 interrupted.
+"""
+
+import io
+import sys
+from functools import cached_property
+from importlib.metadata import version
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from emotional_ai.cli import lab, past, sessions, state
+from emotional_ai.cli.joined import Joined, joined
+from emotional_ai.cli.output import CommandFailed, note, say, told
+from emotional_ai.connection import DEFAULT_TARGET
+from emotional_ai.errors import EmotionalAIError
+
+FAILED: Final = 1
+PROGRAM: Final = "emotional-ai"
+
+
+class Root(TyperGroup):
+    """Adds the commands of the other packages to those of the client, and turns expected errors into messages."""
+
+    # typer's context and command types moved between its versions, so they are not named here.
+
+    @cached_property
+    def _others(self) -> Joined:
+        return joined()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        found = self._others.commands.get(cmd_name)
+        if found is None and self._others.absent and not cmd_name.startswith("-"):
+            reasons = "; ".join(map(str, self._others.absent))
+            raise CommandFailed(f"there is no command {cmd_name!r} here; {reasons}")
+        return found
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *self._others.commands]
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  # typer fixes the signature
+        for absent in self._others.absent:
+            formatter.write_paragraph()
+            formatter.write_text(f"Not shown: {absent}.")
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EmotionalAIError as error:
+            note(f"error: {told(error)}")
+        except CommandFailed as error:
+            note(f"error: {error}")
+        raise typer.Exit(FAILED)
+
+
+app = typer.Typer(
+    name=PROGRAM,
+    cls=Root,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(version("emotional-ai"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target", metavar="HOST:PORT", envvar="EMOTIONAL_AI_TARGET", help="Service the commands talk to."
+        ),
+    ] = DEFAULT_TARGET,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Agents with a living emotional state: talk to them, move them, ask why they feel as they do.
+
+    Exit codes: 0 done; 1 refused or failed, with a message on standard error; 2 wrong usage; 130 interrupted.
+    """
+    ctx.obj = target
+
+
+for _part in (state, past, sessions, lab):
+    _part.register(app)
+
+
+def run() -> None:
+    """Runs the command that the process was started with, and ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    app(prog_name=PROGRAM)

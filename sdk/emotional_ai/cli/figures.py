@@ -1,0 +1,88 @@
+"""States as text: bars, sparklines, one-line summaries."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from emotional_ai.cli.output import aligned
+from emotional_ai.cli.records import label, levels, signals
+from emotional_ai.stimuli import CHEMICALS
+from emotional_ai.v1 import engine_pb2, inference_pb2
+
+SPARKS: Final = "▁▂▃▄▅▆▇█"
+BAR_WIDTH: Final = 24
+
+
+def bar(level: float, baseline: float, width: int = BAR_WIDTH) -> str:
+    """A level in [0, 1] as a bar of `width` characters; `|` marks the baseline."""
+    filled = round(level * width)
+    mark = min(int(baseline * width), width - 1)
+    return "".join("|" if cell == mark else "█" if cell < filled else "·" for cell in range(width))
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Values in [0, 1] as one character each."""
+    return "".join(SPARKS[min(int(value * len(SPARKS)), len(SPARKS) - 1)] for value in values)
+
+
+def named(numbers: dict[str, float], digits: int = 2) -> str:
+    """Such as "reward 0.80, praise 0.20"; "nothing" if there are none."""
+    return ", ".join(f"{name} {value:.{digits}f}" for name, value in numbers.items()) or "nothing"
+
+
+def state_table(state: engine_pb2.EmotionalState, baseline: engine_pb2.Chemistry) -> str:
+    """The four levels beside their baselines."""
+    at_rest = levels(baseline)
+    rows = [
+        (name, f"{level:.3f}", f"{level - at_rest[name]:+.3f}", bar(level, at_rest[name]))
+        for name, level in levels(state.chemistry).items()
+    ]
+    return aligned([("chemical", "level", "from rest", "0" + "1".rjust(BAR_WIDTH - 1)), *rows])
+
+
+def state_line(state: engine_pb2.EmotionalState) -> str:
+    """A state on one line."""
+    return (
+        f"{label(state.label)}  {'  '.join(f'{name} {level:.2f}' for name, level in levels(state.chemistry).items())}"
+        f"  valence {state.valence:+.2f}  arousal {state.arousal:+.2f}"
+    )
+
+
+def feeling(state: engine_pb2.EmotionalState) -> str:
+    """Label, valence, arousal and what is sustained."""
+    held = signals(state.sustained)
+    return f"{label(state.label)}, valence {state.valence:+.2f}, arousal {state.arousal:+.2f}" + (
+        f"; sustained: {named(held, 3)}" if held else ""
+    )
+
+
+def voice(expression: inference_pb2.Expression) -> str:
+    """How a state speaks: sampling, conditioning tokens and the blend it asks for."""
+    weights = ", ".join(f"{one.adapter} {one.weight:.2f}" for one in expression.blend if one.weight)
+    return (
+        f"temperature {expression.temperature:.2f}, top_p {expression.top_p:.2f}\n"
+        f"tokens {expression.conditioning}\nasks for {weights or 'no blend'}"
+    )
+
+
+def change_line(name: str, before: float, after: float, parts: dict[str, float]) -> str:
+    """A sentence about one chemical and what moved it."""
+    moved = after - before
+    verb = "rose" if moved > 0 else "fell" if moved < 0 else "stayed"
+    by = "" if moved == 0 else f" by {abs(moved):.3f}"
+    told = ", ".join(
+        f"{part} {value:+.3f}"
+        for part, value in sorted(parts.items(), key=lambda one: -abs(one[1]))
+        if abs(value) >= 5e-4
+    )
+    return f"{name} {verb}{by}, from {before:.3f} to {after:.3f}: {told or 'nothing moved it'}"
+
+
+def spark_rows(samples: Sequence[engine_pb2.EmotionalState], baseline: engine_pb2.Chemistry) -> str:
+    """One sparkline per chemical over the span."""
+    rest = levels(baseline)
+    rows: list[tuple[str, ...]] = [("chemical", "rest", "least", "most", "last", "over the span")]
+    for name in CHEMICALS:
+        values = [getattr(sample.chemistry, name) for sample in samples]
+        numbers = (rest[name], min(values), max(values), values[-1])
+        rows.append((name, *(f"{number:.3f}" for number in numbers), sparkline(values)))
+    return aligned(rows)

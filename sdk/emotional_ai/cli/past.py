@@ -1,0 +1,166 @@
+"""history, explain: the past of a session, and its causes."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from emotional_ai.cli import figures, records
+from emotional_ai.cli.output import Record, aligned, emit, note, say
+from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected
+from emotional_ai.cli.spans import End, Start, last_minutes, span
+from emotional_ai.stimuli import CHEMICALS
+from emotional_ai.v1 import engine_pb2 as pb
+
+SPARK_POINTS: Final = 60
+LAST_ENTRIES: Final = 10
+HOMEOSTASIS: Final = "homeostasis"
+RESETS: Final = "resets"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(history)
+    app.command()(explain)
+
+
+def history(
+    ctx: typer.Context,
+    session: SessionId = DEFAULT_SESSION,
+    start: Start = None,
+    end: End = None,
+    points: Annotated[
+        int | None, typer.Option(min=2, max=10_000, help="Samples over the span.", show_default="60; 200 with --plot")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the four chemicals and the events.", dir_okay=False)
+    ] = None,
+    json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """Show how a session came to feel as it does: sparklines and the latest events, or a picture.
+
+    With --json, first an object per sample, `kind` "sample", then one per log entry, `kind` "entry".
+    """
+    with connected(ctx, target) as client:
+        whole = client.get_session(session)
+        asked = span(whole, start, end)
+        wanted = points or (200 if plot else SPARK_POINTS)
+        told = client.history(session, start=asked.start, end=asked.end, points=wanted)
+    baseline = whole.config.dynamics.baseline
+    if plot is not None:
+        from emotional_ai.cli.plot import draw_history
+
+        draw_history(told, baseline, session, plot)
+        note(f"drawn in {plot}")
+    if json:
+        for sample in told.samples:
+            emit({"kind": "sample"} | records.state(sample))
+        for entry in told.entries:
+            emit({"kind": "entry"} | records.entry(entry))
+    elif plot is None:
+        _show(told, baseline)
+
+
+def _show(told: pb.GetHistoryResponse, baseline: pb.Chemistry) -> None:
+    first, last = told.samples[0], told.samples[-1]
+    say(f"{records.moment(first.time)} to {records.moment(last.time)}, now {figures.feeling(last)}")
+    say(figures.spark_rows(told.samples, baseline))
+    earlier = len(told.entries) + told.entries_left_out - LAST_ENTRIES
+    if earlier > 0:
+        say(f"({earlier} earlier entries)")
+    for entry in told.entries[-LAST_ENTRIES:]:
+        say(entry_line(entry))
+
+
+def entry_line(entry: pb.LogEntry) -> str:
+    """A log entry on one line."""
+    told = records.entry(entry)
+    heard = entry.stimulus.event if entry.stimulus.HasField("event") else entry.stimulus.sustained.signals
+    what = f"{told['what']} {figures.named(records.signals(heard))}" if "signals" in told else str(told["what"])
+    minutes = f", {told['minutes']} simulated minutes" if "minutes" in told else ""
+    remark = f"  # {entry.stimulus.note}" if entry.stimulus.note else ""
+    return f"{entry.sequence:>5}  {records.moment(entry.time)}  {what}{minutes}{remark}"
+
+
+def explain(
+    ctx: typer.Context,
+    session: SessionId = DEFAULT_SESSION,
+    start: Start = None,
+    end: End = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="The last wall minutes instead of a span.")] = None,
+    json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """Say which signals moved which chemical by how much. The parts add up to the change."""
+    if minutes is not None and (start is not None or end is not None):
+        raise typer.BadParameter("cannot stand beside --start and --end; give one or the other", param_hint="--minutes")
+    with connected(ctx, target) as client:
+        whole = client.get_session(session)
+        asked = span(whole, start, end) if minutes is None else last_minutes(whole, minutes)
+        told = client.explain(session, start=asked.start, end=asked.end)
+    if json:
+        emit(explanation(told))
+        return
+    for line in explained(told):
+        say(line)
+
+
+def explained(told: pb.ExplainResponse) -> list[str]:
+    """Sentences about each chemical, then the numbers, whose columns add up."""
+    every = parts(told)
+    before, after = records.levels(told.before.chemistry), records.levels(told.after.chemistry)
+    lived = told.after.simulated_minutes - told.before.simulated_minutes
+    was, became = records.label(told.before.label), records.label(told.after.label)
+    lines = [
+        f"{records.moment(told.before.time)} to {records.moment(told.after.time)}, {lived:.1f} simulated minutes: "
+        + (f"{was} at both ends" if was == became else f"from {was} to {became}")
+    ]
+    lines += [
+        figures.change_line(name, before[name], after[name], {part: moved[name] for part, moved in every.items()})
+        for name in CHEMICALS
+    ]
+    rows = [(part, *(f"{moved[name]:+.4f}" for name in CHEMICALS)) for part, moved in every.items()]
+    change = ("change", *(f"{after[name] - before[name]:+.4f}" for name in CHEMICALS))
+    return [*lines, aligned([("moved by", *CHEMICALS), *rows, change])]
+
+
+def parts(told: pb.ExplainResponse) -> dict[str, dict[str, float]]:
+    """Change of each chemical by each cause, in levels; their sum is the whole change."""
+    every: dict[str, dict[str, float]] = {}
+    for one in told.signals:
+        for kind, moved in (("", one.events), (" (sustained)", one.sustained)):
+            by = records.levels(moved)
+            if any(by.values()):
+                every[records.signal(one.signal) + kind] = by
+    every[HOMEOSTASIS] = records.levels(told.homeostasis)
+    if any(records.levels(told.resets).values()):
+        every[RESETS] = records.levels(told.resets)
+    return every
+
+
+def explanation(told: pb.ExplainResponse) -> Record:
+    """An explanation as JSON."""
+    before, after = records.levels(told.before.chemistry), records.levels(told.after.chemistry)
+    return {
+        "before": records.state(told.before),
+        "after": records.state(told.after),
+        "change": {name: after[name] - before[name] for name in CHEMICALS},
+        "signals": {records.signal(one.signal): _moved(one) for one in told.signals},
+        "homeostasis": records.levels(told.homeostasis),
+        "resets": records.levels(told.resets),
+        "entries": [_entry(one) for one in told.entries],
+    }
+
+
+def _moved(one: pb.SignalContribution) -> Record:
+    return {"events": records.levels(one.events), "sustained": records.levels(one.sustained)}
+
+
+def _entry(one: pb.EntryContribution) -> Record:
+    return {
+        "sequence": one.sequence,
+        "time": records.moment(one.time),
+        "note": one.note,
+        "signals": {records.signal(part.signal): records.levels(part.events) for part in one.signals},
+    }

@@ -1,0 +1,71 @@
+"""Which service a command talks to, and what to say when nobody answers there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import typer
+
+from emotional_ai.cli.output import CommandFailed
+from emotional_ai.client import Client
+from emotional_ai.connection import DEFAULT_TARGET
+from emotional_ai.errors import AlreadyExists, DeadlineExceeded, NotFound, Unavailable
+from emotional_ai.v1.engine_pb2 import DynamicsConfig, Session, SessionConfig
+
+DEFAULT_SESSION: Final = "default"
+
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="HOST:PORT", help="Service to talk to.", show_default=False)
+]
+SessionId = Annotated[str, typer.Option("--session", metavar="ID", help="Session to use.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+
+
+@contextmanager
+def connected(ctx: typer.Context, target: str | None) -> Iterator[Client]:
+    """A client of `target`, or of the service named before the command. Raises CommandFailed if nobody answers."""
+    address = target or ctx.ensure_object(str) or DEFAULT_TARGET
+    with Client(address) as client:
+        try:
+            yield client
+        except (Unavailable, DeadlineExceeded) as error:
+            if error.reason:
+                raise
+            raise CommandFailed(unanswered(address, error)) from error
+
+
+def unanswered(address: str, error: Unavailable | DeadlineExceeded) -> str:
+    """What to say when a call met silence instead of a service."""
+    if isinstance(error, DeadlineExceeded):
+        return f"the service at {address} did not answer in time ({error.message}); it may be busy, or not there at all"
+    return f"no service answers at {address} ({error.message}); start one with: {start_command(address)}"
+
+
+def start_command(address: str) -> str:
+    """The command that starts a service at an address."""
+    host, _, port = address.rpartition(":")
+    if address == DEFAULT_TARGET or not port.isdecimal():
+        return "emotional-ai serve"
+    where = "" if host in ("127.0.0.1", "localhost") else f" --host {host}"
+    return f"emotional-ai serve{where} --port {port}"
+
+
+def ensured(client: Client, session_id: str, time_scale: float | None = None) -> Session:
+    """The session, created if it does not exist; its time scale changed if another is given."""
+    try:
+        session = client.get_session(session_id)
+    except NotFound:
+        try:
+            return client.create_session(session_id, config=_config(time_scale))
+        except AlreadyExists:  # another client was faster
+            session = client.get_session(session_id)
+    if time_scale is None or session.config.dynamics.time_scale == time_scale:
+        return session
+    config = SessionConfig()
+    config.CopyFrom(session.config)
+    config.dynamics.time_scale = time_scale
+    return client.update_session(session_id, config)
+
+
+def _config(time_scale: float | None) -> SessionConfig | None:
+    return None if time_scale is None else SessionConfig(dynamics=DynamicsConfig(time_scale=time_scale))

@@ -1,0 +1,140 @@
+"""Messages of the contract as JSON objects: names for enums, numbers for numbers, zeros kept."""
+
+from collections.abc import Iterable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from emotional_ai.cli.output import Record
+from emotional_ai.stimuli import CHEMICALS, SIGNALS
+from emotional_ai.v1 import engine_pb2, inference_pb2
+
+
+def levels(message: engine_pb2.Chemistry | engine_pb2.ChemicalVector) -> dict[str, float]:
+    """One number per chemical, by name."""
+    return {name: getattr(message, name) for name in CHEMICALS}
+
+
+def signals(message: engine_pb2.Signals) -> dict[str, float]:
+    """Intensities of the signals that are not 0, by name."""
+    return {name: value for name in SIGNALS if (value := getattr(message, name))}
+
+
+def moment(time: Timestamp) -> str:
+    """RFC 3339 in UTC."""
+    return time.ToJsonString()
+
+
+def label(value: engine_pb2.EmotionLabel.ValueType) -> str:
+    """Such as "joy"."""
+    return engine_pb2.EmotionLabel.Name(value).removeprefix("EMOTION_LABEL_").lower()
+
+
+def signal(value: engine_pb2.Signal.ValueType) -> str:
+    """Such as "social_warmth"."""
+    return engine_pb2.Signal.Name(value).removeprefix("SIGNAL_").lower()
+
+
+def state(message: engine_pb2.EmotionalState) -> Record:
+    """A state; its levels under "state", its mood if it has one."""
+    return {
+        "session": message.session_id,
+        "time": moment(message.time),
+        "simulated_minutes": message.simulated_minutes,
+        "version": message.version,
+        "state": levels(message.chemistry),
+        "label": label(message.label),
+        "valence": message.valence,
+        "arousal": message.arousal,
+        "sustained": signals(message.sustained),
+        **({"mood": levels(message.mood)} if message.HasField("mood") else {}),
+    }
+
+
+def blend(weights: Iterable[inference_pb2.AdapterWeight]) -> dict[str, float]:
+    """Weights by name of the adapter."""
+    return {one.adapter: one.weight for one in weights}
+
+
+def expression(message: inference_pb2.Expression) -> Record:
+    """A way of speaking."""
+    return {
+        "state": levels(message.chemistry),
+        "label": label(message.label),
+        "valence": message.valence,
+        "arousal": message.arousal,
+        "blend": blend(message.blend),
+        "temperature": message.temperature,
+        "top_p": message.top_p,
+        "tokens": message.conditioning,
+        "gloss": message.gloss,
+    }
+
+
+def applied(message: inference_pb2.AppliedExpression) -> Record:
+    """What a reply was really spoken with."""
+    return {
+        "temperature": message.temperature,
+        "top_p": message.top_p,
+        "repetition_penalty": message.repetition_penalty,
+        "conditioning": message.conditioning,
+        "blend": blend(message.blend),
+        "blend_mode": inference_pb2.BlendMode.Name(message.blend_mode).removeprefix("BLEND_MODE_").lower(),
+        "seed": message.seed,
+        "model": message.model,
+        "model_digest": message.model_digest,
+    }
+
+
+def usage(message: inference_pb2.Usage) -> Record:
+    """Tokens, and wall seconds."""
+    return {
+        "prompt_tokens": message.prompt_tokens,
+        "completion_tokens": message.completion_tokens,
+        "first_token_seconds": message.first_token_seconds,
+        "total_seconds": message.total_seconds,
+    }
+
+
+def finish(reason: inference_pb2.FinishReason.ValueType) -> str:
+    """Such as "stop"."""
+    return inference_pb2.FinishReason.Name(reason).removeprefix("FINISH_REASON_").lower()
+
+
+def appraisal(text: str, message: inference_pb2.Appraisal) -> Record:
+    """What a text carries."""
+    return {
+        "text": text,
+        "classified": message.classified,
+        "signals": signals(message.signals),
+        "valence": message.valence,
+        "confidence": message.confidence,
+        "emotions": {one.name: one.probability for one in message.emotions},
+    }
+
+
+def entry(message: engine_pb2.LogEntry) -> Record:
+    """A log entry: what happened, and its numbers if it was a stimulus."""
+    head: Record = {"sequence": message.sequence, "time": moment(message.time), "request_id": message.request_id}
+    match message.WhichOneof("effect"):
+        case "stimulus":
+            return head | _stimulus(message.stimulus)
+        case other:
+            return head | {"what": other or "unknown"}
+
+
+def _stimulus(message: engine_pb2.Stimulus) -> Record:
+    match message.WhichOneof("effect"):
+        case "event":
+            return {"what": "event", "signals": signals(message.event), "note": message.note}
+        case "sustained":
+            held = message.sustained
+            return {
+                "what": "sustained",
+                "signals": signals(held.signals),
+                "minutes": held.duration_minutes,
+                "note": message.note,
+            }
+        case "skip_minutes":
+            return {"what": "skip", "minutes": message.skip_minutes, "note": message.note}
+        case other:
+            return {"what": other or "unknown"}

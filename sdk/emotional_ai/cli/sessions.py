@@ -1,0 +1,120 @@
+"""sessions list, create, delete, export, import."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotional_ai.cli import figures, records
+from emotional_ai.cli.files import Input, parse_message, read_text, write_text
+from emotional_ai.cli.output import aligned, emit, note, say
+from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected
+from emotional_ai.v1.engine_pb2 import Session, SessionConfig, SessionSummary
+
+sessions = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The sessions of the service: list, make, remove, copy."
+)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Session.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(sessions, name="sessions")
+
+
+@sessions.command("list")
+def list_all(ctx: typer.Context, json: AsJson = False, target: Target = None) -> None:
+    """List every session, in order of id."""
+    with connected(ctx, target) as client:
+        every = list(client.list_sessions())
+    if json:
+        for one in every:
+            emit(_summary(one))
+    elif every:
+        rows = [(one.session_id, str(one.version), records.moment(one.updated_at)) for one in every]
+        say(aligned([("session", "entries", "last entry"), *rows]))
+    else:
+        note("there are no sessions; `emotional-ai sessions create ID` makes one")
+
+
+@sessions.command("create")
+def create(
+    ctx: typer.Context,
+    session_id: Annotated[str, typer.Argument(metavar="[ID]", help="Session; one is made up if left out.")] = "",
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Configuration: a SessionConfig as protobuf JSON.", dir_okay=False),
+    ] = None,
+    json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """Create a session at its baseline.
+
+    A configuration looks like {"dynamics": {"timeScale": 60, "personality": {"openness": 0.9, "conscientiousness": 0.5,
+    "extraversion": 0.7, "agreeableness": 0.8, "neuroticism": 0.2}}}; what it leaves out takes the default.
+    """
+    chosen = None if config is None else parse_message(read_text(config), SessionConfig(), config)
+    with connected(ctx, target) as client:
+        made = client.create_session(session_id, config=chosen)
+    _show("created", made, json)
+
+
+@sessions.command("delete")
+def delete(ctx: typer.Context, session_id: Id, target: Target = None) -> None:
+    """Delete a session and its log."""
+    with connected(ctx, target) as client:
+        client.delete_session(session_id)
+    say(f"deleted {session_id}")
+
+
+@sessions.command("export")
+def export(
+    ctx: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write; - prints.", allow_dash=True, dir_okay=False)
+    ],
+    session: SessionId = DEFAULT_SESSION,
+    target: Target = None,
+) -> None:
+    """Write a session whole, its log included, as JSON that `sessions import` takes anywhere."""
+    with connected(ctx, target) as client:
+        text = client.export_json(session)
+    if str(file) == "-":
+        say(text)
+    else:
+        write_text(file, text + "\n")
+        note(f"{session} is in {file}")
+
+
+@sessions.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Input,
+    session: Annotated[
+        str, typer.Option("--session", metavar="ID", help="Id to give it.", show_default="the exported one")
+    ] = "",
+    json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """Create a session from an export."""
+    text = read_text(file)
+    with connected(ctx, target) as client:
+        made = client.import_json(text, session_id=session)
+    _show("imported", made, json)
+
+
+def _show(what: str, session: Session, json: bool) -> None:
+    if json:
+        emit({"created": records.moment(session.created_at)} | records.state(session.state))
+    else:
+        say(f"{what} {session.session_id}: {figures.feeling(session.state)}")
+
+
+def _summary(one: SessionSummary) -> dict[str, object]:
+    return {
+        "session": one.session_id,
+        "created": records.moment(one.created_at),
+        "updated": records.moment(one.updated_at),
+        "version": one.version,
+    }
