@@ -8,7 +8,7 @@ from emotional_ai_service.errors import SessionNotFound
 from emotional_ai_service.workers import RoundRobin, Target
 
 
-def counting(journal: object) -> Target:
+def counting(journal: object) -> Target[object]:
     """Answers a number n with 0..n-1, a negative one without end; "pid", "fault", "refuse" and "nice" do as they say.
 
     `journal` names a file to which every step of an endless request adds one byte.
@@ -32,12 +32,12 @@ def counting(journal: object) -> Target:
     return RoundRobin(handle, active=8, description="counts")
 
 
-def failing(reason: object) -> Target:
+def failing(reason: object) -> Target[object]:
     """Cannot be built."""
     raise ValueError(reason)
 
 
-def dying_unless(marker: object) -> Target:
+def dying_unless(marker: object) -> Target[object]:
     """Exits while starting unless the file `marker` exists."""
     if not os.path.exists(str(marker)):
         os._exit(3)

@@ -10,7 +10,7 @@ import queue
 import signal
 import threading
 import traceback
-from typing import BinaryIO, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 
 from emotional_ai_service.workers.messages import Begin, Cancel, Ready, StartFailed, frame, read_from_parent
 from emotional_ai_service.workers.spec import WorkerSpec
@@ -41,7 +41,7 @@ def main() -> None:
     serve(target, inbox, replies)
 
 
-def serve(target: Target, inbox: Inbox, replies: BinaryIO) -> None:
+def serve(target: Target[Any], inbox: Inbox, replies: BinaryIO) -> None:
     """Works for ever: takes what came in, advances one step, says what came of it."""
     while True:
         _take_in(target, inbox)
@@ -50,7 +50,7 @@ def serve(target: Target, inbox: Inbox, replies: BinaryIO) -> None:
             _send(replies, b"".join(frame(outcome) for outcome in outcomes))
 
 
-def _take_in(target: Target, inbox: Inbox) -> None:
+def _take_in(target: Target[Any], inbox: Inbox) -> None:
     while not target.busy() or not inbox.empty():
         message = inbox.get()
         if isinstance(message, Begin):
@@ -73,9 +73,9 @@ def _yield_the_processor(spec: WorkerSpec) -> None:
         os.environ[variable] = str(threads)
 
 
-def _build(spec: WorkerSpec) -> Target:
+def _build(spec: WorkerSpec) -> Target[Any]:
     module, _, factory = spec.target.partition(":")
-    target: Target = getattr(importlib.import_module(module), factory)(spec.arguments)
+    target: Target[Any] = getattr(importlib.import_module(module), factory)(spec.arguments)
     return target
 
 

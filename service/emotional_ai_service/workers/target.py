@@ -14,17 +14,18 @@ from emotional_ai_service.workers.errors import WorkerFault
 from emotional_ai_service.workers.messages import Ended, Event, Outcome, Raised
 
 RequestT = TypeVar("RequestT")
+RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 log = logging.getLogger(__name__)
 
 
-class Target(Protocol):
+class Target(Protocol[RequestT_contra]):
     """The work of one process. All methods are called from one thread."""
 
     def describe(self) -> object:
         """What the parent is told once the target stands; must pickle."""
         ...
 
-    def begin(self, ticket: int, request: object) -> None:
+    def begin(self, ticket: int, request: RequestT_contra) -> None:
         """Takes on a request; must not do its work."""
         ...
 

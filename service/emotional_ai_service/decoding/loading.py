@@ -1,0 +1,43 @@
+"""Loads a checkpoint directory into the torch engine."""
+
+import time
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, LlamaForCausalLM
+from transformers.utils.logging import disable_progress_bar
+
+from emotional_ai_service.decoding.engine import TorchEngine
+from emotional_ai_service.decoding.local import Precision
+from emotional_ai_service.decoding.messages import ModelDescription
+from emotional_ai_training.models import NotAModel, check_model_dir, model_digest
+
+CPU_DESCRIPTION = Path("/proc/cpuinfo")
+
+
+def load(directory: Path, cache: Path, precision: Precision) -> tuple[TorchEngine, ModelDescription]:
+    """The engine and which model it speaks with. Raises NotAModel."""
+    check_model_dir(directory)
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is the service's log
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    if tokenizer.chat_template is None:
+        raise NotAModel(directory, "its tokenizer has no chat template; use an instruction-tuned checkpoint")
+    dtype = dtype_of(precision, CPU_DESCRIPTION.read_text(encoding="ascii", errors="replace"))
+    model = LlamaForCausalLM.from_pretrained(directory, dtype=dtype)
+    engine = TorchEngine(model, tokenizer, time.monotonic)
+    description = ModelDescription(
+        name=directory.resolve().name,
+        digest=model_digest(directory, cache),
+        context_length=engine.context_length,
+        backend="local",
+        dtype=str(dtype).removeprefix("torch."),
+    )
+    return engine, description
+
+
+def dtype_of(precision: Precision, cpu_description: str) -> torch.dtype:
+    """The number format to compute in, given the text of /proc/cpuinfo."""
+    if precision is Precision.NATIVE:
+        flags = set(cpu_description.split())
+        return torch.bfloat16 if flags & {"avx512_bf16", "amx_bf16"} else torch.float32
+    return torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32

@@ -1,0 +1,82 @@
+"""The decoder on this machine: a worker process that loads a checkpoint directory and runs the torch engine.
+
+`build` runs in the child; nothing else here may import torch, since the parent imports this module.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription
+from emotional_ai_service.workers import RoundRobin, Target, Worker, WorkerSpec
+
+
+class Precision(Enum):
+    """Number format of the computation."""
+
+    NATIVE = "native"
+    """bf16 where the processor multiplies it in hardware (avx512_bf16 or amx_bf16), else fp32."""
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """What the decoder loads."""
+
+    directory: Path
+    """A Llama-architecture checkpoint with a chat template."""
+    cache: Path
+    """Where the digest of the weights is remembered."""
+    precision: Precision = Precision.NATIVE
+    active: int = 8
+    """Replies decoded together; others wait."""
+
+
+class LocalDecoder:
+    """Decodes in a process of its own. `start` before use, `close` after."""
+
+    def __init__(self, model: LocalModel, *, threads: int = 0, niceness: int = 10, capacity: int = 64) -> None:
+        self._worker: Worker[GenerationRequest, GenerationEvent] = Worker(
+            WorkerSpec(
+                name="decoder",
+                target=f"{__name__}:build",
+                arguments=model,
+                capacity=capacity,
+                niceness=niceness,
+                threads=threads,
+            )
+        )
+
+    @property
+    def ready(self) -> bool:
+        return self._worker.ready
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the decoder process, None while there is none."""
+        return self._worker.pid
+
+    async def start(self) -> None:
+        """Loads the model. Raises WorkerStartFailed with what is wrong with it."""
+        await self._worker.start()
+
+    async def close(self) -> None:
+        await self._worker.close()
+
+    def describe(self) -> ModelDescription:
+        if not isinstance(self._worker.description, ModelDescription):
+            raise RuntimeError("the decoder was not started")
+        return self._worker.description
+
+    def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
+        return self._worker.request(request)
+
+
+def build(model: LocalModel) -> Target[GenerationRequest]:
+    """Loads the model in the child. Raises NotAModel, also for a checkpoint without a chat template."""
+    from emotional_ai_service.decoding.loading import load
+
+    engine, description = load(model.directory, model.cache, model.precision)
+    return RoundRobin(engine.generate, active=model.active, description=description)

@@ -1,0 +1,142 @@
+"""What goes into a decoder and what comes out of it. Plain frozen values: they cross a process boundary."""
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, TypeAlias
+
+DEFAULT_MAX_TOKENS: Final = 160
+DEFAULT_REPETITION_PENALTY: Final = 1.1
+
+
+class Role(Enum):
+    """Who speaks, by the name chat templates use."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class FinishReason(Enum):
+    """Why a reply ended."""
+
+    STOP = "stop"
+    """The model ended its turn, or a stop string appeared."""
+    LENGTH = "length"
+    """max_tokens was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn; see sampling.py. Raises ValueError outside the ranges."""
+
+    temperature: float = 0.8
+    """In [0, 2]; 0 is greedy."""
+    top_k: int = 0
+    """Keeps the k most probable tokens; 0 keeps all."""
+    top_p: float = 0.92
+    """Nucleus mass, in (0, 1]."""
+    repetition_penalty: float = DEFAULT_REPETITION_PENALTY
+    """At least 1, which is off."""
+
+    def __post_init__(self) -> None:
+        sound = 0 <= self.temperature <= 2 and self.top_k >= 0 and 0 < self.top_p <= 1
+        if not (sound and 1 <= self.repetition_penalty < math.inf):
+            raise ValueError(
+                f"temperature must be in [0, 2], top_k >= 0, top_p in (0, 1], repetition_penalty >= 1, got {self}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class BlendWeight:
+    """Weight of one adapter."""
+
+    adapter: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One reply to be decoded. Raises ValueError outside the ranges."""
+
+    messages: tuple[Message, ...]
+    """The conversation, at least one message; a leading system message is the agent's persona."""
+    seed: int
+    """In [0, 2^64); the same request with the same seed gives the same reply on one machine."""
+    conditioning: str = ""
+    """Conditioning tokens and gloss for the system message; empty leaves them out."""
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    """Most tokens to generate, at least 1."""
+    stop: tuple[str, ...] = ()
+    """Non-empty strings that end the reply and are not part of it."""
+    logprobs: bool = False
+    """Report the log-probability of each token."""
+    blend: tuple[BlendWeight, ...] = ()
+    """Adapters to speak with."""
+
+    def __post_init__(self) -> None:
+        if not self.messages or self.max_tokens < 1 or not 0 <= self.seed < 1 << 64 or "" in self.stop:
+            raise ValueError(
+                "a request needs a message, max_tokens >= 1, a seed in [0, 2^64) and no empty stop string, "
+                f"got {len(self.messages)} messages, max_tokens {self.max_tokens}, seed {self.seed}, stop {self.stop}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The prompt was accepted; tokens follow."""
+
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of the reply, whole characters only."""
+
+    text: str
+    token_index: int
+    """Index of the first token of this piece in the reply."""
+    token_count: int
+    """Tokens of this piece; 0 when it only releases text held back for a stop string."""
+    logprobs: tuple[float, ...] = ()
+    """Natural logarithm of each token's probability under the model itself, before any sampling rule; if asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The reply is complete."""
+
+    reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    """Tokens generated, the token that ended the turn included."""
+    first_token_seconds: float
+    """Wall seconds from the decoder taking the request on to its first token."""
+    total_seconds: float
+    """Wall seconds from the decoder taking the request on to the end."""
+
+
+GenerationEvent: TypeAlias = Started | Text | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """Which model speaks."""
+
+    name: str
+    digest: str
+    """SHA-256 over its weights, in hex."""
+    context_length: int
+    """Tokens of prompt and reply together, at most."""
+    backend: str
+    dtype: str
+    """Number format it computes in, such as "float32"."""
