@@ -227,6 +227,17 @@ async def test_a_deleted_session_is_gone_with_all_that_was_kept_and_may_begin_an
     assert await store.get_snapshot("b") == Snapshot(2, b"s")
 
 
+async def test_an_append_just_before_a_delete_is_gone_with_the_session(store: Store) -> None:
+    await append(store, "a", 0)
+    pending = store.append("a", 1, numbered(2), request_id="r", marks={"m": 1})
+    await store.delete("a")
+    await settled(pending)
+    assert await store.list_sessions() == []
+    await append(store, "a", 0)
+    assert await store.read("a") == numbered(1)
+    assert await store.marks("a") == {}
+
+
 async def test_a_closed_store_says_so(store: Store) -> None:
     await append(store, "a", 0)
     await store.close()

@@ -36,15 +36,21 @@ async def filled(path: Path, sessions: int = 50) -> None:
     await store.close()
 
 
-async def crashed(path: Path) -> None:
+def copied_in_flight(original: Path, path: Path) -> None:
     """Leaves at `path` what a killed process would leave: the newest writes in the write-ahead log only."""
-    original = path.with_name("original.db")
-    store = await SqliteStore.open(original)
-    for number in range(50):
-        pending = store.append(f"s{number}", 0, numbered(1, 20))
-    await pending
     for suffix in ("", "-wal"):
         shutil.copyfile(f"{original}{suffix}", f"{path}{suffix}")
+
+
+async def crashed(path: Path) -> None:
+    """50 sessions in the database and 50 in the log."""
+    original = path.with_name("original.db")
+    await filled(original)
+    store = await SqliteStore.open(original)
+    for number in range(50):
+        pending = store.append(f"t{number}", 0, numbered(1, 20))
+    await pending
+    copied_in_flight(original, path)
     await store.close()
 
 
@@ -82,8 +88,8 @@ async def test_what_a_killed_process_left_is_read_from_its_log(tmp_path: Path) -
     await crashed(path)
     assert contents(path)["sessions.db-wal"]
     store = await SqliteStore.open(path)
-    assert len(await store.list_sessions()) == 50
-    assert await store.read("s49") == numbered(1, 20)
+    assert len(await store.list_sessions()) == 100
+    assert await store.read("t49") == numbered(1, 20)
     await store.close()
 
 
@@ -218,7 +224,9 @@ async def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path, damage:
     await assert_refused(path, StoreCorrupt)
 
 
-@pytest.mark.parametrize("damage", [empty, header_gone, only_header], ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize(
+    "damage", [empty, header_gone, only_header, inner_page_gone], ids=lambda damage: damage.__name__
+)
 async def test_a_damaged_file_is_left_as_it_is_with_the_log_of_a_crash_beside_it(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -264,6 +272,16 @@ async def test_a_database_of_another_form_is_left_as_it_is(
     await filled(path)
     altered(statement)(path)
     await assert_refused(path, expected)
+
+
+async def test_a_newer_database_is_left_as_it_is_with_the_log_of_a_crash_beside_it(tmp_path: Path) -> None:
+    original, path = tmp_path / "original.db", tmp_path / "sessions.db"
+    await filled(original)
+    with closing(sqlite3.connect(original)) as database:
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        copied_in_flight(original, path)
+    assert len(contents(path)) == 2
+    await assert_refused(path, StoreTooNew)
 
 
 async def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
