@@ -109,11 +109,21 @@ def test_two_lives_under_one_input_approach_each_other_at_the_contraction_rate(
 def test_two_lives_with_mood_approach_each_other_in_the_weighted_norm(
     parameters: Dynamics, x: Vector4, y: Vector4, minutes: float
 ) -> None:
-    """Both start at mood zero; the weight of the mood is at least 1 / (2 |kappa|), so levels bound the start."""
+    """Both start at mood zero, so the distance of the levels is the weighted distance at the start."""
     model = Model(parameters)
     zero = (0.0, 0.0, 0.0, 0.0)
     a, b = (Trajectory(model, start + zero, NO_INPUTS).at(minutes)[:4] for start in (x, y))
     assert distance(a, b) <= math.exp(-parameters.contraction_rate() * minutes) * distance(x, y) + 1e-9
+
+
+@pytest.mark.parametrize("kappa", [0.0, 1e-9, 1.0])
+def test_a_mood_that_no_chemical_feeds_is_not_forgotten_early(kappa: float) -> None:
+    """It decays by itself, slower than the chemicals may; the levels follow it."""
+    model = Model(Dynamics(mood=Mood(kappa=(kappa, 0.0, 0.0, 0.0), tau_minutes=1e5)))
+    start = (0.5, 0.6, 0.3, 0.5, 0.0, 2.0, 2.0, 2.0)
+    after = Trajectory(model, start, NO_INPUTS).at(5e4)
+    assert after[5:] == pytest.approx((2.0 * math.exp(-0.5),) * 3, abs=1e-9)
+    assert after[1] > 0.7
 
 
 def test_contraction_is_not_claimed_faster_than_it_is() -> None:

@@ -149,13 +149,14 @@ class Dynamics:
         """Rate lambda per simulated minute at which the difference of two solutions under one input decays.
 
         Without mood, lambda = min_i k_i (1 - sum_j |W_ij| / 4) in the max norm, since 0 < s' <= 1/4. With mood the norm is
-        max(|dx|, |dz_i| / (theta |kappa_i|)) with theta > 1 chosen halfway to the bound the stability condition leaves.
+        max(|dx_i|, |dz_i| / c_i) with c_i halfway between |kappa_i| and the 4 - sum_j |W_ij| that the stability condition
+        keeps above it.
         """
         decay = [math.log(2) / half_life for half_life in self.half_life_minutes]
         strengths = [sum(map(abs, row)) for row in self.coupling]
-        if self.mood is None or not any(self.kappa):
+        if self.mood is None:
             return min(k * (1 - s / 4) for k, s in zip(decay, strengths, strict=True))
-        room = min((4 - s) / abs(q) for s, q in zip(strengths, self.kappa, strict=True) if q)
-        theta = min((1 + room) / 2, 2.0)
-        levels = (k * (1 - (s + theta * abs(q)) / 4) for k, s, q in zip(decay, strengths, self.kappa, strict=True))
-        return min(*levels, (1 - 1 / theta) / self.mood.tau_minutes)
+        weights = [(abs(q) + 4 - s) / 2 for s, q in zip(strengths, self.kappa, strict=True)]
+        levels = (k * (1 - (s + c) / 4) for k, s, c in zip(decay, strengths, weights, strict=True))
+        moods = ((1 - abs(q) / c) / self.mood.tau_minutes for q, c in zip(self.kappa, weights, strict=True))
+        return min(*levels, *moods)

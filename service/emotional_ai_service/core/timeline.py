@@ -121,7 +121,7 @@ class Moment(NamedTuple):
 
 def check_signals(signals: SignalVector, path: str) -> None:
     """Raises InvalidInput, naming the signal below `path`, unless each of the twelve intensities is in [0, 1]."""
-    if min(signals) >= 0 and max(signals) <= 1:
+    if min(signals) >= 0 and max(signals) <= 1 and not math.isnan(sum(signals)):
         return
     for name, value in zip(SIGNALS, signals, strict=True):
         if not 0 <= value <= 1:
