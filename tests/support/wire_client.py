@@ -10,7 +10,7 @@ import grpc
 import pytest
 from loopback import PATIENCE
 
-from emotional_ai import EmotionalAIError
+from emotional_ai import Client, EmotionalAIError
 from emotional_ai.errors import raised
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1.engine_pb2_grpc import EmotionEngineStub
@@ -31,6 +31,14 @@ def refused(call: Callable[[], object]) -> EmotionalAIError:
         call()
     error = caught.value
     return error if isinstance(error, EmotionalAIError) else raised(error)
+
+
+def refused_without_a_trace(client: Client, call: Callable[[], object]) -> EmotionalAIError:
+    """The error of a call, once it is sure that the sessions are what they were."""
+    before = client.export_json("ada"), [one.session_id for one in client.list_sessions()]
+    error = refused(call)
+    assert (client.export_json("ada"), [one.session_id for one in client.list_sessions()]) == before
+    return error
 
 
 def fields(error: EmotionalAIError) -> list[str]:
