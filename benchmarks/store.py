@@ -3,7 +3,8 @@
     python benchmarks/store.py [--quick] [--json] [--directory DIR]
 
 Each of `concurrency` tasks appends one record of 120 bytes with a request id to a session of its own and awaits it, over and
-over. The stores take turns within every round, so that a busy machine slows all of them. Latencies are those seen by the task.
+over. The stores take turns within every round, so that a busy machine slows all of them. Latencies are those seen by the task;
+CPU is that of the whole process, the writing thread included.
 `directory` is where the files go: their disk is part of what is measured. The last line is one JSON object.
 """
 
@@ -61,16 +62,16 @@ async def appending(store: Store, session: str, count: int, latencies: list[floa
         latencies.append(time.perf_counter() - begun)
 
 
-async def measure(name: str, folder: Path, concurrency: int, count: int) -> tuple[float, list[float]]:
-    """Seconds that `count` appends took together, and each."""
+async def measure(name: str, folder: Path, concurrency: int, count: int) -> tuple[float, float, list[float]]:
+    """Seconds and CPU seconds that `count` appends took together, and seconds of each."""
     latencies: list[float] = []
     store = await open_store(name, folder)
     try:
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         async with asyncio.TaskGroup() as tasks:
             for number in range(concurrency):
                 tasks.create_task(appending(store, f"session {number}", count // concurrency, latencies))
-        return time.perf_counter() - begun, latencies
+        return time.perf_counter() - begun, time.process_time() - used, latencies
     finally:
         await store.close()
 
@@ -96,13 +97,15 @@ async def measure_open(folder: Path, megabytes: int) -> dict[str, float]:
 async def benchmark(plan: Plan, folder: Path) -> dict[str, list[dict[str, float | str]]]:
     """Every store at every concurrency, in turns."""
     rates: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    costs: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     latencies: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     for _ in range(plan.rounds):
         for concurrency in CONCURRENCIES:
             for name in STORES:
                 count = plan.appends[name] * (1 if concurrency == 1 else 4)
-                seconds, each = await measure(name, folder, concurrency, count)
+                seconds, cpu, each = await measure(name, folder, concurrency, count)
                 rates[name, concurrency].append(len(each) / seconds)
+                costs[name, concurrency].append(cpu / len(each))
                 latencies[name, concurrency] += each
     rows: list[dict[str, float | str]] = []
     for (name, concurrency), rate in rates.items():
@@ -113,6 +116,7 @@ async def benchmark(plan: Plan, folder: Path) -> dict[str, list[dict[str, float 
                 "concurrency": concurrency,
                 "appends_per_s": round(median(rate)),
                 "us_per_append": round(1e6 / median(rate), 2),
+                "cpu_us": round(median(costs[name, concurrency]) * 1e6, 2),
                 "p50_us": round(cuts[49] * 1e6, 1),
                 "p99_us": round(cuts[98] * 1e6, 1),
             }
