@@ -1,6 +1,5 @@
 """Commands of the service: `serve`, `run` and `models pull`. They read flags and environment, and nothing below them does."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -11,7 +10,8 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from emotional_ai_service.settings import Durability, LanguageSettings, Settings, StoreKind, StoreSettings
+from emotional_ai_service.settings import LanguageSettings, Settings, StoreKind, StoreSettings
+from emotional_ai_service.stores import Durability
 from emotional_ai_training.models import (
     ModelError,
     cache_dir,
@@ -138,13 +138,12 @@ def _serve(settings: Settings) -> None:
     from emotional_ai_service.server import AddressInUse
     from emotional_ai_service.server import run as run_server
     from emotional_ai_service.stores import StoreError
+    from emotional_ai_service.workers import WorkerStartFailed
 
     try:
         uvloop.run(run_server(settings, lambda running: print(READY + running.address, flush=True)))  # noqa: T201
-    except (AddressInUse, StoreError) as error:
+    except (AddressInUse, StoreError, WorkerStartFailed) as error:
         _fail(str(error))
-    except asyncio.CancelledError:
-        _fail("the service was interrupted while it started")
 
 
 def _fail(message: str) -> NoReturn:

@@ -26,8 +26,10 @@ from emotional_ai_service.core.errors import (
     TimeReversed,
     UnstableConfiguration,
 )
+from emotional_ai_service.decoding import PromptRefused, PromptTooLong, UnknownAdapter
 from emotional_ai_service.errors import (
     InvalidRequest,
+    LanguageOff,
     ModelUnavailable,
     ServiceDraining,
     ServiceError,
@@ -46,6 +48,7 @@ from emotional_ai_service.stores import (
     StoreUnavailable,
     VersionConflict,
 )
+from emotional_ai_service.workers import Overloaded
 
 DOMAIN: Final = "emotional-ai"
 Code = grpc.StatusCode
@@ -68,7 +71,12 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     StreamMisused: (Code.FAILED_PRECONDITION, "STREAM_MISUSED"),
     ServiceDraining: (Code.UNAVAILABLE, "DRAINING"),
     SessionUnsettled: (Code.UNAVAILABLE, "SESSION_UNSETTLED"),
+    LanguageOff: (Code.FAILED_PRECONDITION, "LANGUAGE_OFF"),
     ModelUnavailable: (Code.UNAVAILABLE, "MODEL_UNAVAILABLE"),
+    Overloaded: (Code.RESOURCE_EXHAUSTED, "MODEL_OVERLOADED"),
+    PromptTooLong: (Code.INVALID_ARGUMENT, "PROMPT_TOO_LONG"),
+    PromptRefused: (Code.INVALID_ARGUMENT, "PROMPT_REFUSED"),
+    UnknownAdapter: (Code.NOT_FOUND, "UNKNOWN_ADAPTER"),
 }
 """Every error a caller can meet, by type; the nearest base class of an error decides."""
 

@@ -29,6 +29,7 @@ from emotional_ai.v1 import (
 )
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.guard import guard
+from emotional_ai_service.language import speaking
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer, TrainingServicer
 from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import MemoryStore, SqliteStore, Store
@@ -65,14 +66,17 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
     async with AsyncExitStack() as stack:
         store = await open_store(settings.store)
         stack.push_async_callback(store.close)
+        language = await stack.enter_async_context(speaking(settings.language)) if settings.language else None
         engine = Engine(store, clock, live_sessions=settings.live_sessions)
         drain = Drain()
         server = _server(settings)
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
             guard(EmotionEngineServicer(engine, drain), ENGINE, check), server
         )
-        inference_pb2_grpc.add_InferenceServicer_to_server(guard(InferenceServicer(engine), INFERENCE, check), server)
-        training_pb2_grpc.add_TrainingServicer_to_server(guard(TrainingServicer(), TRAINING, check), server)  # type: ignore[abstract]  # guard fills in
+        inference = InferenceServicer(engine, language)  # type: ignore[abstract]  # guard fills in what it lacks
+        inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check), server)
+        training = TrainingServicer()  # type: ignore[abstract]  # guard fills in what it lacks
+        training_pb2_grpc.add_TrainingServicer_to_server(guard(training, TRAINING, check), server)
         names = [service.full_name for service in (ENGINE, INFERENCE, TRAINING)]
         vitals = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in grpc-stubs
         health_pb2_grpc.add_HealthServicer_to_server(vitals, server)

@@ -90,6 +90,10 @@ class Session:
         """The stored session at `time_us`, not before its last entry."""
         return self.settled.at(max(time_us, self.settled.moment.time_us))
 
+    def foresee(self, entry: Entry, now_us: int) -> Moment:
+        """The session as it would be just after `entry`, which is not written."""
+        return self._head.apply(entry, max(now_us, self._head.moment.time_us))
+
     def write(
         self,
         intents: Sequence[Intent],

@@ -1,21 +1,112 @@
 """The Inference service."""
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from emotional_ai.v1 import engine_pb2, inference_pb2_grpc
 from emotional_ai.v1 import inference_pb2 as pb
-from emotional_ai.v1 import inference_pb2_grpc
 from emotional_ai_service.core.errors import InvalidInput
-from emotional_ai_service.core.expression import ADAPTERS, Expression, express
+from emotional_ai_service.core.expression import Expression, express
 from emotional_ai_service.core.names import Vector4
-from emotional_ai_service.core.timeline import Agent, Moment, check_levels
+from emotional_ai_service.core.timeline import Agent, Happened, Moment, check_levels
+from emotional_ai_service.decoding import Finished, GenerationRequest, Message, Role, Started, Text
 from emotional_ai_service.engine import Engine
+from emotional_ai_service.errors import LanguageOff
 from emotional_ai_service.guard import Context
-from emotional_ai_service.wire import agent_from, label_of, levels_from, levels_to
+from emotional_ai_service.language import Language
+from emotional_ai_service.servicers.speech import (
+    appraisal_to,
+    expression_to,
+    finished_to,
+    generation_of,
+    messages_from,
+    said_by_person,
+    text_to,
+)
+from emotional_ai_service.session import Intent
+from emotional_ai_service.wire import agent_from, levels_from, signals_to, state_to
 
 
 class InferenceServicer(inference_pb2_grpc.InferenceServicer):
-    """Serves the language side of an engine's sessions."""
+    """Serves the language side of an engine's sessions; without `language` only expressions can be previewed."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, language: Language | None) -> None:
         self._engine = engine
+        self._optional_language = language
+
+    async def Converse(
+        self, request: pb.ConverseRequest, context: Context[pb.ConverseRequest, pb.ConverseResponse]
+    ) -> AsyncIterator[pb.ConverseResponse]:
+        language, engine = self._language, self._engine
+        session = await engine.session(request.session_id)
+        (appraisal,) = await language.appraise([request.text], said_by_person(request.history))
+        messages = (*messages_from(request.history), Message(Role.USER, request.text))
+        heard = Happened(appraisal.signals)
+        # A prompt that cannot be put to the model is refused before the session has heard it.
+        foreseen = session.foresee(heard, engine.clock())
+        await language.admit(generation_of(messages, request.sampling, expression_of(foreseen)))
+        yield pb.ConverseResponse(appraisal=appraisal_to(appraisal))
+        if appraisal.classified:
+            stimulus = engine_pb2.Stimulus(event=signals_to(appraisal.signals))
+            intent = Intent(heard, engine_pb2.LogEntry(stimulus=stimulus))
+            moment = (await engine.apply(request.session_id, [intent], request_id=request.request_id)).moment
+        else:
+            moment = session.state(engine.clock())
+        expression = expression_of(moment)
+        generation = generation_of(messages, request.sampling, expression)
+        yield pb.ConverseResponse(
+            started=pb.ReplyStarted(
+                state=state_to(request.session_id, moment),
+                expression=expression_to(expression),
+                seed=generation.seed,
+            )
+        )
+        async with aclosing(self._reply(language, generation)) as reply:
+            async for part in reply:
+                if isinstance(part, pb.ReplyText):
+                    yield pb.ConverseResponse(text=part)
+                else:
+                    yield pb.ConverseResponse(finished=part)
+
+    async def Generate(
+        self, request: pb.GenerateRequest, context: Context[pb.GenerateRequest, pb.GenerateResponse]
+    ) -> AsyncIterator[pb.GenerateResponse]:
+        language = self._language
+        messages = messages_from(request.messages)
+        state: engine_pb2.EmotionalState | None = None
+        if request.HasField("explicit"):
+            explicit = request.explicit
+            expression = _explicit(
+                agent_from(explicit.config, "explicit.config"), explicit.chemistry, "explicit.chemistry"
+            )
+            generation = generation_of(
+                messages,
+                request.sampling,
+                expression,
+                conditioned=not explicit.without_conditioning,
+                blend=explicit.blend,
+            )
+        else:
+            session = await self._engine.session(request.session_id)
+            moment = session.state(self._engine.clock())
+            state, expression = state_to(request.session_id, moment), expression_of(moment)
+            generation = generation_of(messages, request.sampling, expression)
+        await language.admit(generation)
+        yield pb.GenerateResponse(
+            started=pb.ReplyStarted(state=state, expression=expression_to(expression), seed=generation.seed)
+        )
+        async with aclosing(self._reply(language, generation)) as reply:
+            async for part in reply:
+                if isinstance(part, pb.ReplyText):
+                    yield pb.GenerateResponse(text=part)
+                else:
+                    yield pb.GenerateResponse(finished=part)
+
+    async def Appraise(
+        self, request: pb.AppraiseRequest, context: Context[pb.AppraiseRequest, pb.AppraiseResponse]
+    ) -> pb.AppraiseResponse:
+        found = await self._language.appraise(request.texts, said_by_person(request.history))
+        return pb.AppraiseResponse(appraisals=[appraisal_to(appraisal) for appraisal in found])
 
     async def PreviewExpression(
         self,
@@ -28,10 +119,41 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             session = await self._engine.session(request.session_id)
             expression = expression_of(session.state(self._engine.clock()))
         else:
-            levels = levels_from(request.chemistry)
-            check_levels(levels, "chemistry")
-            expression = _express(agent_from(request.config), levels)
+            expression = _explicit(agent_from(request.config), request.chemistry, "chemistry")
         return pb.PreviewExpressionResponse(expression=expression_to(expression))
+
+    async def GetModel(
+        self, request: pb.GetModelRequest, context: Context[pb.GetModelRequest, pb.GetModelResponse]
+    ) -> pb.GetModelResponse:
+        decoder = self._language.decoder
+        model = decoder.describe()
+        return pb.GetModelResponse(
+            name=model.name,
+            digest=model.digest,
+            context_length=model.context_length,
+            backend=model.backend,
+            ready=decoder.ready,
+        )
+
+    @property
+    def _language(self) -> Language:
+        if self._optional_language is None:
+            raise LanguageOff
+        return self._optional_language
+
+    async def _reply(
+        self, language: Language, generation: GenerationRequest
+    ) -> AsyncGenerator[pb.ReplyText | pb.ReplyFinished, None]:
+        """The reply from its first piece on; leaving it early stops the decoding."""
+        async with aclosing(language.decoder.generate(generation)) as events:
+            async for event in events:
+                match event:
+                    case Started():
+                        pass
+                    case Text():
+                        yield text_to(event)
+                    case Finished():
+                        yield finished_to(event, generation, language.decoder.describe())
 
 
 def expression_of(moment: Moment) -> Expression:
@@ -39,28 +161,11 @@ def expression_of(moment: Moment) -> Expression:
     return _express(moment.agent, moment.levels, moment.label)
 
 
-def _express(agent: Agent, levels: Vector4, held_label: int = 0) -> Expression:
+def _explicit(agent: Agent, chemistry: engine_pb2.Chemistry, path: str) -> Expression:
+    levels = levels_from(chemistry)
+    check_levels(levels, path)
+    return _express(agent, levels, 0)
+
+
+def _express(agent: Agent, levels: Vector4, held_label: int) -> Expression:
     return express(levels, agent.dynamics.baseline, agent.expression, held_label)
-
-
-def expression_to(expression: Expression) -> pb.Expression:
-    """The contract's form of an expression."""
-    return pb.Expression(
-        chemistry=levels_to(expression.levels),
-        blend=[
-            pb.AdapterWeight(adapter=name, weight=weight)
-            for name, weight in zip(ADAPTERS, expression.blend, strict=True)
-        ],
-        temperature=expression.temperature,
-        top_p=expression.top_p,
-        conditioning=expression.conditioning,
-        gloss=expression.gloss,
-        level_words=expression.level_words,
-        label=label_of(expression.label),
-        label_probabilities=[
-            pb.LabelProbability(label=label_of(index), probability=probability)
-            for index, probability in enumerate(expression.label_probabilities)
-        ],
-        valence=expression.valence,
-        arousal=expression.arousal,
-    )

@@ -1,0 +1,56 @@
+"""The language side of a service: the appraiser and the decoder, each in a process of its own, and the turn between them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+
+from emotional_ai_service.appraisal import Appraisal
+from emotional_ai_service.appraisal.worker import AppraisalJob
+from emotional_ai_service.decoding import Decoder, GenerationRequest, LocalDecoder, LocalModel
+from emotional_ai_service.settings import LanguageSettings
+from emotional_ai_service.workers import Worker, WorkerSpec
+
+AppraiserWorker = Worker[AppraisalJob, list[Appraisal]]
+
+
+class Language:
+    """What understands and what speaks."""
+
+    def __init__(self, appraiser: AppraiserWorker, decoder: Decoder) -> None:
+        self._appraiser = appraiser
+        self.decoder = decoder
+
+    async def appraise(self, texts: Sequence[str], earlier: Sequence[str]) -> list[Appraisal]:
+        """Appraises each text by itself, after the person's earlier messages, oldest first.
+
+        Raises InvalidRequest naming a text that cannot be read, or ModelUnavailable with a retry hint.
+        """
+        found: list[Appraisal] = []
+        async with aclosing(self._appraiser.request(AppraisalJob(tuple(texts), tuple(earlier)))) as parts:
+            async for part in parts:
+                found.extend(part)
+        return found
+
+    async def admit(self, request: GenerationRequest) -> None:
+        """Raises what `decoder.generate` would raise for this request before its first token; decodes nothing."""
+        async with aclosing(self.decoder.generate(request)) as events:
+            await anext(events)
+
+
+@asynccontextmanager
+async def speaking(settings: LanguageSettings) -> AsyncIterator[Language]:
+    """Both processes, started together and ended together. Raises WorkerStartFailed with what is wrong."""
+    appraiser: AppraiserWorker = Worker(
+        WorkerSpec(
+            name="appraiser",
+            target="emotional_ai_service.appraisal.worker:appraiser_target",
+            arguments=settings.encoder_dir,
+            threads=1,
+        )
+    )
+    decoder = LocalDecoder(LocalModel(settings.model_dir, settings.cache_dir), threads=settings.threads)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(appraiser.close)
+        stack.push_async_callback(decoder.close)
+        await asyncio.gather(appraiser.start(), decoder.start())
+        yield Language(appraiser, decoder)

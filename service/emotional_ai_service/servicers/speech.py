@@ -1,0 +1,129 @@
+"""Conversions between the Inference contract and what the language side understands."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from emotional_ai.v1 import inference_pb2 as pb
+from emotional_ai_service.appraisal import Appraisal
+from emotional_ai_service.core.expression import ADAPTERS, Expression
+from emotional_ai_service.decoding import (
+    BlendWeight,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    Message,
+    ModelDescription,
+    Role,
+    Sampling,
+    Text,
+)
+from emotional_ai_service.decoding.messages import DEFAULT_MAX_TOKENS, DEFAULT_REPETITION_PENALTY
+from emotional_ai_service.wire import label_of, levels_to, signals_to
+
+ROLES: Final = {pb.ROLE_SYSTEM: Role.SYSTEM, pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
+REASONS: Final = {
+    FinishReason.STOP: pb.FINISH_REASON_STOP,
+    FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
+}
+
+
+def messages_from(history: Iterable[pb.ChatMessage]) -> tuple[Message, ...]:
+    """Messages of a conversation, oldest first."""
+    return tuple(Message(ROLES[message.role], message.content) for message in history)
+
+
+def said_by_person(history: Iterable[pb.ChatMessage]) -> list[str]:
+    """What the person said in a conversation, oldest first."""
+    return [message.content for message in history if message.role == pb.ROLE_USER]
+
+
+def generation_of(
+    messages: tuple[Message, ...],
+    sampling: pb.Sampling,
+    expression: Expression,
+    *,
+    conditioned: bool = True,
+    blend: Sequence[pb.AdapterWeight] = (),
+) -> GenerationRequest:
+    """What the decoder is asked for: the expression, and what the caller set instead. Draws a seed if none is set."""
+    return GenerationRequest(
+        messages=messages,
+        seed=sampling.seed if sampling.HasField("seed") else secrets.randbits(63),
+        conditioning=expression.conditioning + expression.gloss if conditioned else "",
+        sampling=Sampling(
+            temperature=sampling.temperature if sampling.HasField("temperature") else expression.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p if sampling.HasField("top_p") else expression.top_p,
+            repetition_penalty=(
+                sampling.repetition_penalty if sampling.HasField("repetition_penalty") else DEFAULT_REPETITION_PENALTY
+            ),
+        ),
+        max_tokens=sampling.max_tokens if sampling.HasField("max_tokens") else DEFAULT_MAX_TOKENS,
+        stop=tuple(sampling.stop),
+        logprobs=sampling.logprobs,
+        blend=tuple(BlendWeight(one.adapter, one.weight) for one in blend),
+    )
+
+
+def text_to(piece: Text) -> pb.ReplyText:
+    """A piece of a reply."""
+    return pb.ReplyText(
+        text=piece.text, token_index=piece.token_index, token_count=piece.token_count, logprobs=piece.logprobs
+    )
+
+
+def finished_to(end: Finished, request: GenerationRequest, model: ModelDescription) -> pb.ReplyFinished:
+    """The end of a reply, with exactly what it was spoken with."""
+    return pb.ReplyFinished(
+        reason=REASONS[end.reason],
+        usage=pb.Usage(
+            prompt_tokens=end.prompt_tokens,
+            completion_tokens=end.completion_tokens,
+            first_token_seconds=end.first_token_seconds,
+            total_seconds=end.total_seconds,
+        ),
+        applied=pb.AppliedExpression(
+            temperature=request.sampling.temperature,
+            top_p=request.sampling.top_p,
+            repetition_penalty=request.sampling.repetition_penalty,
+            conditioning=request.conditioning,
+            seed=request.seed,
+            model=model.name,
+            model_digest=model.digest,
+        ),
+    )
+
+
+def appraisal_to(appraisal: Appraisal) -> pb.Appraisal:
+    """The contract's form of an appraisal."""
+    return pb.Appraisal(
+        signals=signals_to(appraisal.signals),
+        classified=appraisal.classified,
+        confidence=appraisal.confidence,
+        valence=appraisal.valence,
+        emotions=[pb.TextEmotion(name=one.name, probability=one.probability) for one in appraisal.emotions],
+    )
+
+
+def expression_to(expression: Expression) -> pb.Expression:
+    """The contract's form of an expression."""
+    return pb.Expression(
+        chemistry=levels_to(expression.levels),
+        blend=[
+            pb.AdapterWeight(adapter=name, weight=weight)
+            for name, weight in zip(ADAPTERS, expression.blend, strict=True)
+        ],
+        temperature=expression.temperature,
+        top_p=expression.top_p,
+        conditioning=expression.conditioning,
+        gloss=expression.gloss,
+        level_words=expression.level_words,
+        label=label_of(expression.label),
+        label_probabilities=[
+            pb.LabelProbability(label=label_of(index), probability=probability)
+            for index, probability in enumerate(expression.label_probabilities)
+        ],
+        valence=expression.valence,
+        arousal=expression.arousal,
+    )
