@@ -94,6 +94,8 @@ class Engine:
             earlier = session.requests[request_id]
             if earlier is not None:
                 await asyncio.shield(earlier)
+                # Where it was done already, the session hears of it within this turn of the loop.
+                await asyncio.sleep(0)
             return Applied(session.state(self.clock()), duplicate=True)
         moment, pending = session.write(intents, self.clock(), request_id=request_id, expected_version=expected_version)
         if pending is not None:
