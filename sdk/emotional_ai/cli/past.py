@@ -59,18 +59,20 @@ def history(
         for entry in told.entries:
             emit({"kind": "entry"} | records.entry(entry))
     elif plot is None:
-        _show(told, baseline)
+        for line in history_lines(told, baseline):
+            say(line)
 
 
-def _show(told: pb.GetHistoryResponse, baseline: pb.Chemistry) -> None:
+def history_lines(told: pb.GetHistoryResponse, baseline: pb.Chemistry) -> list[str]:
+    """A sparkline per chemical, then the latest log entries."""
     first, last = told.samples[0], told.samples[-1]
-    say(f"{records.moment(first.time)} to {records.moment(last.time)}, now {figures.feeling(last)}")
-    say(figures.spark_rows(told.samples, baseline))
     earlier = len(told.entries) + told.entries_left_out - LAST_ENTRIES
-    if earlier > 0:
-        say(f"({earlier} earlier entries)")
-    for entry in told.entries[-LAST_ENTRIES:]:
-        say(entry_line(entry))
+    return [
+        f"{records.moment(first.time)} to {records.moment(last.time)}: at the end {figures.feeling(last)}",
+        figures.spark_rows(told.samples, baseline),
+        *([f"({earlier} earlier entries)"] if earlier > 0 else []),
+        *map(entry_line, told.entries[-LAST_ENTRIES:]),
+    ]
 
 
 def entry_line(entry: pb.LogEntry) -> str:

@@ -1,0 +1,67 @@
+"""chat: a conversation with an agent that feels."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from emotional_ai.cli.lines import converse_in_json, converse_in_text, decoded
+from emotional_ai.cli.output import note
+from emotional_ai.cli.reach import DEFAULT_SESSION, SessionId, Target, connected, ensured
+from emotional_ai.cli.talk import Conversation
+from emotional_ai.client import Client
+from emotional_ai.v1.inference_pb2 import Sampling
+
+Seed = Annotated[
+    int | None, typer.Option(min=0, max=2**64 - 1, help="Seed of every reply, which makes the conversation repeatable.")
+]
+MaxTokens = Annotated[
+    int | None, typer.Option(min=1, max=4096, help="Most tokens of a reply.", show_default="the service's")
+]
+TimeScale = Annotated[
+    float | None,
+    typer.Option(min=0, max=10_000, help="Simulated minutes per wall minute.", show_default="the session's, 10 if new"),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(chat)
+
+
+def chat(
+    ctx: typer.Context,
+    session: SessionId = DEFAULT_SESSION,
+    json: Annotated[
+        bool, typer.Option("--json", help="Each line of input is a turn; print an object for each.")
+    ] = False,
+    seed: Seed = None,
+    max_tokens: MaxTokens = None,
+    time_scale: TimeScale = None,
+    target: Target = None,
+) -> None:
+    """Talk with an agent; the session is created if it does not exist.
+
+    In a terminal, replies stream while a panel shows how the state moves; /help lists the commands there, Ctrl-C stops a
+    reply, Ctrl-D ends. Otherwise each line of standard input is a turn, blank lines left out, and the end of input ends
+    with status 0, or 1 if a turn failed. With --json an object is printed per turn with, among others, user, reply,
+    signals (those that are not 0), state, blend, temperature, top_p, tokens (the conditioning tokens), label and seed.
+    """
+    sampling = Sampling(seed=seed, max_tokens=max_tokens)
+    with connected(ctx, target) as client:
+        ensured(client, session, time_scale)
+        opened = partial(_open, client, session, sampling)
+        if json:
+            converse_in_json(opened, decoded(sys.stdin.buffer))
+        elif sys.stdin.isatty() and sys.stdout.isatty():
+            from emotional_ai.cli.terminal import Terminal
+
+            Terminal(client, session, sampling).run()
+        else:
+            converse_in_text(opened, decoded(sys.stdin.buffer))
+
+
+def _open(client: Client, session_id: str, sampling: Sampling, heard: Callable[[str], None]) -> Conversation:
+    return Conversation(client, session_id, sampling, heard, lambda text: note(f"note: {text}"))

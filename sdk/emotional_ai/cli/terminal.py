@@ -1,0 +1,147 @@
+"""A conversation at a terminal: replies stream while a panel shows the state move."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from emotional_ai.cli import figures, past
+from emotional_ai.cli.feed import Feed, Glimpse, glimpse
+from emotional_ai.cli.output import CommandFailed, printable, told
+from emotional_ai.cli.panel import panel
+from emotional_ai.cli.talk import Conversation
+from emotional_ai.client import Client
+from emotional_ai.errors import EmotionalAIError
+from emotional_ai.v1.inference_pb2 import AppliedExpression, Sampling
+
+REFRESHES_PER_SECOND: Final = 8
+PROMPT: Final = "you: "
+HELP: Final = """\
+/state    how the agent feels now, in numbers
+/why      which signals moved it since this chat began
+/history  how it came here, since the session began
+/reset    put it back to its baseline; the conversation goes on
+/quit     leave (so does Ctrl-D)
+Ctrl-C while the agent speaks stops it."""
+
+
+class Terminal:
+    """Reads turns from the keyboard until /quit or Ctrl-D."""
+
+    def __init__(self, client: Client, session_id: str, sampling: Sampling) -> None:
+        self._client = client
+        self._session_id = session_id
+        session = client.get_session(session_id)
+        self._baseline = session.config.dynamics.baseline
+        self._began = session.state.time
+        self._console = Console(highlight=False)
+        self._conversation = Conversation(client, session_id, sampling, self._hear, self._notice)
+        self._reply = ""
+        self._applied: AppliedExpression | None = None
+        self._commands: Mapping[str, Callable[[], None]] = {
+            "/help": lambda: self._print(HELP),
+            "/state": self._state,
+            "/why": self._why,
+            "/history": self._history,
+            "/reset": self._reset,
+        }
+
+    def run(self) -> None:
+        """The conversation, from greeting to goodbye."""
+        import readline  # noqa: F401  # gives `input` editing and history
+
+        self._console.print(self._panel(glimpse(self._client, self._session_id)))
+        self._print("/help lists the commands.")
+        while (text := self._read()) is not None:
+            if text == "/quit":
+                return
+            if text:
+                self._carry_out(text)
+
+    def _read(self) -> str | None:
+        """A line without the blanks around it; None at the end of input."""
+        try:
+            text = input(PROMPT).strip()
+            text.encode("utf-8")
+        except EOFError:
+            self._print("")
+            return None
+        except KeyboardInterrupt:
+            self._print("\n(Ctrl-D or /quit leaves)")
+            return ""
+        except UnicodeError:
+            self._print("error: that was not UTF-8 text")
+            return ""
+        return text
+
+    def _carry_out(self, text: str) -> None:
+        command = self._commands.get(text)
+        try:
+            if command is not None:
+                command()
+            elif text.startswith("/"):
+                self._print(f"there is no command {text.split(maxsplit=1)[0]}; /help lists them")
+            else:
+                self._turn(text)
+        except EmotionalAIError as error:
+            self._print(f"error: {told(error)}")
+        except CommandFailed as error:
+            self._print(f"error: {error}")
+        except KeyboardInterrupt:
+            self._print("(stopped)")
+
+    def _turn(self, text: str) -> None:
+        self._reply = ""
+        first = glimpse(self._client, self._session_id)
+        with Feed(self._client, self._session_id, first) as feed:
+            try:
+                with Live(
+                    console=self._console,
+                    get_renderable=lambda: self._speaking(feed.latest),
+                    refresh_per_second=REFRESHES_PER_SECOND,
+                    transient=True,
+                ):
+                    turn = self._conversation.turn(text)
+                self._applied = turn.finished.applied
+            finally:
+                if self._reply:
+                    self._print(f"agent: {self._reply}")
+        self._console.print(self._panel(glimpse(self._client, self._session_id)))
+
+    def _speaking(self, seen: Glimpse) -> RenderableType:
+        """The reply so far above the panel; of a long one the end, so that both fit the screen."""
+        spoken = Text(f"agent: {self._reply}")
+        shown = spoken.wrap(self._console, self._console.width)[-max(self._console.height - 14, 1) :]
+        return Group(Text("\n").join(shown), self._panel(seen))
+
+    def _panel(self, seen: Glimpse) -> RenderableType:
+        return panel(seen, self._baseline, self._applied)
+
+    def _hear(self, piece: str) -> None:
+        self._reply += printable(piece)
+
+    def _notice(self, text: str) -> None:
+        self._print(f"({text})")
+
+    def _state(self) -> None:
+        seen = glimpse(self._client, self._session_id)
+        self._print(figures.feeling(seen.state))
+        self._print(figures.state_table(seen.state, self._baseline))
+        self._print(figures.voice(seen.expression))
+
+    def _why(self) -> None:
+        for line in past.explained(self._client.explain(self._session_id, start=self._began)):
+            self._print(line)
+
+    def _history(self) -> None:
+        told_past = self._client.history(self._session_id, points=past.SPARK_POINTS)
+        for line in past.history_lines(told_past, self._baseline):
+            self._print(line)
+
+    def _reset(self) -> None:
+        self._print(f"now {figures.feeling(self._client.reset_session(self._session_id))}")
+
+    def _print(self, text: str) -> None:
+        self._console.print(Text(text))
