@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from emotional_ai_service.stores import Record, SqliteStore, StoreUnavailable
+from emotional_ai_service.stores import Record, SqliteStore, StoreUnavailable, StoreUnwritable
 
 
 @pytest.fixture
@@ -80,6 +80,12 @@ async def test_a_store_cannot_begin_on_a_full_disk_and_begins_once_there_is_room
     store = await SqliteStore.open(path)
     await store.append("a", 0, [record(1)])
     await store.close()
+
+
+async def test_a_disk_without_a_single_free_block_is_named_too(small_disk: Path) -> None:
+    (small_disk / "ballast").write_bytes(bytes(2**20))
+    with pytest.raises(StoreUnwritable, match=r"sessions\.db.*No space left"):
+        await SqliteStore.open(small_disk / "sessions.db")
 
 
 async def meet_the_limit(path: Path) -> None:

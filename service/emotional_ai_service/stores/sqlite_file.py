@@ -85,14 +85,15 @@ class FileLock:
             raise StoreUnwritable(path, f"cannot be opened for writing: {lock_path}: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = os.pread(self._file, 32, 0).decode(errors="replace").strip()
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError as error:
+            owner = os.pread(self._file, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._file)
-            raise StoreLocked(
-                path, f"is in use by process {owner or 'unknown'}; stop that service or name another file"
-            ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+            raise StoreLocked(path, f"is in use by process {owner}; stop that service or name another file") from error
+        except OSError as error:
+            os.close(self._file)
+            raise StoreUnwritable(path, f"cannot be owned: {lock_path}: {error.strerror}") from error
 
     def release(self) -> None:
         """Lets go of the file."""
@@ -128,7 +129,8 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError | sqlite3.Error:
     if code in _DAMAGED:
         return StoreCorrupt(path, f"is damaged ({error}); restore it from a backup, or move it away to begin anew")
     if code in _FAILING:
-        return StoreUnavailable(f"{path} cannot be used now: {error} ({error.sqlite_errorname}); is the disk full?")
+        reason = f"{error} ({error.sqlite_errorname})"
+        return StoreUnavailable(f"{path} cannot be used now: {reason}; make room on its disk, or mend what fails there")
     return error
 
 
