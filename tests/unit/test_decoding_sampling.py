@@ -1,0 +1,105 @@
+"""Sampling: order of the rules, their limits, repeatability."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotional_ai_service.decoding import Sampling
+from emotional_ai_service.decoding.sampling import candidates, log_probability, next_token, penalised
+
+vectors = st.lists(st.floats(-20, 20, width=32), min_size=2, max_size=600).map(torch.tensor)
+
+
+def drawn(logits: torch.Tensor, rule: Sampling, seed: int, generated: tuple[int, ...] = ()) -> int:
+    return next_token(logits, generated, rule, torch.Generator().manual_seed(seed))
+
+
+@given(vectors, st.integers(0, 700), st.floats(0.01, 1))
+def test_candidates_are_the_shortest_head_of_the_ranking_that_holds_the_mass(
+    logits: torch.Tensor, top_k: int, top_p: float
+) -> None:
+    probabilities, tokens = candidates(logits, top_k, top_p)
+    kept = min(top_k or len(logits), len(logits))
+    reference = torch.softmax(logits.sort(descending=True).values[:kept].double(), 0)
+    size = len(probabilities)
+    assert 1 <= size <= kept
+    assert float(reference[:size].sum()) >= min(top_p, 1) - 1e-5
+    assert size == 1 or float(reference[: size - 1].sum()) < top_p + 1e-5
+    assert torch.allclose(probabilities.double(), reference[:size] / reference[:size].sum(), atol=1e-5)
+    assert sorted(logits[tokens].tolist(), reverse=True) == logits[tokens].tolist()
+
+
+def test_a_nucleus_wider_than_the_first_look_is_found_by_the_full_ranking() -> None:
+    probabilities, _ = candidates(torch.zeros(10_000), 0, 0.5)
+    assert abs(len(probabilities) - 5000) <= 1
+
+
+@given(vectors, st.integers(0, 2**64 - 1))
+def test_temperature_zero_takes_the_greatest_logit_whatever_the_seed(logits: torch.Tensor, seed: int) -> None:
+    assert drawn(logits, Sampling(temperature=0, repetition_penalty=1), seed) == int(logits.argmax())
+
+
+def test_the_penalty_comes_before_the_greedy_choice() -> None:
+    logits = torch.tensor([2.0, 1.9, -1.0])
+    rule = Sampling(temperature=0, repetition_penalty=1.2)
+    assert drawn(logits, rule, 0) == 0
+    assert drawn(logits, rule, 0, generated=(0,)) == 1
+
+
+def test_the_penalty_lowers_positive_and_negative_logits_of_seen_tokens_once_each() -> None:
+    logits = torch.tensor([2.0, -2.0, 3.0])
+    assert penalised(logits, [0, 1, 1], 2.0).tolist() == [1.0, -4.0, 3.0]
+    assert logits.tolist() == [2.0, -2.0, 3.0]
+
+
+def test_top_k_applies_after_temperature_and_before_top_p() -> None:
+    logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log()
+    probabilities, tokens = candidates(logits, 2, 0.9)
+    assert tokens.tolist() == [0, 1]  # of the two kept, the first alone has mass 4/7, so both are needed
+    assert probabilities.tolist() == pytest.approx([4 / 7, 3 / 7])
+    assert len(candidates(logits, 2, 0.5)[0]) == 1
+
+
+def test_draws_follow_the_distribution_and_repeat_by_seed() -> None:
+    logits = torch.tensor([0.7, 0.2, 0.1]).log()
+    rule = Sampling(temperature=1, top_p=1, repetition_penalty=1)
+    draws = [drawn(logits, rule, seed) for seed in range(3000)]
+    assert draws == [drawn(logits, rule, seed) for seed in range(3000)]
+    for token, probability in enumerate((0.7, 0.2, 0.1)):
+        assert abs(draws.count(token) / 3000 - probability) < 5 * math.sqrt(probability * (1 - probability) / 3000)
+
+
+def test_a_higher_temperature_spreads_the_draws() -> None:
+    logits = torch.tensor([2.0, 0.0, 0.0, 0.0])
+
+    def firsts(temperature: float) -> int:
+        rule = Sampling(temperature=temperature, top_p=1, repetition_penalty=1)
+        return [drawn(logits, rule, seed) for seed in range(500)].count(0)
+
+    assert firsts(0.4) > firsts(1.0) > firsts(2.0)
+
+
+def test_log_probability_is_that_of_the_softmax() -> None:
+    logits = torch.tensor([1.0, 2.0, 3.0])
+    assert log_probability(logits, 1) == pytest.approx(math.log(math.exp(2) / sum(map(math.exp, (1, 2, 3)))))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": -0.1},
+        {"temperature": 2.1},
+        {"temperature": math.nan},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"top_k": -1},
+        {"repetition_penalty": 0.9},
+        {"repetition_penalty": math.inf},
+    ],
+)
+def test_values_outside_the_ranges_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must be in"):
+        Sampling(**wrong)  # type: ignore[arg-type]
