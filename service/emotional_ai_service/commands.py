@@ -133,6 +133,7 @@ def _database(chosen: Path | None, kind: StoreKind) -> Path:
 
 
 def _serve(settings: Settings) -> None:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Its own lines about a taken port would stand above our message.
     import uvloop
 
     from emotional_ai_service.server import AddressInUse

@@ -130,5 +130,6 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> int:
         return server.add_insecure_port(address)
     except RuntimeError as error:
         raise AddressInUse(
-            f"cannot listen on {address}: {error}. Another service may be using the port; choose another with --port"
+            f"cannot listen on {address}. Another service may be using the port, or the address is not one of this machine; "
+            "choose another with --port or --host"
         ) from error
