@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from emotional_ai.cli import chat, lab, past, sessions, state
+from emotional_ai.cli import batch, chat, lab, language, past, sessions, state
 from emotional_ai.cli.joined import Joined, joined
 from emotional_ai.cli.output import CommandFailed, note, say, told
 from emotional_ai.connection import DEFAULT_TARGET
@@ -95,7 +95,7 @@ def root(
     ctx.obj = target
 
 
-for _part in (chat, state, past, sessions, lab):
+for _part in (chat, state, past, sessions, lab, language, batch):
     _part.register(app)
 
 

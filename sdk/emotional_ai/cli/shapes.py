@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -9,7 +10,7 @@ class Malformed(Exception):
     """A value is not of the shape it must have. `place` is its path, such as `cases[3].x0`."""
 
     def __init__(self, place: str, what: str) -> None:
-        super().__init__(f"{place or 'it'}: {what}")
+        super().__init__(f"{place}: {what}" if place else what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,12 @@ class Node:
 
     def number(self) -> float:
         """A finite number."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not math.isfinite(self.value):
-            raise Malformed(self.path, f"must be a finite number, got {shown(self.value)}")
-        return float(self.value)
+        if isinstance(self.value, int | float) and not isinstance(self.value, bool):
+            with suppress(OverflowError):
+                number = float(self.value)
+                if math.isfinite(number):
+                    return number
+        raise Malformed(self.path, f"must be a finite number, got {shown(self.value)}")
 
     def whole(self) -> int:
         """A whole number."""
