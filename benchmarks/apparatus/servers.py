@@ -1,0 +1,81 @@
+"""Servers to measure, each in a process of its own on one core; the caller keeps to another.
+
+with service("memory") as server: ...     the service, as `emotional-ai serve` runs it
+with echo() as server: ...                the bare echo
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+SERVER_CORE: Final = min(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that is up."""
+
+    address: str
+    """host:port."""
+    process: "subprocess.Popen[str]" = field(repr=False)
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads so far: unlike wall time, little disturbed by what else the machine does."""
+        # The name of the command stands in parentheses and may hold spaces; the 12th and 13th field after it are user
+        # and system time.
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def resident_bytes(self) -> int:
+        """Its resident memory."""
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE
+
+
+def keep_off_the_server() -> None:
+    """Confines this process, and load generators it starts, to the cores that no server runs on."""
+    others = os.sched_getaffinity(0) - {SERVER_CORE}
+    if not others:
+        raise SystemExit("this benchmark needs two cores: one for the server, one for what asks it")
+    os.sched_setaffinity(0, others)
+
+
+@contextmanager
+def service(store: str, path: Path | None = None, *flags: str) -> Iterator[Server]:
+    """The service over a store of that kind, `memory` or `sqlite` in the file `path`; without language unless flags say so."""
+    command = [sys.executable, "-m", "emotional_ai", "serve", "--port", "0", "--store", store]
+    with _started([*command, *(("--db", str(path)) if path else ()), *(flags or ("--engine-only",))]) as server:
+        yield server
+
+
+@contextmanager
+def echo() -> Iterator[Server]:
+    """The bare echo of `echo.py`."""
+    with _started([sys.executable, str(Path(__file__).with_name("echo.py"))]) as server:
+        yield server
+
+
+@contextmanager
+def _started(command: Sequence[str]) -> Iterator[Server]:
+    """Starts a server on its core; for a child inherits where it may run."""
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {SERVER_CORE})
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    finally:
+        os.sched_setaffinity(0, own)
+    with process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line.startswith("ready "):
+                raise SystemExit(f"the server did not start: {' '.join(command)}")
+            yield Server(line.removeprefix("ready ").strip(), process)
+        finally:
+            process.terminate()
