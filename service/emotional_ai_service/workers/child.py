@@ -17,6 +17,8 @@ from emotional_ai_service.workers.spec import WorkerSpec
 from emotional_ai_service.workers.target import Target
 
 THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+QUIET: Final = {"TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+"""Keeps libraries from drawing progress bars among the lines of the service."""
 Inbox: TypeAlias = "queue.SimpleQueue[Begin | Cancel]"
 
 
@@ -27,14 +29,15 @@ def main() -> None:
     spec = read_from_parent(requests)
     if not isinstance(spec, WorkerSpec):
         return
-    _yield_the_processor(spec)
+    _settle_in(spec)
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests, inbox), daemon=True).start()
     try:
         target = _build(spec)
         ready = Ready(target.describe())
     except Exception as error:
-        traceback.print_exc()
+        if not type(error).__module__.startswith("emotional_ai"):  # our own errors speak for themselves
+            traceback.print_exc()
         _send(replies, frame(StartFailed(f"{type(error).__name__}: {error}")))
         return
     _send(replies, frame(ready))
@@ -66,9 +69,10 @@ def _private_output() -> BinaryIO:
     return os.fdopen(private, "wb")
 
 
-def _yield_the_processor(spec: WorkerSpec) -> None:
+def _settle_in(spec: WorkerSpec) -> None:
     os.nice(spec.niceness)
     threads = spec.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    os.environ.update(QUIET)
     for variable in THREAD_VARIABLES:  # read by numerical libraries when they are imported, which is later
         os.environ[variable] = str(threads)
 
