@@ -1,0 +1,297 @@
+"""The command line in conversation: real gRPC, a real emotion engine, and words by a script."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+from loopback import PATIENCE
+from scripted_speech import Script, scripted_service
+
+TURN_KEYS = {"user", "reply", "signals", "state", "blend", "temperature", "top_p", "tokens", "label", "seed", "usage"}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Script, str]]:
+    script = Script()
+    with scripted_service(script) as address:
+        yield script, address
+
+
+@pytest.fixture
+def script(shared: tuple[Script, str]) -> Script:
+    """The script as new: the service is shared, since one takes seconds to start."""
+    fresh = Script()
+    for name in vars(fresh):
+        setattr(shared[0], name, getattr(fresh, name))
+    return shared[0]
+
+
+@pytest.fixture
+def address(shared: tuple[Script, str], script: Script) -> str:
+    return shared[1]
+
+
+@pytest.fixture
+def cli(address: str) -> CommandLine:
+    return CommandLine(address)
+
+
+def test_each_line_is_a_turn_and_blank_lines_are_none(cli: CommandLine, script: Script) -> None:
+    ran = cli("chat", "--session", "lines", stdin="I lost my job today\n\n   \nthank you, you are kind")
+    assert ran.status == 0
+    lines = ran.out.splitlines()
+    assert lines[0] == "you: I lost my job today"
+    assert lines[1] == "agent: I am here for you."
+    assert lines[2].startswith("state: ")
+    assert lines[2].endswith("heard loss 0.90")
+    assert lines[3] == "you: thank you, you are kind"
+    assert len(lines) == 6
+
+
+def test_the_conversation_is_sent_along(cli: CommandLine, script: Script) -> None:
+    cli("chat", "--session", "memory", "--seed", "5", "--max-tokens", "9", stdin="one\ntwo\n")
+    first, second = script.asked
+    assert not first.history
+    assert [message.content for message in second.history] == ["one", "I am here for you."]
+    assert (second.sampling.seed, second.sampling.max_tokens) == (5, 9)
+    assert first.request_id != second.request_id
+
+
+def test_a_turn_in_json_has_every_key(cli: CommandLine, script: Script) -> None:
+    ran = cli("chat", "--session", "json", "--json", "--seed", "4", stdin="I lost my job\nyou are kind\n")
+    assert ran.status == 0
+    sad, warm = ran.objects
+    assert sad.keys() >= TURN_KEYS
+    assert sad["signals"] == {"loss": 0.9}
+    assert sad["seed"] == 4
+    assert sum(sad["blend"].values()) == pytest.approx(1)
+    assert sad["tokens"].startswith("<DA=")
+    assert warm["state"]["oxytocin"] > sad["state"]["oxytocin"]
+    assert warm["temperature"] > sad["temperature"]
+
+
+def test_a_time_scale_is_given_to_new_and_to_known_sessions(cli: CommandLine, script: Script) -> None:
+    for scale in ("60", "0"):
+        assert cli("chat", "--session", "scaled", "--time-scale", scale, stdin="hello\n").status == 0
+    exported = json.loads(cli("sessions", "export", "-", "--session", "scaled").out)
+    configured = [entry["configured"] for entry in exported["entries"] if "configured" in entry]
+    assert exported["entries"][0]["created"]["config"]["dynamics"]["timeScale"] == 60
+    assert [one["dynamics"].get("timeScale", 0) for one in configured] == [0]
+
+
+def test_a_turn_that_fails_is_named_and_the_others_go_on(cli: CommandLine, script: Script) -> None:
+    ran = cli("chat", "--session", "failing", "--json", stdin="fine\nunspeakable\nfine again\n")
+    assert ran.status == 1
+    assert "turn 2: text: cannot be said" in ran.err
+    assert [one.get("reply") for one in ran.objects] == ["I am here for you.", None, "I am here for you."]
+    assert "error" in ran.objects[1]
+
+
+def test_a_line_that_is_not_text_is_a_turn_that_fails(cli: CommandLine, script: Script) -> None:
+    ran = cli("chat", "--session", "bytes", stdin=b"fine\n\xff\xfe\nfine again\n")
+    assert ran.status == 1
+    assert "turn 2" in ran.err
+    assert ran.out.count("agent: ") == 2
+
+
+def test_a_conversation_that_is_too_long_forgets_its_oldest_turns_and_says_so(cli: CommandLine, script: Script) -> None:
+    script.greatest_history = 2
+    ran = cli("chat", "--session", "long", stdin="one\ntwo\nthree\nfour\n")
+    assert ran.status == 0
+    assert ran.err.count("the oldest turn is no longer sent along") == 2
+    last = script.asked[-1]
+    assert last.history[0].content == "three"
+    assert len({asked.request_id for asked in script.asked}) == 4
+
+
+def test_a_message_that_alone_is_too_long_fails(cli: CommandLine, script: Script) -> None:
+    script.greatest_history = -1
+    ran = cli("chat", "--session", "too-long", stdin="one\n")
+    assert ran.status == 1
+    assert "too many tokens" in ran.err
+
+
+def test_a_reply_cannot_steer_the_terminal(cli: CommandLine, script: Script) -> None:
+    script.pieces = ("red \x1b[31m", "line\nnext")
+    ran = cli("chat", "--session", "steer", stdin="hello\n")
+    assert "agent: red [31mline\n       next\n" in ran.out
+    assert "\x1b" not in ran.out
+
+
+def appraise(address: str, text: bytes) -> "subprocess.CompletedProcess[bytes]":
+    command = (sys.executable, "-m", "emotional_ai", "--target", address, "appraise", "--json")
+    return subprocess.run(command, input=text, capture_output=True, timeout=PATIENCE, check=False)
+
+
+def test_lines_are_appraised_in_order_and_in_batches(address: str, script: Script) -> None:
+    texts = [f"line {number}" for number in range(700)] + ["", "I lost it"]
+    ran = appraise(address, "\n".join(texts).encode())
+    told = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert ran.returncode == 0
+    assert [one["text"] for one in told] == texts
+    assert told[-1]["signals"] == {"loss": 0.9}
+    assert not told[-2]["classified"]
+    assert max(script.batches) <= 256
+    assert sum(script.batches) == 701
+
+
+@pytest.mark.parametrize("line", [b"\xff", b"x" * 32_769])
+def test_a_line_that_cannot_be_appraised_is_named(address: str, line: bytes) -> None:
+    ran = appraise(address, b"fine\n" + line + b"\n")
+    assert ran.returncode == 1
+    assert b"line 2" in ran.stderr
+
+
+def test_an_error_ends_appraise_though_its_input_goes_on(address: str) -> None:
+    command = (sys.executable, "-m", "emotional_ai", "--target", address, "appraise")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"\xff\n")
+        process.stdin.flush()
+        assert process.wait(PATIENCE) == 1
+
+
+def written(path: Path, *rows: object) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_rows_are_answered_and_carried_along(cli: CommandLine, script: Script, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    rows = [{"prompt": f"p{number}", "id": number, "state": {"cortisol": 0.9}, "seed": number} for number in range(9)]
+    prompts = written(tmp_path / "in.jsonl", *rows)
+    assert cli("generate", "--prompts", prompts, "--out", str(out), "--concurrency", "4").status == 0
+    told = sorted(map(json.loads, out.read_text().splitlines()), key=lambda row: row["id"])
+    assert [{name: row[name] for name in rows[0]} for row in told] == rows
+    assert told[3]["reply"] == "I am here for you."
+    assert told[3]["expression"]["state"]["cortisol"] == 0.9
+    assert told[3]["applied"]["seed"] == 3
+    assert told[3]["finish_reason"] == "stop"
+
+
+def test_a_refused_row_is_named_left_out_and_tried_again(cli: CommandLine, script: Script, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    prompts = written(tmp_path / "in.jsonl", {"prompt": "a"}, {"prompt": "unspeakable"}, {"prompt": "c"})
+    ran = cli("generate", "--prompts", prompts, "--out", str(out))
+    assert ran.status == 1
+    assert "line 2: text: cannot be said" in ran.err
+    assert len(out.read_text().splitlines()) == 2
+    assert cli("generate", "--prompts", prompts, "--out", str(out)).status == 1
+    script.generated.clear()
+    assert cli("generate", "--prompts", prompts, "--out", str(out), "--resume").status == 1
+    assert [request.messages[0].content for request in script.generated] == ["unspeakable"]
+
+
+def test_nothing_is_written_if_a_row_is_malformed(cli: CommandLine, script: Script, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    prompts = written(tmp_path / "in.jsonl", {"prompt": "a"}, {"prompt": 3})
+    ran = cli("generate", "--prompts", prompts, "--out", str(out))
+    assert ran.status == 1
+    assert "line 2: prompt:" in ran.err
+    assert not out.exists()
+    assert not script.generated
+
+
+class Keyboard:
+    """A chat at a terminal of its own. `says` waits until the screen has shown something new."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", terminal: int) -> None:
+        self._process = process
+        self._terminal = terminal
+        self._screen = ""
+        self._more = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def types(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def says(self, text: str) -> None:
+        with self._more:
+            assert self._more.wait_for(lambda: text in self._screen, PATIENCE), f"{text!r} not in {self._screen!r}"
+            self._screen = self._screen.partition(text)[2]
+
+    def interrupts(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def leaves(self) -> int:
+        return self._process.wait(PATIENCE)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                read = os.read(self._terminal, 65536).decode(errors="replace")
+            except OSError:
+                return
+            with self._more:
+                self._screen += read
+                self._more.notify_all()
+
+
+@contextmanager
+def at_a_terminal(address: str, session: str) -> Iterator[Keyboard]:
+    ours, theirs = pty.openpty()
+    command = (sys.executable, "-m", "emotional_ai", "--target", address, "chat", "--session", session)
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment
+    )
+    os.close(theirs)
+    try:
+        yield Keyboard(process, ours)
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+        os.close(ours)
+
+
+def test_at_a_terminal_a_panel_moves_with_the_conversation(address: str, script: Script) -> None:
+    with at_a_terminal(address, "terminal") as keyboard:
+        keyboard.says("dopamine")
+        keyboard.says("you: ")
+        keyboard.types("I lost my job\n")
+        keyboard.says("agent: I am here for you.")
+        keyboard.says("base model, no adapters yet")
+        keyboard.says("you: ")
+        keyboard.types("/why\n")
+        keyboard.says("loss -")
+        keyboard.types("/history\n")
+        keyboard.says("event loss 0.90")
+        keyboard.types("/state\n")
+        keyboard.says("from rest")
+        keyboard.types("/reset\n")
+        keyboard.says("now neutral")
+        keyboard.types("/nonsense\n")
+        keyboard.says("there is no command /nonsense")
+        keyboard.types("unspeakable\n")
+        keyboard.says("error: text: cannot be said")
+        keyboard.says("you: ")
+        keyboard.types("\x04")
+        assert keyboard.leaves() == 0
+
+
+def test_an_interrupt_stops_the_reply_and_not_the_chat(address: str, script: Script) -> None:
+    script.pause_after = 2
+    with at_a_terminal(address, "interrupted") as keyboard:
+        keyboard.says("you: ")
+        keyboard.types("hello\n")
+        keyboard.says("agent: I am here for")
+        keyboard.interrupts()
+        keyboard.says("(stopped)")
+        assert script.cancelled.wait(PATIENCE)
+        keyboard.says("you: ")
+        script.pause_after = None
+        keyboard.types("go on\n")
+        keyboard.says("agent: I am here for you.")
+        assert [message.content for message in script.asked[-1].history] == ["hello", "I am here for "]
+        keyboard.says("you: ")
+        keyboard.types("/quit\n")
+        assert keyboard.leaves() == 0

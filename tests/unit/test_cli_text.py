@@ -1,0 +1,139 @@
+"""What the command line reads and prints, without a service."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from emotional_ai.cli.figures import bar, sparkline
+from emotional_ai.cli.joined import joined
+from emotional_ai.cli.language import BATCH, BATCH_BYTES, Arrivals
+from emotional_ai.cli.lines import Line, decoded
+from emotional_ai.cli.output import CommandFailed, aligned, printable
+from emotional_ai.cli.reach import start_command
+from emotional_ai.cli.reference import read_reference
+
+REFERENCE = Path(__file__).parents[1] / "data" / "reference_trajectories.json"
+
+
+def test_text_cannot_steer_the_terminal() -> None:
+    assert printable("a\x1b[31mb\x07\tc\n\x9bd") == "a[31mb\tc\nd"
+
+
+def test_a_bar_fills_with_the_level_and_marks_the_baseline() -> None:
+    assert bar(0.0, 0.5, 4) == "··|·"
+    assert bar(1.0, 0.0, 4) == "|███"
+    assert bar(0.5, 1.0, 4) == "██·|"
+
+
+def test_a_sparkline_spans_the_whole_range() -> None:
+    assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"
+
+
+def test_columns_line_up() -> None:
+    assert aligned([("a", "1"), ("bcd", "10")]) == "a     1\nbcd  10"
+
+
+def test_lines_that_are_not_text_are_told_from_those_that_are() -> None:
+    assert list(decoded([b"a\r\n", b"\xff\n", b"\xc3\xa9"])) == [Line(1, "a"), Line(2, None), Line(3, "é")]
+
+
+@pytest.mark.parametrize(
+    ("address", "command"),
+    [
+        ("127.0.0.1:50051", "emotional-ai serve"),
+        ("127.0.0.1:6000", "emotional-ai serve --port 6000"),
+        ("10.0.0.2:6000", "emotional-ai serve --host 10.0.0.2 --port 6000"),
+        ("unix:/tmp/socket", "emotional-ai serve"),
+    ],
+)
+def test_the_command_that_starts_a_service_is_named(address: str, command: str) -> None:
+    assert start_command(address) == command
+
+
+def test_lines_are_batched_in_order_and_none_is_lost() -> None:
+    lines = [Line(number, str(number)) for number in range(1, 2 * BATCH + 10)]
+    batches = list(Arrivals(lines))
+    assert [line for batch in batches for line in batch] == lines
+    assert max(map(len, batches)) <= BATCH
+
+
+def test_a_batch_stays_within_its_bytes() -> None:
+    lines = [Line(number, "x" * (BATCH_BYTES // 3)) for number in range(7)]
+    batches = list(Arrivals(lines))
+    assert [line for batch in batches for line in batch] == lines
+    assert max(map(len, batches)) <= 3
+
+
+def test_a_line_that_has_come_does_not_wait_for_one_that_has_not() -> None:
+    more = threading.Event()
+
+    def slow() -> Iterator[Line]:
+        yield Line(1, "first")
+        assert more.wait(60)
+        yield Line(2, "second")
+
+    arrivals = iter(Arrivals(slow()))
+    assert next(arrivals) == [Line(1, "first")]
+    more.set()
+    assert next(arrivals) == [Line(2, "second")]
+
+
+def test_the_reference_file_is_read_whole() -> None:
+    cases = read_reference(REFERENCE.read_text(), REFERENCE)
+    assert len(cases) == len(json.loads(REFERENCE.read_text())["cases"])
+    by_name = {case.name: case.request for case in cases}
+    assert by_name["circadian_48h"].config.circadian.amplitude.cortisol == 0.8
+    assert by_name["circadian_48h"].start_hour == 0.0
+    assert by_name["allostasis"].config.mood.tau_minutes == 1440
+    assert not by_name["conversation"].config.HasField("mood")
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"x0": [1, 2, 3]}, "cases[0].x0: must be 4 numbers, got 3"),
+        ({"x": [[0, 0, 0, 0]]}, "cases[0].x: must be 2 rows"),
+        ({"t": [0, "1"]}, "cases[0].t[1]: must be a finite number"),
+        ({"overrides": {"W2": 1}}, "cases[0].overrides.W2: is not a parameter"),
+        ({"overrides": {"W": [[1]]}}, "cases[0].overrides.W: must be 4 rows"),
+        ({"events": [{"t": 0, "signals": {"joy": 1}}]}, "cases[0].events[0].signals.joy: is not a signal"),
+        ({"name": 3}, "cases[0].name: must be a string"),
+    ],
+)
+def test_a_malformed_reference_is_named_by_its_place(change: dict[str, object], place: str) -> None:
+    case = {"name": "a", "x0": [0.5] * 4, "t": [0, 1], "x": [[0.5] * 4] * 2}
+    with pytest.raises(CommandFailed) as raised:
+        read_reference(json.dumps({"cases": [case | change]}), Path("f.json"))
+    assert place in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cases": []}', '{"cases": 3}', "[" * 100_000])
+def test_a_file_that_is_no_reference_is_refused(text: str) -> None:
+    with pytest.raises(CommandFailed, match=r"f\.json"):
+        read_reference(text, Path("f.json"))
+
+
+def test_a_package_that_cannot_be_loaded_is_reported_with_the_extra_it_needs() -> None:
+    found = joined([EntryPoint("service", "no_such_package_here:app", "emotional_ai.commands")])
+    assert not found.commands
+    assert "no_such_package_here" in str(found.absent[0])
+    assert "pip install 'emotional-ai[local]'" in str(found.absent[0])
+
+
+def test_without_its_extra_the_command_line_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['typer'] = None\n"
+        "import importlib.util, emotional_ai.__main__ as m\n"
+        "m.find_spec = lambda name: None if name == 'typer' else importlib.util.find_spec(name)\n"
+        "m.main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 2
+    assert "pip install 'emotional-ai[cli]'" in ran.stderr
+    assert not ran.stdout
