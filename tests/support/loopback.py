@@ -13,11 +13,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
@@ -58,13 +58,15 @@ class Hosted:
     address: str
     stop: Callable[[], None]
     """Begins the shutdown, and returns at once."""
+    end: Callable[[], None]
+    """Shuts down, and returns once nothing is left."""
 
 
 @contextmanager
 def hosted(settings: Settings = IN_MEMORY, clock: Clock = wall_clock) -> Iterator[Hosted]:
     """As `service`; yields what else a test may need of it."""
-    with _in_thread(lambda: serving(settings, clock)) as (running, _, stop):
-        yield Hosted(running.address, stop)
+    with _in_thread(lambda: serving(settings, clock)) as (running, _, stop, end):
+        yield Hosted(running.address, stop, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +77,15 @@ class HostedEngine:
     engine: Engine
     loop: asyncio.AbstractEventLoop
 
-    def on_loop(self, question: Callable[[], T]) -> T:
-        """What `question` returns on the loop that owns the engine."""
-
-        async def asked() -> T:
-            return question()
-
-        return asyncio.run_coroutine_threadsafe(asked(), self.loop).result(PATIENCE)
+    def on_loop(self, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `question` comes to on the loop that owns the engine."""
+        return asyncio.run_coroutine_threadsafe(question(), self.loop).result(PATIENCE)
 
 
 @contextmanager
 def hosted_engine(store: Callable[[], Store], clock: Clock = wall_clock) -> Iterator[HostedEngine]:
     """Serves an engine over what `store` makes on the engine's loop."""
-    with _in_thread(lambda: _engine_served(store, clock)) as ((address, engine), loop, _):
+    with _in_thread(lambda: _engine_served(store, clock)) as ((address, engine), loop, _, _):
         yield HostedEngine(address, engine, loop)
 
 
@@ -111,8 +109,8 @@ async def _engine_served(make: Callable[[], Store], clock: Clock) -> AsyncIterat
 @contextmanager
 def _in_thread(
     live: Callable[[], AbstractAsyncContextManager[T]],
-) -> Iterator[tuple[T, asyncio.AbstractEventLoop, Callable[[], None]]]:
-    """Lives in a context on a loop of its own; yields its value, the loop, and what ends it."""
+) -> Iterator[tuple[T, asyncio.AbstractEventLoop, Callable[[], None], Callable[[], None]]]:
+    """Lives in a context on a loop of its own; yields its value, the loop, what begins its end and what waits for it."""
     ready, stop = threading.Event(), asyncio.Event()
     value: list[T] = []
     failure: list[BaseException] = []
@@ -134,10 +132,14 @@ def _in_thread(
             ready.set()
             loop.close()
 
-    def end() -> None:
+    def begin_end() -> None:
         # A loop that was ended before is closed.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(stop.set)
+
+    def end() -> None:
+        begin_end()
+        thread.join(PATIENCE)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -146,10 +148,9 @@ def _in_thread(
         thread.join(PATIENCE)
         raise failure[0]
     try:
-        yield value[0], loop, end
+        yield value[0], loop, begin_end, end
     finally:
         end()
-        thread.join(PATIENCE)
     if failure:
         raise failure[0]
 
