@@ -48,7 +48,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_make_target_the_readme_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"(?:`|^    |\\| )make ([a-z-]+)", README, re.MULTILINE)):
+    for target in set(re.findall(r"(?:`|^ {4}|\| )make ([a-z-]+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
