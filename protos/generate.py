@@ -38,11 +38,13 @@ def generate(target: Path) -> None:
             del file.dependency[:]
             file.dependency.extend(kept)
         described.write_bytes(contract.SerializeToString())
-        outputs = [f"--{kind}_out={target}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+        outputs = [f"--{kind}_out={target}" for kind in ("python", "grpc_python")]
+        outputs += [f"--{kind}_out=quiet:{target}" for kind in ("mypy", "mypy_grpc")]
         protoc(f"--descriptor_set_in={described}", *outputs, *files)
-    for empty in (target / PACKAGE).glob("*_pb2_grpc.py*"):
-        if not (PROTOS / PACKAGE / empty.name.replace("_pb2_grpc.pyi", ".proto").replace("_pb2_grpc.py", ".proto")).read_text().count("\nservice "):
-            empty.unlink()
+    for file in contract.file:
+        if file.name in files and not file.service:
+            for empty in (target / PACKAGE).glob(f"{Path(file.name).stem}_pb2_grpc.py*"):
+                empty.unlink()
 
 
 def differences(fresh: Path, committed: Path) -> list[str]:
