@@ -8,6 +8,7 @@ With s the highest cosine similarity of the text to any earlier message of the p
 0.2 is where paraphrases end, 1 is no relation. A first message has nothing to be compared with: topic is `FIRST`.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -41,26 +42,34 @@ def unfamiliarity(distance: float) -> float:
 
 
 class EmbeddingMemory:
-    """Keeps the embeddings of the texts last used, so that a conversation is embedded once and not at every turn."""
+    """Keeps the embeddings of the texts last used, so that a conversation is embedded once and not at every turn.
+
+    Texts themselves are not kept, only a digest that recognises them.
+    """
 
     def __init__(self, embed: Callable[[Sequence[str]], Floats], limit: int = 4096) -> None:
         self._embed = embed
         self._limit = limit
-        self._kept: OrderedDict[str, Floats] = OrderedDict()
+        self._kept: OrderedDict[bytes, Floats] = OrderedDict()
 
     def put(self, text: str, embedding: Floats) -> None:
         """Keeps an embedding that is known already."""
-        self._kept[text] = embedding
-        self._kept.move_to_end(text)
+        digest = _digest(text)
+        self._kept[digest] = embedding
+        self._kept.move_to_end(digest)
         while len(self._kept) > self._limit:
             self._kept.popitem(last=False)
 
     def look_up(self, texts: Sequence[str]) -> Floats:
         """Returns the embeddings of `texts`, of shape (texts, dimension), and makes those that are not kept."""
-        unknown = [text for text in dict.fromkeys(texts) if text not in self._kept]
-        found = {text: self._kept[text] for text in texts if text in self._kept}
+        found = {text: kept for text in texts if (kept := self._kept.get(_digest(text))) is not None}
+        unknown = [text for text in dict.fromkeys(texts) if text not in found]
         if unknown:
             found |= dict(zip(unknown, self._embed(unknown), strict=True))
         for text, embedding in found.items():
             self.put(text, embedding)
         return np.stack([found[text] for text in texts])
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
