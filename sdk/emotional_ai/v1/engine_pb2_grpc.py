@@ -181,7 +181,7 @@ class EmotionEngineServicer:
     def StreamState(self, request_iterator, context):
         """Applies stimuli and follows the state over one stream. Flow control is by credit: the service keeps at most
         `credit` responses unacknowledged and folds what happens meanwhile into the next one, so a slow reader sees the
-        latest state, not a backlog. The first message must be `open`.
+        latest state, not a backlog. The first message must be `open`; the first response, with the resume token, answers it at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

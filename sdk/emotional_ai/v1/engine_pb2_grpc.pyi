@@ -62,7 +62,7 @@ class EmotionEngineStub:
     StreamState: _grpc.StreamStreamMultiCallable[_engine_pb2.StreamStateRequest, _engine_pb2.StreamStateResponse]
     """Applies stimuli and follows the state over one stream. Flow control is by credit: the service keeps at most
     `credit` responses unacknowledged and folds what happens meanwhile into the next one, so a slow reader sees the
-    latest state, not a backlog. The first message must be `open`.
+    latest state, not a backlog. The first message must be `open`; the first response, with the resume token, answers it at once.
     """
     WatchState: _grpc.UnaryStreamMultiCallable[_engine_pb2.WatchStateRequest, _engine_pb2.WatchStateResponse]
     """Follows the state of a session: a message on each change, conflated to the latest, and at each interval if asked."""
@@ -105,7 +105,7 @@ class EmotionEngineAsyncStub(EmotionEngineStub):
     StreamState: _aio.StreamStreamMultiCallable[_engine_pb2.StreamStateRequest, _engine_pb2.StreamStateResponse]  # type: ignore[assignment]
     """Applies stimuli and follows the state over one stream. Flow control is by credit: the service keeps at most
     `credit` responses unacknowledged and folds what happens meanwhile into the next one, so a slow reader sees the
-    latest state, not a backlog. The first message must be `open`.
+    latest state, not a backlog. The first message must be `open`; the first response, with the resume token, answers it at once.
     """
     WatchState: _aio.UnaryStreamMultiCallable[_engine_pb2.WatchStateRequest, _engine_pb2.WatchStateResponse]  # type: ignore[assignment]
     """Follows the state of a session: a message on each change, conflated to the latest, and at each interval if asked."""
@@ -199,7 +199,7 @@ class EmotionEngineServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_engine_pb2.StreamStateResponse], _abc.AsyncIterator[_engine_pb2.StreamStateResponse]]:
         """Applies stimuli and follows the state over one stream. Flow control is by credit: the service keeps at most
         `credit` responses unacknowledged and folds what happens meanwhile into the next one, so a slow reader sees the
-        latest state, not a backlog. The first message must be `open`.
+        latest state, not a backlog. The first message must be `open`; the first response, with the resume token, answers it at once.
         """
 
     @_abc_1.abstractmethod
