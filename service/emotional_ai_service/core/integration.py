@@ -15,7 +15,7 @@ Field = Callable[[float, State], State]
 TOLERANCE: Final = 1e-12
 """Absolute and relative error the step control allows per step."""
 
-_NODES: Final = (
+NODES: Final = (
     0.05260015195876773,
     0.0789002279381516,
     0.1183503419072274,
@@ -28,7 +28,7 @@ _NODES: Final = (
     0.8571428571428571,
     1.0,
 )
-_ROWS: Final = (
+ROWS: Final = (
     (0.05260015195876773,),
     (0.0197250569845379, 0.0591751709536137),
     (0.02958758547680685, 0.0, 0.08876275643042054),
@@ -91,7 +91,7 @@ _ROWS: Final = (
         0.6433927460157636,
     ),
 )
-_WEIGHTS: Final = (
+WEIGHTS: Final = (
     0.054293734116568765,
     0.0,
     0.0,
@@ -105,6 +105,7 @@ _WEIGHTS: Final = (
     0.20136540080403034,
     0.04471061572777259,
 )
+"""The pair's tableau: times of the stages after the first, what each takes of the slopes before it, and the step's end."""
 _ERROR5: Final = (
     0.01312004499419488,
     0.0,
@@ -135,7 +136,7 @@ _ERROR3: Final = (
 )
 
 
-_SPARSE: Final = tuple(tuple((j, a) for j, a in enumerate(row) if a) for row in (*_ROWS, _WEIGHTS, _ERROR5, _ERROR3))
+_SPARSE: Final = tuple(tuple((j, a) for j, a in enumerate(row) if a) for row in (*ROWS, WEIGHTS, _ERROR5, _ERROR3))
 *_STAGES, _END, _FIFTH, _THIRD = _SPARSE
 
 
@@ -162,7 +163,7 @@ def dormand_prince_step(field: Field, t: float, x: State, h: float) -> tuple[Sta
     Returns the state at t + h and the error estimate relative to TOLERANCE: <= 1 where the step is accurate enough.
     """
     slopes = [field(t, x)]
-    for node, row in zip(_NODES, _STAGES, strict=True):
+    for node, row in zip(NODES, _STAGES, strict=True):
         y = tuple([a + h * s for a, s in zip(x, _combine(row, slopes), strict=True)])
         slopes.append(field(t + node * h, y))
     end = tuple([a + h * s for a, s in zip(x, _combine(_END, slopes), strict=True)])
