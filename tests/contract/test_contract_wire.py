@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ def address() -> Iterator[str]:
         yield address
 
 
-def curl(address: str, rpc: str, request: dict[str, object]) -> "subprocess.CompletedProcess[str]":
+def curl(address: str, rpc: str, request: Mapping[str, object]) -> "subprocess.CompletedProcess[str]":
     url = f"http://{address}/emotional_ai.v1.EmotionEngine/{rpc}"
-    command = [BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", json.dumps(request), url]
+    command = [str(BUF), "curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", json.dumps(request), url]
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
@@ -59,14 +59,14 @@ def test_a_broken_rule_reads_well_in_a_standard_tool(address: str) -> None:
 @pytest.mark.parametrize("name", ["", *NAMES])
 def test_every_service_is_healthy(address: str, name: str) -> None:
     with grpc.insecure_channel(address) as channel:
-        health = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
+        health = health_pb2_grpc.HealthStub(channel)
         answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=PATIENCE)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_health_turns_before_the_service_ends() -> None:
     with hosted() as running, grpc.insecure_channel(running.address) as channel:
-        health = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
+        health = health_pb2_grpc.HealthStub(channel)
         watched = health.Watch(health_pb2.HealthCheckRequest(service=ENGINE.full_name), timeout=PATIENCE)
         assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
         running.stop()
@@ -76,7 +76,7 @@ def test_health_turns_before_the_service_ends() -> None:
 
 def test_the_services_can_be_discovered(address: str) -> None:
     with grpc.insecure_channel(address) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[no-untyped-call]
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
         (answer,) = stub.ServerReflectionInfo(asked, timeout=PATIENCE)
     assert {*NAMES, "grpc.health.v1.Health"} <= {one.name for one in answer.list_services_response.service}

@@ -1,6 +1,7 @@
 """kill -9 in the middle of ten thousand stimuli: none acknowledged is lost, none is doubled, and the state is the log's."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,18 +104,19 @@ def send_until_killed(sender: Sender | Writer, address: str) -> grpc.StatusCode:
 
 def test_nothing_acknowledged_is_lost_and_nothing_applies_twice(tmp_path: Path) -> None:
     db, tally = tmp_path / "sessions.db", Tally()
-    senders = [Sender(f"s{index}", SESSIONS[index % 2], tally) for index in range(STREAMS)]
-    senders_and_writers = [*senders, *(Writer(f"w{index}", SESSIONS[index % 2], tally) for index in range(WRITERS))]
-    with ThreadPoolExecutor(len(senders_and_writers)) as pool:
+    streaming = [Sender(f"s{index}", SESSIONS[index % 2], tally) for index in range(STREAMS)]
+    writing = [Writer(f"w{index}", SESSIONS[index % 2], tally) for index in range(WRITERS)]
+    senders: list[Sender | Writer] = [*streaming, *writing]
+    with ThreadPoolExecutor(len(senders)) as pool:
         with service_process("--engine-only", db=db) as served:
             with Client(served.address) as client:
                 for session_id in SESSIONS:
                     client.create_session(session_id)
-            sending = [pool.submit(send_until_killed, one, served.address) for one in senders_and_writers]
+            sending = [pool.submit(send_until_killed, one, served.address) for one in senders]
             assert tally.fatal.wait(PATIENCE)
             served.kill()
             assert {one.result(PATIENCE) for one in sending} <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
-        acknowledged = [one.acknowledged for one in senders_and_writers]
+        acknowledged = [one.acknowledged for one in senders]
         assert any(count < BATCHES for count in acknowledged[:STREAMS]), "all was sent before the kill"
         with (
             service_process("--engine-only", db=db) as served,
@@ -122,18 +124,18 @@ def test_nothing_acknowledged_is_lost_and_nothing_applies_twice(tmp_path: Path) 
             stub(served.address) as raw,
         ):
             for session_id in SESSIONS:
-                assert_stored(client.export_session(session_id).entries, senders_and_writers, session_id)
-            for one in [pool.submit(sender.send, raw) for sender in senders_and_writers]:
+                assert_stored(client.export_session(session_id).entries, senders, session_id)
+            for one in [pool.submit(sender.send, raw) for sender in senders]:
                 one.result(PATIENCE)
             for session_id in SESSIONS:
                 assert_whole(client, session_id)
-    for one, before in zip(senders_and_writers, acknowledged, strict=True):
+    for one, before in zip(senders, acknowledged, strict=True):
         if isinstance(one, Writer):
             assert all(number > before for number in one.repeated)
             assert len(one.repeated) <= 1
 
 
-def assert_stored(log: list[pb.LogEntry], senders: list[Sender | Writer], session_id: str) -> None:
+def assert_stored(log: Sequence[pb.LogEntry], senders: list[Sender | Writer], session_id: str) -> None:
     """Everything that was acknowledged is in the log."""
     notes = {entry.stimulus.note for entry in log}
     for sender in senders:

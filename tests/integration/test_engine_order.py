@@ -1,6 +1,7 @@
 """However many write to a session at once, its log is one order of all they wrote, and its state the replay of that log."""
 
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +34,7 @@ writers = st.lists(st.lists(st.lists(one_stimulus, min_size=1, max_size=3), min_
 
 
 @pytest.fixture(scope="module", params=["memory", "file"])
-def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Client:
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     settings: Settings = IN_MEMORY
     if request.param == "file":
         settings = in_file(Path(tmp_path_factory.mktemp("order")) / "sessions.db")
