@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
 
 from emotional_ai_training.emotions import EMOTIONS, SIGNALS, HeadWeights, LinearHead, SentenceEncoder, save_heads
 from emotional_ai_training.emotions.classifier import sigmoid, term_logits
@@ -30,6 +30,9 @@ from emotional_ai_training.emotions.terms import TermWeighting, terms
 
 Floats = NDArray[np.float32]
 Report = Callable[[str], None]
+
+# Parts the own sentences are cut into, by template, to judge each by a fit that never saw it.
+FOLDS: Final = 5
 
 # Emotions whose GoEmotions rows count as examples of a signal, beside the own sentences.
 IMPLIED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -46,7 +49,11 @@ IMPLIED: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class AppraiserConfig:
-    """Settings of the training; `*_strictness` are the inverse of the penalty on a head's weights (C)."""
+    """Settings of the training.
+
+    `*_strictness` are the inverse of the penalty on a head's weights (C);
+    signal_beta is how many times more a signal missed weighs than one found in vain.
+    """
 
     seed: int = 7
     most_terms: int = 40_000
@@ -56,6 +63,7 @@ class AppraiserConfig:
     mix_strictness: float = 1.0
     sentences_each: int = 12
     signal_strictness: float = 10.0
+    signal_beta: float = 1.25
     emotion_rows: int = 4_000
     emotion_row_weight: float = 0.3
 
@@ -145,8 +153,8 @@ def fit_head(
         return value, gradient.ravel().astype(np.float64)
 
     start = np.zeros((inputs + 1) * outputs)
-    options = {"maxiter": 80, "ftol": 1e-6}
-    fitted = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x.reshape(inputs + 1, outputs)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 80, "ftol": 1e-6})
+    fitted = found.x.reshape(inputs + 1, outputs)
     return LinearHead(fitted[:-1].astype(np.float32), fitted[-1].astype(np.float32))
 
 
@@ -164,27 +172,23 @@ def fit_terms(rows: LabelledTexts, config: AppraiserConfig) -> tuple[TermWeighti
 def fit_signals(encoder: SentenceEncoder, train: Data, config: AppraiserConfig) -> tuple[LinearHead, Floats]:
     """Fits the signal heads, and thresholds that serve templates the heads did not see.
 
-    Thresholds come from a fit without every fifth template, judged on the sentences of those templates alone.
+    Every template is judged by a fit that left its fold out, so a threshold knows nothing of a template's wording;
+    GoEmotions rows labelled neutral are judged along, as they are what silence looks like in the wild.
     """
-    grammar = load_grammar(COMMITTED, SIGNALS)
-    spelled = spell_all(grammar, config.sentences_each, config.seed)
-    own = encoder.encode([sentence for sentence, _ in spelled])
-    labels = np.zeros((len(spelled), len(SIGNALS)), dtype=np.int8)
-    for row, (_, template) in enumerate(spelled):
-        labels[row, [SIGNALS.index(name) for name in grammar.templates[template].signals]] = 1
+    own, labels, templates = _own_rows(encoder, config)
     rows, row_labels, row_weights = _emotion_rows(train, config)
-    unseen = np.array([template % 5 == 0 for _, template in spelled])
-
-    def fit(chosen: NDArray[np.bool_]) -> LinearHead:
-        return fit_head(
-            np.concatenate([own[chosen], rows]),
-            np.concatenate([labels[chosen], row_labels]),
-            config.signal_strictness,
-            np.concatenate([np.ones_like(labels[chosen], dtype=np.float32), row_weights]),
-        )
-
-    thresholds = tune_thresholds(labels[unseen], sigmoid(fit(~unseen).logits(own[unseen])))
-    return fit(np.ones_like(unseen)), thresholds
+    fold = np.concatenate([templates, np.arange(len(rows))]) % FOLDS
+    features = np.concatenate([own, rows])
+    targets = np.concatenate([labels, row_labels])
+    weights = np.concatenate([np.ones_like(labels, dtype=np.float32), row_weights])
+    unseen = np.empty(targets.shape, dtype=np.float32)
+    for left_out in range(FOLDS):
+        kept, judged = fold != left_out, fold == left_out
+        head = fit_head(features[kept], targets[kept], config.signal_strictness, weights[kept])
+        unseen[judged] = sigmoid(head.logits(features[judged]))
+    silent_or_own = np.concatenate([np.ones(len(own), dtype=bool), (row_weights > 0).all(axis=1)])
+    thresholds = tune_thresholds(targets[silent_or_own], unseen[silent_or_own], config.signal_beta)
+    return fit_head(features, targets, config.signal_strictness, weights), thresholds
 
 
 def join(heads: HeadWeights, dev: Data, config: AppraiserConfig) -> HeadWeights:
@@ -226,19 +230,34 @@ def _joined(heads: HeadWeights, data: Data) -> Floats:
     return sigmoid(heads.mix[0] * halves[0] + heads.mix[1] * halves[1] + heads.mix_bias)
 
 
+def _own_rows(encoder: SentenceEncoder, config: AppraiserConfig) -> tuple[Floats, NDArray[np.int8], NDArray[np.int64]]:
+    """Spells the grammar out: embeddings, labels, and the index of each sentence's template."""
+    grammar = load_grammar(COMMITTED, SIGNALS)
+    spelled = spell_all(grammar, config.sentences_each, config.seed)
+    labels = np.zeros((len(spelled), len(SIGNALS)), dtype=np.int8)
+    for row, (_, template) in enumerate(spelled):
+        labels[row, [SIGNALS.index(name) for name in grammar.templates[template].signals]] = 1
+    embeddings = encoder.encode([sentence for sentence, _ in spelled])
+    return embeddings, labels, np.array([template for _, template in spelled])
+
+
 def _emotion_rows(train: Data, config: AppraiserConfig) -> tuple[Floats, NDArray[np.int8], Floats]:
-    """Picks GoEmotions rows for the signals: embeddings, labels, and weights that are 0 where a row says nothing."""
+    """Picks GoEmotions rows for the signals: embeddings, labels, and weights that are 0 where a row says nothing.
+
+    A neutral row speaks against every signal, one whose emotion implies a signal for that one alone.
+    """
     rng = np.random.default_rng(config.seed)
     neutral = train.rows.labels[:, EMOTIONS.index("neutral")] == 1
     single = train.rows.labels.sum(axis=1) == 1
     chosen = np.sort(rng.permutation(np.flatnonzero(single))[: config.emotion_rows])
     labels = np.zeros((len(chosen), len(SIGNALS)), dtype=np.int8)
     weights = np.zeros(labels.shape, dtype=np.float32)
+    weights[neutral[chosen]] = config.emotion_row_weight
     for signal, emotions in IMPLIED.items():
         column = SIGNALS.index(signal)
-        implied = train.rows.labels[np.ix_(chosen, [EMOTIONS.index(name) for name in emotions])].any(axis=1)
+        implied = train.rows.labels[np.ix_(chosen, np.array([EMOTIONS.index(name) for name in emotions]))].any(axis=1)
         labels[:, column] = implied
-        weights[implied | neutral[chosen], column] = config.emotion_row_weight
+        weights[implied, column] = config.emotion_row_weight
     return train.embeddings[chosen], labels, weights
 
 

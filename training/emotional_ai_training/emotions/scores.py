@@ -30,14 +30,19 @@ def macro_f1(labels: NDArray[Any], found: NDArray[Any]) -> float:
     return float(f1(labels, found).mean())
 
 
-def tune_thresholds(labels: NDArray[Any], probabilities: Floats) -> Floats:
-    """Returns the threshold of each column that gives the best F1, among quantiles of its probabilities."""
+def tune_thresholds(labels: NDArray[Any], probabilities: Floats, beta: float = 1.0) -> Floats:
+    """Returns the threshold of each column that gives the best F-beta, among quantiles of its probabilities.
+
+    `beta` says how many times more a label missed weighs than one found in vain; 1 is F1.
+    """
     levels = np.linspace(0.5, 0.9995, _CANDIDATES)
     tuned = np.empty(labels.shape[1], dtype=np.float32)
     for column in range(labels.shape[1]):
         candidates = np.quantile(probabilities[:, column], levels).astype(np.float32)
         found = probabilities[:, column, None] >= candidates
-        scores = f1(np.repeat(labels[:, column, None], _CANDIDATES, axis=1), found)
+        hits = (found & (labels[:, column, None] == 1)).sum(axis=0)
+        wanted = beta**2 * labels[:, column].sum() + found.sum(axis=0)
+        scores = (1 + beta**2) * hits / np.maximum(wanted, 1)
         # Neighbours are averaged: a lone lucky threshold on the tuning data is not the best one elsewhere.
         smooth = np.convolve(np.pad(scores, 2, mode="edge"), np.full(5, 0.2), mode="valid")
         tuned[column] = candidates[int(np.argmax(smooth))]

@@ -43,6 +43,6 @@ class TermWeighting:
         counts = Counter(self.vocabulary[term] for term in terms(text) if term in self.vocabulary)
         columns = np.fromiter(counts, dtype=np.int64, count=len(counts))
         frequency = np.fromiter(counts.values(), dtype=np.float32, count=len(counts))
-        weights = (1.0 + np.log(frequency)) * self.idf[columns]
+        weights: NDArray[np.float32] = ((1.0 + np.log(frequency)) * self.idf[columns]).astype(np.float32)
         length = float(np.linalg.norm(weights))
-        return TermVector(columns, weights / np.float32(length) if length else weights)
+        return TermVector(columns, (weights / length).astype(np.float32) if length else weights)

@@ -24,7 +24,7 @@ def clean(text: str) -> str:
     """
     plain = text.replace("\u2019", "'").replace("\u2018", "'")
     readable = "".join(c if c in _KEPT or unicodedata.category(c)[0] != "C" else " " for c in plain)
-    return " ".join(readable.split())
+    return " ".join(readable.split()) if set(readable) - _KEPT else ""
 
 
 def unmask(text: str) -> str:
