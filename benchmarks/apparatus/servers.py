@@ -47,25 +47,30 @@ def keep_off_the_server() -> None:
 
 
 @contextmanager
-def service(store: str, path: Path | None = None, *flags: str) -> Iterator[Server]:
-    """The service over a store of that kind, `memory` or `sqlite` in the file `path`; without language unless flags say so."""
+def service(store: str, path: Path | None = None, *, language: bool = False, pinned: bool = True) -> Iterator[Server]:
+    """The service over a store of that kind, `memory` or `sqlite` in the file `path`; with the pulled model if `language`."""
     command = [sys.executable, "-m", "emotional_ai", "serve", "--port", "0", "--store", store]
-    with _started([*command, *(("--db", str(path)) if path else ()), *(flags or ("--engine-only",))]) as server:
+    if path is not None:
+        command += ["--db", str(path)]
+    if not language:
+        command += ["--engine-only"]
+    with _started(command, pinned=pinned) as server:
         yield server
 
 
 @contextmanager
 def echo() -> Iterator[Server]:
     """The bare echo of `echo.py`."""
-    with _started([sys.executable, str(Path(__file__).with_name("echo.py"))]) as server:
+    with _started([sys.executable, str(Path(__file__).with_name("echo.py"))], pinned=True) as server:
         yield server
 
 
 @contextmanager
-def _started(command: Sequence[str]) -> Iterator[Server]:
-    """Starts a server on its core; for a child inherits where it may run."""
+def _started(command: Sequence[str], *, pinned: bool) -> Iterator[Server]:
+    """Starts a server, on its core where `pinned`; for a child inherits where it may run."""
     own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {SERVER_CORE})
+    if pinned:
+        os.sched_setaffinity(0, {SERVER_CORE})
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     finally:
