@@ -42,7 +42,7 @@ NO_INPUTS = Inputs()
 class Model:
     """One agent's equations, compiled from its parameters once; every method is a pure function."""
 
-    __slots__ = ("_effects", "_free", "_undriven", "dynamics", "rate", "rest")
+    __slots__ = ("_effects", "_free", "_undriven", "dynamics", "glide", "rate", "rest")
 
     def __init__(self, dynamics: Dynamics) -> None:
         self.dynamics = dynamics
@@ -53,6 +53,8 @@ class Model:
         )
         self._free = _free(dynamics)
         self._undriven = self._field(NO_INPUTS)
+        self.glide = _glide(dynamics) if dynamics.mood is None and dynamics.circadian is None else None
+        """The free flow of four levels over a short span, as (x, minutes) -> x; None where more than the levels flows."""
         self.rate = self.fastest_rate(NO_SIGNALS)
         """Bound on the rates of the free flow, per simulated minute."""
 
@@ -80,9 +82,14 @@ class Model:
     def jump(self, x: Vector4, signals: SignalVector) -> Vector4:
         """Levels after an event of these signals; `x` are the levels before it, each in [0, 1]."""
         (p0, p1, p2, p3), (n0, n1, n2, n3) = self.drive(signals)
-        m0, m1, m2, m3 = self.receptivity(x)
+        (b00, b01, b02, b03), (b10, b11, b12, b13), (b20, b21, b22, b23), (b30, b31, b32, b33) = self.dynamics.buffering
         x0, x1, x2, x3 = x
-        return _moved(x0, m0 * p0, n0), _moved(x1, m1 * p1, n1), _moved(x2, m2 * p2, n2), _moved(x3, m3 * p3, n3)
+        return (
+            _moved(x0, p0 * (1.0 - (b00 * x0 + b01 * x1 + b02 * x2 + b03 * x3)), n0),
+            _moved(x1, p1 * (1.0 - (b10 * x0 + b11 * x1 + b12 * x2 + b13 * x3)), n1),
+            _moved(x2, p2 * (1.0 - (b20 * x0 + b21 * x1 + b22 * x2 + b23 * x3)), n2),
+            _moved(x3, p3 * (1.0 - (b30 * x0 + b31 * x1 + b32 * x2 + b33 * x3)), n3),
+        )
 
     def jump_contributions(self, x: Vector4, signals: SignalVector) -> dict[int, Vector4]:
         """Change of each chemical by each signal of an event, by index of the signal; the parts add up to jump(x) - x.
@@ -224,3 +231,34 @@ def _free(dynamics: Dynamics) -> Callable[[Shift, State], State]:
         )
 
     return free
+
+
+def _glide(dynamics: Dynamics) -> Callable[[State, float], State]:
+    """x(h) = x + h x' + h^2/2 x'' for the free flow of four levels; local error O(h^3).
+
+    With s_i the set point, x_i' = k_i (s_i - x_i) and x_i'' = k_i (s_i (1 - s_i) (W x')_i - x_i'): one evaluation of the
+    exponentials, where a midpoint step takes two. This is what a busy session does all day.
+    """
+    exp = math.exp
+    b0, b1, b2, b3 = dynamics.baseline
+    l0, l1, l2, l3 = (math.log(b / (1 - b)) for b in dynamics.baseline)
+    k0, k1, k2, k3 = (math.log(2) / half_life for half_life in dynamics.half_life_minutes)
+    (w00, w01, w02, w03), (w10, w11, w12, w13), (w20, w21, w22, w23), (w30, w31, w32, w33) = dynamics.coupling
+
+    def glide(x: State, h: float) -> State:
+        x0, x1, x2, x3 = x
+        d0, d1, d2, d3 = x0 - b0, x1 - b1, x2 - b2, x3 - b3
+        s0 = 1 / (1 + exp(-(l0 + w00 * d0 + w01 * d1 + w02 * d2 + w03 * d3)))
+        s1 = 1 / (1 + exp(-(l1 + w10 * d0 + w11 * d1 + w12 * d2 + w13 * d3)))
+        s2 = 1 / (1 + exp(-(l2 + w20 * d0 + w21 * d1 + w22 * d2 + w23 * d3)))
+        s3 = 1 / (1 + exp(-(l3 + w30 * d0 + w31 * d1 + w32 * d2 + w33 * d3)))
+        v0, v1, v2, v3 = k0 * (s0 - x0), k1 * (s1 - x1), k2 * (s2 - x2), k3 * (s3 - x3)
+        half = 0.5 * h
+        return (
+            x0 + h * (v0 + half * k0 * (s0 * (1 - s0) * (w00 * v0 + w01 * v1 + w02 * v2 + w03 * v3) - v0)),
+            x1 + h * (v1 + half * k1 * (s1 * (1 - s1) * (w10 * v0 + w11 * v1 + w12 * v2 + w13 * v3) - v1)),
+            x2 + h * (v2 + half * k2 * (s2 * (1 - s2) * (w20 * v0 + w21 * v1 + w22 * v2 + w23 * v3) - v2)),
+            x3 + h * (v3 + half * k3 * (s3 * (1 - s3) * (w30 * v0 + w31 * v1 + w32 * v2 + w33 * v3) - v3)),
+        )
+
+    return glide

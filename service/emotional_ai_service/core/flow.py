@@ -7,7 +7,7 @@ what was read before: the steps follow from the start alone.
 from bisect import bisect_right
 from typing import Final
 
-from emotional_ai_service.core.dynamics import Inputs, Model
+from emotional_ai_service.core.dynamics import NO_INPUTS, Inputs, Model
 from emotional_ai_service.core.integration import (
     Field,
     State,
@@ -18,7 +18,7 @@ from emotional_ai_service.core.integration import (
 from emotional_ai_service.core.names import NO_SIGNALS, Vector4
 
 SECOND_ORDER: Final = 1e-4
-"""Span x rate up to which one midpoint step is exact to 1e-13."""
+"""Span x rate up to which one second-order step is exact to 1e-13."""
 FOURTH_ORDER: Final = 0.0234
 """Span x rate up to which one fourth-order step is exact to 1e-10: 0.25 simulated minutes at the default rates."""
 STABLE: Final = 5.0
@@ -44,11 +44,13 @@ class Trajectory:
 
         Costs a bounded number of steps however long the span: the flow contracts, so what came before is forgotten.
         """
-        if minutes == 0 or (self._rests and self._start == self._model.rest):
+        if minutes == 0 or (self._start == self._model.rest and self._rests):
             return self._start
+        reach = minutes * self._rate
+        if reach <= SECOND_ORDER and self._inputs is NO_INPUTS and self._model.glide is not None:
+            return _inside(self._model.glide(self._start, minutes))
         if self._field is None:
             self._field = self._model.field(self._inputs)
-        reach = minutes * self._rate
         if reach <= SECOND_ORDER:
             return _inside(midpoint_step(self._field, 0.0, self._start, minutes))
         if reach <= FOURTH_ORDER:
