@@ -45,7 +45,7 @@ def _acceptable_stimuli(stimuli: Iterable[pb.Stimulus]) -> bool:
             return False
         signals = _signals(stimulus.event)
         # A NaN hides in min and max where it is not first, but not in the sum.
-        if not (min(signals) >= 0 and max(signals) <= 1 and sum(signals) >= 0):
+        if not (min(signals) >= 0 and (0 <= sum(signals) <= 1 or (max(signals) <= 1 and sum(signals) >= 0))):
             return False
     return True
 

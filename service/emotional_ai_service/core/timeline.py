@@ -121,7 +121,8 @@ class Moment(NamedTuple):
 
 def check_signals(signals: SignalVector, path: str) -> None:
     """Raises InvalidInput, naming the signal below `path`, unless each of the twelve intensities is in [0, 1]."""
-    if min(signals) >= 0 and max(signals) <= 1 and not math.isnan(sum(signals)):
+    # A NaN hides in min and max where it is not first, but not in the sum.
+    if min(signals) >= 0 and (sum(signals) <= 1 or (max(signals) <= 1 and not math.isnan(sum(signals)))):
         return
     for name, value in zip(SIGNALS, signals, strict=True):
         if not 0 <= value <= 1:
