@@ -17,7 +17,8 @@ from typing import Final
 
 import torch
 
-from emotional_ai_service.appraisal import Appraisal, Appraiser
+from emotional_ai_service.appraisal import Appraisal
+from emotional_ai_service.appraisal.appraiser import Appraiser
 from emotional_ai_service.core.names import SIGNALS
 from emotional_ai_training.emotions import EmotionReader, SentenceEncoder, load_heads
 from emotional_ai_training.models import cache_dir, encoder_dir

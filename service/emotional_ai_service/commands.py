@@ -46,7 +46,9 @@ Model = Annotated[
         "--model", envvar="EMOTIONAL_AI_MODEL", help="Llama-architecture checkpoint directory. Default: the pulled one."
     ),
 ]
-Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads of the language model.")]
+Threads = Annotated[
+    int, typer.Option(min=0, max=256, help="Threads of the language model; 0 leaves one processor to the engine.")
+]
 EngineOnly = Annotated[
     bool, typer.Option("--engine-only", help="Serve the emotion engine without language: no model is loaded.")
 ]
@@ -71,7 +73,7 @@ def serve(
     db: Database = None,
     durability: Durable = Durability.PROCESS,
     model: Model = None,
-    threads: Threads = 2,
+    threads: Threads = 0,
     engine_only: EngineOnly = False,
 ) -> None:
     """Serves until it is told to stop (SIGTERM or Ctrl-C)."""

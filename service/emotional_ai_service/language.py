@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
-from emotional_ai_service.appraisal import Appraisal
-from emotional_ai_service.appraisal.worker import AppraisalJob
+from emotional_ai_service.appraisal import Appraisal, AppraisalJob
 from emotional_ai_service.decoding import Decoder, GenerationRequest, LocalDecoder, LocalModel
 from emotional_ai_service.settings import LanguageSettings
 from emotional_ai_service.workers import Worker, WorkerSpec

@@ -33,8 +33,8 @@ class LanguageSettings:
     """The sentence encoder of the appraiser."""
     cache_dir: Path
     """Where digests of models are remembered."""
-    threads: int = 2
-    """Torch threads of the decoder process, >= 1."""
+    threads: int = 0
+    """Torch threads of the decoder process; 0 leaves one processor to the engine."""
 
 
 @dataclass(frozen=True, slots=True)

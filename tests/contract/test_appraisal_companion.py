@@ -12,11 +12,10 @@ import pytest
 from emotional_ai_service.appraisal import (
     MAX_CHARACTERS,
     Appraisal,
-    Appraiser,
     TextTooLong,
     UnreadableText,
-    open_appraiser,
 )
+from emotional_ai_service.appraisal.appraiser import Appraiser, open_appraiser
 from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS
 from emotional_ai_training.models import cache_dir, encoder_dir, pull
 

@@ -5,7 +5,6 @@ text -> refuse what cannot be read -> reading (emotions, signal heads, embedding
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,34 +12,11 @@ from emotional_ai_service.appraisal.cues import find_cues
 from emotional_ai_service.appraisal.errors import MAX_CHARACTERS, TextTooLong, UnreadableText
 from emotional_ai_service.appraisal.mapping import found_only, from_emotions, from_heads, strength, valence
 from emotional_ai_service.appraisal.novelty import FIRST, EmbeddingMemory, Floats, distance, topic, unfamiliarity
-from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS, SignalVector
+from emotional_ai_service.appraisal.result import Appraisal, FoundEmotion
+from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS
 from emotional_ai_training.emotions import EmotionReader, Reading, SentenceEncoder, clean, load_heads
 
 NEUTRAL: Final = "neutral"
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEmotion:
-    """An emotion that cleared its threshold: its GoEmotions name, and its probability in [0, 1]."""
-
-    name: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Appraisal:
-    """What a text was found to carry.
-
-    signals in their fixed order, each in [0, 1], all 0 if nothing was found; classified, whether anything was;
-    confidence in [0, 1], the highest probability among what was found; valence in [-1, 1];
-    emotions that cleared their threshold, most probable first, neutral not among them.
-    """
-
-    signals: SignalVector
-    classified: bool
-    confidence: float
-    valence: float
-    emotions: tuple[FoundEmotion, ...]
 
 
 class Appraiser:

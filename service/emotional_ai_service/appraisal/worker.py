@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from emotional_ai_service.appraisal.appraiser import open_appraiser
 from emotional_ai_service.appraisal.errors import AppraisalError
 from emotional_ai_service.errors import InvalidRequest, Violation
 from emotional_ai_service.workers.target import RoundRobin
@@ -24,6 +23,8 @@ class AppraisalJob:
 
 def appraiser_target(encoder_directory: Path) -> RoundRobin[AppraisalJob]:
     """Answers a job with lists of Appraisal, a few texts each, in order."""
+    from emotional_ai_service.appraisal.appraiser import open_appraiser  # imports torch, which the parent must not
+
     appraiser = open_appraiser(encoder_directory)
 
     def handle(job: AppraisalJob) -> Iterator[object]:
