@@ -12,7 +12,9 @@ import grpc
 from grpc.experimental import ChannelOptions
 
 DEFAULT_TARGET: Final = "127.0.0.1:50051"
-MESSAGE_LIMIT: Final = 4 * 1024 * 1024
+REQUEST_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of the largest request; the service refuses larger ones."""
+RESPONSE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes a message may have, either way; the service's limit is the same."""
 KEEPALIVE_MS: Final = 30_000
 """Time between pings while a call is open; the service permits 20 s and more."""
@@ -65,8 +67,8 @@ def channel_options() -> list[Option]:
     return [
         ("grpc.service_config", service_config()),
         ("grpc.enable_retries", 1),
-        ("grpc.max_send_message_length", MESSAGE_LIMIT),
-        ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+        ("grpc.max_send_message_length", REQUEST_LIMIT),
+        ("grpc.max_receive_message_length", RESPONSE_LIMIT),
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 0),

@@ -114,8 +114,8 @@ async def open_store(settings: StoreSettings) -> Store:
 def _server(settings: Settings) -> grpc.aio.Server:
     return grpc.aio.server(
         options=(
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", settings.max_message_bytes),
+            ("grpc.max_receive_message_length", settings.max_request_bytes),
+            ("grpc.max_send_message_length", settings.max_response_bytes),
             ("grpc.so_reuseport", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
             ("grpc.keepalive_time_ms", 60_000),

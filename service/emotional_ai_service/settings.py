@@ -51,5 +51,7 @@ class Settings:
     """Sessions kept in memory."""
     drain_seconds: float = 5.0
     """How long running calls may take to end at shutdown."""
-    max_message_bytes: int = 4 * 1024 * 1024
-    """Largest message in either direction."""
+    max_request_bytes: int = 4 * 1024 * 1024
+    """Largest request."""
+    max_response_bytes: int = 64 * 1024 * 1024
+    """Largest response: the export of a long log is one."""

@@ -40,7 +40,7 @@ CONFIGURATIONS: dict[str, tuple[DynamicsConfig, str, str, str]] = {
         DynamicsConfig(baseline=Chemistry(dopamine=1, serotonin=0.5, cortisol=0.5, oxytocin=0.5)),
         "INVALID_CONFIGURATION",
         "baseline.dopamine",
-        "strictly between 0 and 1",
+        "must be in [1e-06, 0.999999]",
     ),
     "half-life": (
         DynamicsConfig(half_life_minutes=ChemicalVector(dopamine=0.01, serotonin=1, cortisol=1, oxytocin=1)),

@@ -678,7 +678,7 @@ class DynamicsConfig(_message.Message):
     """Simulated minutes per wall minute, in [0, 10000]. Default 10; 1 is physiological, 60 a fast character, 0 frozen."""
     @_builtins.property
     def baseline(self) -> Global___Chemistry:
-        """Where the chemicals rest without input, each in (0, 1). Default (0.50, 0.60, 0.30, 0.50)."""
+        """Where the chemicals rest without input, each in [1e-6, 1 - 1e-6]. Default (0.50, 0.60, 0.30, 0.50)."""
 
     @_builtins.property
     def personality(self) -> Global___BigFive:

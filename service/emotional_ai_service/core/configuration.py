@@ -10,6 +10,8 @@ from typing import Final
 from emotional_ai_service.core.errors import InvalidConfiguration, UnstableConfiguration
 from emotional_ai_service.core.names import CHEMICALS, SIGNALS, ZERO4, Matrix4, Vector4
 
+LEAST_BASELINE: Final = 1e-6
+"""Distance a baseline keeps from 0 and from 1, where its log-odds end."""
 BASELINE: Final[Vector4] = (0.50, 0.60, 0.30, 0.50)
 HALF_LIFE: Final[Vector4] = (10.0, 120.0, 66.0, 20.0)
 COUPLING: Final[Matrix4] = (
@@ -99,7 +101,7 @@ class Dynamics:
     """
 
     baseline: Vector4 = BASELINE
-    """Levels at rest, each in (0, 1)."""
+    """Levels at rest, each in [1e-6, 1 - 1e-6]."""
     half_life_minutes: Vector4 = HALF_LIFE
     """Simulated minutes, each in [0.1, 1e5]."""
     coupling: Matrix4 = COUPLING
@@ -121,8 +123,7 @@ class Dynamics:
     def __post_init__(self) -> None:
         object.__setattr__(self, "kappa", self.mood.kappa if self.mood else ZERO4)
         for name, level, half_life in zip(CHEMICALS, self.baseline, self.half_life_minutes, strict=True):
-            if not 0 < level < 1:
-                raise InvalidConfiguration(f"baseline.{name}", f"must be strictly between 0 and 1, got {level:g}")
+            _within(f"baseline.{name}", level, LEAST_BASELINE, 1 - LEAST_BASELINE)
             _within(f"half_life_minutes.{name}", half_life, 0.1, 1e5)
         for signal, gain in zip(SIGNALS, self.gains, strict=True):
             for name, value in zip(CHEMICALS, gain, strict=True):

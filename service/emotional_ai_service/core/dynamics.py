@@ -121,7 +121,8 @@ class Model:
         if rule is None:
             return signals, habituation
         effective = tuple([a * (1 - rule.eta * h) for a, h in zip(signals, habituation, strict=True)])
-        after = tuple([h + rule.rho * a * (1 - h) for a, h in zip(signals, habituation, strict=True)])
+        # Several events at one moment may add up to more than one full-strength occurrence; they habituate as one.
+        after = tuple([h + rule.rho * min(a, 1.0) * (1 - h) for a, h in zip(signals, habituation, strict=True)])
         return effective, after
 
     def recover(self, habituation: SignalVector, minutes: float) -> SignalVector:

@@ -23,6 +23,8 @@ FOURTH_ORDER: Final = 0.0234
 """Span x rate up to which one fourth-order step is exact to 1e-10: 0.25 simulated minutes at the default rates."""
 STABLE: Final = 5.0
 """Step x rate within the stability interval of the eighth-order method."""
+SETTLED: Final = 1e-11
+"""Distance to the equilibrium of a constant input below which a trajectory has arrived."""
 FORGOTTEN: Final = 30.0
 """Span x contraction rate after which the start matters less than e^-30 = 1e-13."""
 
@@ -30,7 +32,7 @@ FORGOTTEN: Final = 30.0
 class Trajectory:
     """The flow from `start` under `inputs`; `start` is x, or x and z where mood is on."""
 
-    __slots__ = ("_field", "_h", "_inputs", "_model", "_rate", "_start", "_states", "_times")
+    __slots__ = ("_field", "_h", "_inputs", "_model", "_rate", "_settled", "_start", "_states", "_times")
 
     def __init__(self, model: Model, start: State, inputs: Inputs) -> None:
         self._model = model
@@ -38,6 +40,8 @@ class Trajectory:
         self._inputs = inputs
         self._rate = model.fastest_rate(inputs.sustained) if inputs.sustained is not NO_SIGNALS else model.rate
         self._field: Field | None = None
+        self._settled: float | None = None
+        """Minutes after which nothing moves any more."""
 
     def at(self, minutes: float) -> State:
         """State after `minutes` >= 0 simulated minutes, within [0, 1] for x; absolute error about 1e-10 at most.
@@ -55,9 +59,10 @@ class Trajectory:
             return _inside(midpoint_step(self._field, 0.0, self._start, minutes))
         if reach <= FOURTH_ORDER:
             return _inside(runge_kutta_step(self._field, 0.0, self._start, minutes))
-        memory = FORGOTTEN / self._model.dynamics.contraction_rate()
-        if minutes > memory:
-            return self._forgotten(minutes, memory)
+        if self._settled is None:
+            memory = FORGOTTEN / self._model.dynamics.contraction_rate()
+            if minutes > memory and (self._rests or not self._constant):
+                return self._forgotten(minutes, memory)
         return self._march(self._field, minutes)
 
     @property
@@ -69,8 +74,10 @@ class Trajectory:
         """Extends the remembered steps up to `minutes` and reads between them."""
         if not hasattr(self, "_times"):
             self._times, self._states, self._h = [0.0], [self._start], 0.1 / self._rate
-        while self._times[-1] < minutes:
+        while self._times[-1] < minutes and self._settled is None:
             self._advance(field)
+        if self._settled is not None and minutes >= self._settled:
+            return self._states[-1]
         index = bisect_right(self._times, minutes) - 1
         return _span(field, self._times[index], self._states[index], minutes - self._times[index])
 
@@ -84,6 +91,18 @@ class Trajectory:
                 break
         self._times.append(self._times[-1] + h)
         self._states.append(_inside(end))
+        if self._constant and self._arrived(field):
+            self._settled = self._times[-1]
+
+    @property
+    def _constant(self) -> bool:
+        """True where the flow does not depend on time, so that it leads to an equilibrium."""
+        return self._model.dynamics.circadian is None or self._inputs.hours_per_minute == 0
+
+    def _arrived(self, field: Field) -> bool:
+        """The flow contracts at rate lambda, so the equilibrium is within |x'| / lambda."""
+        speed = max(map(abs, field(self._times[-1], self._states[-1])))
+        return speed <= SETTLED * self._model.dynamics.contraction_rate()
 
     def _forgotten(self, minutes: float, memory: float) -> State:
         """The state after so long a span that every start leads to it: begun `memory` minutes before, at rest."""
