@@ -15,7 +15,7 @@ DEFAULT_TARGET: Final = "127.0.0.1:50051"
 REQUEST_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the largest request; the service refuses larger ones."""
 RESPONSE_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes a message may have, either way; the service's limit is the same."""
+"""Bytes of the largest response: the export of a long log is one."""
 KEEPALIVE_MS: Final = 30_000
 """Time between pings while a call is open; the service permits 20 s and more."""
 
