@@ -31,6 +31,9 @@ from emotional_ai_training.emotions.terms import TermWeighting, terms
 Floats = NDArray[np.float32]
 Report = Callable[[str], None]
 
+# Texts between two lines of progress.
+PROGRESS_EVERY: Final = 5_000
+
 # Parts the own sentences are cut into, by template, to judge each by a fit that never saw it.
 FOLDS: Final = 5
 
@@ -216,7 +219,15 @@ def measure(heads: HeadWeights, dev: Data, test: Data) -> list[Score]:
 
 def _embedded(rows: LabelledTexts, encoder: SentenceEncoder, split: Split, report: Report) -> Data:
     report(f"embedding {len(rows.texts)} texts of the {split} part")
-    return Data(rows, encoder.encode(rows.texts))
+    told = 0
+
+    def progress(done: int) -> None:
+        nonlocal told
+        if done - told >= PROGRESS_EVERY:
+            told = done
+            report(f"  {done} of {len(rows.texts)}, shortest first")
+
+    return Data(rows, encoder.encode(rows.texts, progress))
 
 
 def _halves(heads: HeadWeights, data: Data) -> Floats:
