@@ -36,9 +36,12 @@ protos: $(VENV)/installed-dev  ## regenerates the stubs from the contract
 	@$(BIN)/buf format --write
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python protos/generate.py
 
-bench: $(VENV)/installed-dev  ## measures everything the README claims (about half an hour on an idle machine)
+bench: $(VENV)/installed-dev  ## runs every benchmark in full; GOEMOTIONS=DIR adds the appraiser's test set
 	@$(BIN)/emotional-ai models pull
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/appraisal.py,$(wildcard benchmarks/*.py)); do \
+		echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@echo "== benchmarks/appraisal.py"
+	@$(BIN)/python benchmarks/appraisal.py $(if $(GOEMOTIONS),--goemotions "$(GOEMOTIONS)",--quick)
 
 appraiser: $(VENV)/installed-dev  ## trains the appraiser's heads; GOEMOTIONS=DIR names the data set
 	@test -n "$(GOEMOTIONS)" || { echo "name the folder with the GoEmotions files: make appraiser GOEMOTIONS=DIR"; exit 2; }

@@ -4,6 +4,7 @@ Retries are gRPC's own, by a service config. They cover calls that change nothin
 this client always attaches; nothing else is sent twice.
 """
 
+import ipaddress
 import json
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -102,5 +103,11 @@ def call_metadata(target: str, credentials: grpc.ChannelCredentials | None, toke
 
 
 def _local(target: str) -> bool:
-    host = target.removeprefix("dns:").lstrip("/").rpartition(":")[0]
-    return target.startswith("unix:") or host in {"localhost", "[::1]"} or host.startswith("127.")
+    address = target.removeprefix("dns:").lstrip("/")
+    host = address.rpartition(":")[0] or address
+    if target.startswith("unix:") or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,6 +1,6 @@
 """The Emotional AI service.
 
-__main__ / commands    flags and environment into frozen settings; builds and runs the server
+commands               flags and environment into frozen settings; builds and runs the server
 server                 composition: store, engine, language, servicers, health, reflection, drain
 guard, validation      the edge: rules of the contract in, google.rpc.Status out
 servicers/             one class per service; converts at the edge, holds no logic

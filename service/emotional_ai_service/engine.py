@@ -16,8 +16,8 @@ from emotional_ai_service.core.errors import CoreError, InvalidInput
 from emotional_ai_service.core.names import Vector4
 from emotional_ai_service.core.replay import Timed, replay
 from emotional_ai_service.core.timeline import Continuation, Moment, begin
-from emotional_ai_service.errors import InvalidRequest, SessionExists, SessionNotFound, VersionMismatch, Violation
-from emotional_ai_service.session import Applied, Intent, Session, Subscription
+from emotional_ai_service.errors import InvalidRequest, SessionExists, SessionNotFound, SessionUnsettled, Violation
+from emotional_ai_service.session import REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
 from emotional_ai_service.snapshots import moment_from, moment_to
 from emotional_ai_service.stores import AlreadyExists, NotFound, Record, SessionRow, Store, VersionConflict
 from emotional_ai_service.wire import agent_from, config_to, entry_from, levels_from, levels_to, microseconds, timestamp
@@ -89,7 +89,7 @@ class Engine:
         expected_version: int | None = None,
     ) -> Applied:
         """Writes to a session and returns once it is stored; a request id that was applied before applies nothing."""
-        session = self._live.get(session_id) or await self.session(session_id)
+        session = await self.session(session_id)
         if request_id and request_id in session.requests:
             earlier = session.requests[request_id]
             if earlier is not None:
@@ -97,11 +97,19 @@ class Engine:
                 # Where it was done already, the session hears of it within this turn of the loop.
                 await asyncio.sleep(0)
             return Applied(session.state(self.clock()), duplicate=True)
+        if request_id and len(session.requests) >= REMEMBERED_REQUESTS and await self._known(session, request_id):
+            return Applied(session.state(self.clock()), duplicate=True)
         moment, pending = session.write(intents, self.clock(), request_id=request_id, expected_version=expected_version)
         if pending is not None:
             await self._stored(session, pending)
         self._snapshot(session, moment, len(intents))
         return Applied(moment)
+
+    async def _known(self, session: Session, request_id: str) -> bool:
+        """Whether the store knows a request that the session no longer remembers."""
+        if await self._store.find_request(session.session_id, request_id) is None:
+            return request_id in session.requests
+        return True
 
     async def apply_numbered(
         self, session: Session, token: str, number: int, intents: Sequence[Intent], own: Subscription
@@ -115,7 +123,8 @@ class Engine:
         mark = f"stream:{token}"
         last = session.marks.get(mark)
         if last is None:
-            last = session.marks[mark] = await self.last_batch(session, token)
+            stored = await self.last_batch(session, token)
+            last = session.marks.setdefault(mark, stored)
         if number <= last:
             return last, session.unstored
         if number > last + 1:
@@ -144,6 +153,8 @@ class Engine:
         """A session's whole log, replayed away from the event loop. Raises SessionNotFound."""
         await self.session(session_id)
         records = await self._store.read(session_id)
+        if not records:
+            raise SessionNotFound(session_id)
         return await asyncio.to_thread(_live_through, records)
 
     async def adopt(self, session_id: str, entries: Sequence[pb.LogEntry]) -> Session:
@@ -176,17 +187,18 @@ class Engine:
     async def _stored(self, session: Session, pending: asyncio.Future[None]) -> None:
         try:
             await asyncio.shield(pending)
-        except VersionConflict as conflict:
-            self._live.pop(session.session_id, None)
-            raise VersionMismatch(session.session_id, conflict.expected, conflict.actual) from None
+        except VersionConflict:
+            # Only a write before this one that could not be stored leaves a gap; the session goes back to what is stored.
+            raise SessionUnsettled(session.session_id) from None
 
     def _keep(self, session: Session) -> Session:
         # A reader may have brought a new session into memory before its creator was told that it is stored.
         session = self._live.setdefault(session.session_id, session)
-        if len(self._live) > self._limit:
+        while len(self._live) > self._limit:
             idle = next((one for one in self._live.values() if one.idle and one is not session), None)
-            if idle is not None:
-                del self._live[idle.session_id]
+            if idle is None:
+                break
+            del self._live[idle.session_id]
         return session
 
     async def _load(self, session_id: str) -> Session:

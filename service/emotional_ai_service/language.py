@@ -1,4 +1,4 @@
-"""The language side of a service: the appraiser and the decoder, each in a process of its own, and the turn between them."""
+"""The language side of a service: the appraiser and the decoder, each in a process of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

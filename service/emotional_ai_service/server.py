@@ -66,10 +66,11 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
     async with AsyncExitStack() as stack:
         store = await open_store(settings.store)
         stack.push_async_callback(store.close)
+        server = _server(settings)
+        port = _bind(server, settings)  # First, so that a taken port is told before models are loaded.
         language = await stack.enter_async_context(speaking(settings.language)) if settings.language else None
         engine = Engine(store, clock, live_sessions=settings.live_sessions)
         drain = Drain()
-        server = _server(settings)
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
             guard(EmotionEngineServicer(engine, drain), ENGINE, check), server
         )
@@ -81,10 +82,18 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         vitals = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in grpc-stubs
         health_pb2_grpc.add_HealthServicer_to_server(vitals, server)
         reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-        port = _bind(server, settings)
         await server.start()
-        for name in ("", *names):
-            await vitals.set(name, health_pb2.HealthCheckResponse.SERVING)
+        served = {
+            "": True,
+            ENGINE.full_name: True,
+            INFERENCE.full_name: language is not None,
+            TRAINING.full_name: False,
+        }
+        for name, serves in served.items():
+            health_now = (
+                health_pb2.HealthCheckResponse.SERVING if serves else health_pb2.HealthCheckResponse.NOT_SERVING
+            )
+            await vitals.set(name, health_now)
         try:
             yield Running(f"{settings.host}:{port}", drain.begin)
         finally:

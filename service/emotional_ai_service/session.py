@@ -15,10 +15,12 @@ from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.errors import InvalidInput, TimeReversed
 from emotional_ai_service.core.timeline import Continuation, Entry, Moment
 from emotional_ai_service.errors import SessionNotFound, SessionUnsettled, VersionMismatch
-from emotional_ai_service.stores import NO_MARKS, Record, Store
+from emotional_ai_service.stores import MARKS_KEPT, NO_MARKS, Record, Store
 
 REMEMBERED_REQUESTS = 10_000
 """Request ids a session recognises as repeated, newest first; the store keeps at least as many."""
+STEPS_ON_THE_LOOP = 50
+"""Steps of integration, about 5 ms of them, that a reading may take on the event loop."""
 GREATEST_LEAD_US = 1_000_000
 """How far in the future a stimulus may lie: clocks of two machines differ a little."""
 
@@ -90,6 +92,19 @@ class Session:
         """The stored session at `time_us`, not before its last entry."""
         return self.settled.at(max(time_us, self.settled.moment.time_us))
 
+    async def read(self, time_us: int) -> Moment:
+        """As `state`, with a long integration taken away from the event loop."""
+        settled, at = self.settled, max(time_us, self.settled.moment.time_us)
+        if settled.steps_to(at) <= STEPS_ON_THE_LOOP:
+            return settled.at(at)
+        fresh = Continuation(settled.moment)
+        moment = await asyncio.to_thread(fresh.at, at)
+        # What the thread has integrated serves later readings, unless the session has moved on meanwhile.
+        if self.settled is settled:
+            self.settled = fresh
+            self._head = fresh if self._head is settled else self._head
+        return moment
+
     def foresee(self, entry: Entry, now_us: int) -> Moment:
         """The session as it would be just after `entry`, which is not written."""
         return self._head.apply(entry, max(now_us, self._head.moment.time_us))
@@ -137,7 +152,7 @@ class Session:
         pending = self._store.append(self.session_id, before, records, request_id=request_id, marks=marks)
         self._head = head
         if mark:
-            self.marks[mark[0]] = mark[1]
+            self._mark(*mark)
         if request_id:
             self._remember(request_id, pending)
         if pending is None:
@@ -164,6 +179,12 @@ class Session:
         for subscription in self.subscriptions:
             subscription.ended = True
             subscription.woken.set()
+
+    def _mark(self, name: str, value: int) -> None:
+        self.marks.pop(name, None)
+        self.marks[name] = value
+        if len(self.marks) > MARKS_KEPT:  # What is forgotten here is read from the store again.
+            del self.marks[next(iter(self.marks))]
 
     def _remember(self, request_id: str, pending: asyncio.Future[None] | None) -> None:
         self.requests[request_id] = pending

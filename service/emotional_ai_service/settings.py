@@ -1,4 +1,4 @@
-"""Settings of the service: frozen, checked when made, filled in by the command line alone."""
+"""Settings of the service: frozen, filled in by the command line, which checks their ranges."""
 
 from dataclasses import dataclass, field
 from enum import Enum

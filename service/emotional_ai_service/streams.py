@@ -230,4 +230,6 @@ class _Duplex:
         """The last response: everything written is stored by now, and the token says where to go on."""
         if self._unstored is not None:
             await asyncio.wait((self._unstored,))
+        if self._failure is not None:
+            raise self._failure
         await self._send(token=True, draining=self._drain.begun)

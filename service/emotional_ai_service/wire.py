@@ -14,7 +14,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.configuration import Circadian, Dynamics, Habituation, Mood
 from emotional_ai_service.core.errors import CoreError, InvalidConfiguration, InvalidInput
-from emotional_ai_service.core.expression import ExpressionRule, TemperatureLaw, arousal, valence
+from emotional_ai_service.core.expression import ExpressionRule, TemperatureLaw, affect
 from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SIGNALS, Matrix4, SignalVector, Vector4
 from emotional_ai_service.core.personality import BigFive, baseline_of
 from emotional_ai_service.core.timeline import (
@@ -305,8 +305,7 @@ def write_state(message: pb.EmotionalState, session_id: str, moment: Moment) -> 
     message.simulated_minutes = moment.minutes
     message.version = moment.version
     message.label = label_of(moment.label)
-    message.valence = valence(levels, baseline)
-    message.arousal = arousal(levels, baseline)
+    message.valence, message.arousal = affect(levels, baseline)
     if len(moment.flow) > 4:
         message.mood.CopyFrom(vector_to(moment.flow[4:]))
     if moment.sustained is not NO_SIGNALS and any(moment.sustained):

@@ -137,14 +137,21 @@ def gloss(x: Vector4, baseline: Vector4) -> str:
 
 def valence(x: Vector4, baseline: Vector4) -> float:
     """Pleasantness relative to the baseline, in [-1, 1]: a linear reading of the chemistry, not a validated scale."""
-    da, se, co, ox = _relative(x, baseline)
-    return _VALENCE[0] * da + _VALENCE[1] * se + _VALENCE[2] * co + _VALENCE[3] * ox
+    return affect(x, baseline)[0]
 
 
 def arousal(x: Vector4, baseline: Vector4) -> float:
     """Activation relative to the baseline, in [-1, 1]: a linear reading of the chemistry, not a validated scale."""
+    return affect(x, baseline)[1]
+
+
+def affect(x: Vector4, baseline: Vector4) -> tuple[float, float]:
+    """Valence and arousal together, for where both are wanted often."""
     da, se, co, ox = _relative(x, baseline)
-    return _AROUSAL[0] * da + _AROUSAL[1] * se + _AROUSAL[2] * co + _AROUSAL[3] * ox
+    return (
+        _VALENCE[0] * da + _VALENCE[1] * se + _VALENCE[2] * co + _VALENCE[3] * ox,
+        _AROUSAL[0] * da + _AROUSAL[1] * se + _AROUSAL[2] * co + _AROUSAL[3] * ox,
+    )
 
 
 def _relative(x: Vector4, baseline: Vector4) -> list[float]:

@@ -32,7 +32,7 @@ FORGOTTEN: Final = 30.0
 class Trajectory:
     """The flow from `start` under `inputs`; `start` is x, or x and z where mood is on."""
 
-    __slots__ = ("_field", "_h", "_inputs", "_model", "_rate", "_settled", "_start", "_states", "_times")
+    __slots__ = ("_field", "_h", "_inputs", "_late", "_model", "_rate", "_settled", "_start", "_states", "_times")
 
     def __init__(self, model: Model, start: State, inputs: Inputs) -> None:
         self._model = model
@@ -42,6 +42,8 @@ class Trajectory:
         self._field: Field | None = None
         self._settled: float | None = None
         """Minutes after which nothing moves any more."""
+        self._late: tuple[float, Trajectory] | None = None
+        """Where the trajectory begun late starts, and that trajectory; see _forgotten."""
 
     def at(self, minutes: float) -> State:
         """State after `minutes` >= 0 simulated minutes, within [0, 1] for x; absolute error about 1e-10 at most.
@@ -105,13 +107,40 @@ class Trajectory:
         return speed <= SETTLED * self._model.dynamics.contraction_rate()
 
     def _forgotten(self, minutes: float, memory: float) -> State:
-        """The state after so long a span that every start leads to it: begun `memory` minutes before, at rest."""
+        """The state after so long a span that every start leads to it: begun at rest, one to two memories before.
+
+        The begin moves on a whole memory at a time, so that one trajectory serves many readings.
+        """
         if self._rests:
             return self._model.rest
-        inputs = self._inputs
-        hour = inputs.hour + (minutes - memory) * inputs.hours_per_minute
-        late = Inputs(inputs.sustained, hour, inputs.hours_per_minute)
-        return Trajectory(self._model, self._model.rest, late).at(memory)
+        begun = (minutes // memory - 1) * memory
+        if self._late is None or self._late[0] != begun:
+            inputs = self._inputs
+            hour = inputs.hour + begun * inputs.hours_per_minute
+            late = Inputs(inputs.sustained, hour, inputs.hours_per_minute)
+            self._late = begun, Trajectory(self._model, self._model.rest, late)
+        return self._late[1].through(minutes - begun)
+
+    def through(self, minutes: float) -> State:
+        """As `at`, by integration alone, however long the span."""
+        if self._field is None:
+            self._field = self._model.field(self._inputs)
+        return self._march(self._field, minutes)
+
+    def steps_to(self, minutes: float) -> float:
+        """About how many steps of integration a reading at `minutes` would take now; for deciding where to take them."""
+        memory = FORGOTTEN / self._model.dynamics.contraction_rate()
+        if self._settled is not None or (self._rests and (minutes > memory or self._start == self._model.rest)):
+            return 0.0
+        if minutes <= memory or self._constant:
+            return self._missing(minutes)
+        begun = (minutes // memory - 1) * memory
+        late = self._late[1] if self._late is not None and self._late[0] == begun else None
+        return late._missing(minutes - begun) if late else (minutes - begun) * self._rate / STABLE
+
+    def _missing(self, minutes: float) -> float:
+        done = self._times[-1] if hasattr(self, "_times") else 0.0
+        return max(0.0, minutes - done) * self._rate / STABLE
 
 
 def _span(field: Field, t: float, y: State, h: float) -> State:

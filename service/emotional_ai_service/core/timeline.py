@@ -179,6 +179,17 @@ class Continuation:
         minutes = self._minutes(time_us)
         return self._reached(time_us, minutes, self._flow(minutes))
 
+    def steps_to(self, time_us: int) -> float:
+        """About how many steps of integration a reading at `time_us`, not before the moment, would take now."""
+        moment = self.moment
+        minutes = self._minutes(time_us)
+        first = self._first or _first_trajectory(moment)
+        held = moment.sustained_minutes
+        if minutes <= held:
+            return first.steps_to(minutes)
+        rest = self._second.steps_to(minutes - held) if self._second else (minutes - held) * moment.agent.model.rate
+        return first.steps_to(held) + rest
+
     def apply(self, entry: Entry, time_us: int) -> Moment:
         """The session just after `entry` happened at `time_us`. Raises TimeReversed before the moment."""
         minutes = self._minutes(time_us)
@@ -253,7 +264,7 @@ class Continuation:
         if minutes == 0:
             return moment.flow
         if self._first is None:
-            self._first = Trajectory(moment.agent.model, moment.flow, span_inputs(moment, moment.sustained, 0.0))
+            self._first = _first_trajectory(moment)
         held = moment.sustained_minutes
         if minutes <= held:
             return self._first.at(minutes)
@@ -261,6 +272,10 @@ class Continuation:
             start = self._first.at(held)
             self._second = Trajectory(moment.agent.model, start, span_inputs(moment, NO_SIGNALS, held))
         return self._second.at(minutes - held)
+
+
+def _first_trajectory(moment: Moment) -> Trajectory:
+    return Trajectory(moment.agent.model, moment.flow, span_inputs(moment, moment.sustained, 0.0))
 
 
 def span_inputs(moment: Moment, sustained: SignalVector, since: float, *, standing: bool = False) -> Inputs:

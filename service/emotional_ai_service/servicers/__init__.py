@@ -1,4 +1,4 @@
-"""The three services of the contract. Each method converts at the edge, once, and holds no logic of its own."""
+"""The three services of the contract. Each method converts at the edge, once, and puts together what the parts below it do."""
 
 from emotional_ai_service.servicers.emotion_engine import EmotionEngineServicer
 from emotional_ai_service.servicers.inference import InferenceServicer

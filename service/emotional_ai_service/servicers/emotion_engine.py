@@ -106,11 +106,11 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     ) -> pb.GetStateResponse:
         session = await self._engine.session(request.session_id)
         if not request.HasField("at"):
-            moment = session.state(self._engine.clock())
+            moment = await session.read(self._engine.clock())
         else:
             at = microseconds(request.at)
             if at >= session.settled.moment.time_us:
-                moment = session.state(at)
+                moment = await session.read(at)
             else:
                 life = await self._engine.life(request.session_id)
                 moment = sample(life.path, [_since_creation(session, at, "at")])[0]

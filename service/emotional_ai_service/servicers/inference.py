@@ -11,7 +11,7 @@ from emotional_ai_service.core.names import Vector4
 from emotional_ai_service.core.timeline import Agent, Happened, Moment, check_levels
 from emotional_ai_service.decoding import Finished, GenerationRequest, Message, Role, Started, Text
 from emotional_ai_service.engine import Engine
-from emotional_ai_service.errors import LanguageOff
+from emotional_ai_service.errors import InvalidRequest, LanguageOff, ModelUnavailable, Violation
 from emotional_ai_service.guard import Context
 from emotional_ai_service.language import Language
 from emotional_ai_service.servicers.speech import (
@@ -21,6 +21,7 @@ from emotional_ai_service.servicers.speech import (
     generation_of,
     messages_from,
     said_by_person,
+    seed_of,
     text_to,
 )
 from emotional_ai_service.session import Intent
@@ -38,22 +39,32 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         self, request: pb.ConverseRequest, context: Context[pb.ConverseRequest, pb.ConverseResponse]
     ) -> AsyncIterator[pb.ConverseResponse]:
         language, engine = self._language, self._engine
-        session = await engine.session(request.session_id)
-        (appraisal,) = await language.appraise([request.text], said_by_person(request.history))
-        messages = (*messages_from(request.history), Message(Role.USER, request.text))
-        heard = Happened(appraisal.signals)
-        # A prompt that cannot be put to the model is refused before the session has heard it.
-        foreseen = session.foresee(heard, engine.clock())
-        await language.admit(generation_of(messages, request.sampling, expression_of(foreseen)))
-        yield pb.ConverseResponse(appraisal=appraisal_to(appraisal))
+        async with engine.watching(request.session_id) as (session, _):
+            try:
+                (appraisal,) = await language.appraise([request.text], said_by_person(request.history))
+            except InvalidRequest as error:
+                raise InvalidRequest([Violation("text", v.description) for v in error.violations]) from error
+            messages = (*messages_from(request.history), Message(Role.USER, request.text))
+            seed = seed_of(request.sampling)
+            heard = Happened(appraisal.signals)
+            # A prompt that cannot be put to the model is refused before the session has heard it; a model that is away
+            # is no reason not to hear.
+            foreseen = session.foresee(heard, engine.clock())
+            away: ModelUnavailable | None = None
+            try:
+                await language.admit(generation_of(messages, request.sampling, expression_of(foreseen), seed))
+            except ModelUnavailable as error:
+                away = error
+            yield pb.ConverseResponse(appraisal=appraisal_to(appraisal))
+            moment = session.state(engine.clock())
         if appraisal.classified:
             stimulus = engine_pb2.Stimulus(event=signals_to(appraisal.signals))
             intent = Intent(heard, engine_pb2.LogEntry(stimulus=stimulus))
             moment = (await engine.apply(request.session_id, [intent], request_id=request.request_id)).moment
-        else:
-            moment = session.state(engine.clock())
+        if away is not None:
+            raise away
         expression = expression_of(moment)
-        generation = generation_of(messages, request.sampling, expression)
+        generation = generation_of(messages, request.sampling, expression, seed)
         yield pb.ConverseResponse(
             started=pb.ReplyStarted(
                 state=state_to(request.session_id, moment),
@@ -83,6 +94,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
                 messages,
                 request.sampling,
                 expression,
+                seed_of(request.sampling),
                 conditioned=not explicit.without_conditioning,
                 blend=explicit.blend,
             )
@@ -90,7 +102,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             session = await self._engine.session(request.session_id)
             moment = session.state(self._engine.clock())
             state, expression = state_to(request.session_id, moment), expression_of(moment)
-            generation = generation_of(messages, request.sampling, expression)
+            generation = generation_of(messages, request.sampling, expression, seed_of(request.sampling))
         await language.admit(generation)
         yield pb.GenerateResponse(
             started=pb.ReplyStarted(state=state, expression=expression_to(expression), seed=generation.seed)

@@ -38,18 +38,24 @@ def said_by_person(history: Iterable[pb.ChatMessage]) -> list[str]:
     return [message.content for message in history if message.role == pb.ROLE_USER]
 
 
+def seed_of(sampling: pb.Sampling) -> int:
+    """The seed the caller set, or a fresh one, which the reply will name."""
+    return sampling.seed if sampling.HasField("seed") else secrets.randbits(63)
+
+
 def generation_of(
     messages: tuple[Message, ...],
     sampling: pb.Sampling,
     expression: Expression,
+    seed: int,
     *,
     conditioned: bool = True,
     blend: Sequence[pb.AdapterWeight] = (),
 ) -> GenerationRequest:
-    """What the decoder is asked for: the expression, and what the caller set instead. Draws a seed if none is set."""
+    """What the decoder is asked for: the expression, and what the caller set instead."""
     return GenerationRequest(
         messages=messages,
-        seed=sampling.seed if sampling.HasField("seed") else secrets.randbits(63),
+        seed=seed,
         conditioning=expression.conditioning + expression.gloss if conditioned else "",
         sampling=Sampling(
             temperature=sampling.temperature if sampling.HasField("temperature") else expression.temperature,

@@ -35,8 +35,7 @@ MARKS_KEPT = 1_000
 NO_MARKS: Mapping[str, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One entry of a log."""
 
     sequence: int

@@ -10,6 +10,7 @@ with WorkerUnavailable, and a new process is started after a delay that doubles 
 
 import asyncio
 import logging
+import pickle
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
@@ -141,7 +142,10 @@ class Worker(Generic[RequestT, EventT]):
         try:
             while True:
                 began = loop.time()
-                problem = await self._live(first)
+                try:
+                    problem = await self._live(first)
+                except OSError as error:
+                    problem = f"could not be started: {error}"
                 if not first.done():
                     first.set_exception(WorkerStartFailed(f"the {self.spec.name} did not start: {problem}"))
                     return
@@ -163,9 +167,11 @@ class Worker(Generic[RequestT, EventT]):
             assert process.stdin is not None
             process.stdin.write(frame(self.spec))
             problem = await self._read(process, first)
-        except asyncio.IncompleteReadError:
+        except (asyncio.IncompleteReadError, ConnectionError):
             if self._ready:
                 problem = "died"
+        except (pickle.UnpicklingError, EOFError, AttributeError) as error:
+            problem = f"said something that cannot be read ({type(error).__name__})"
         except asyncio.CancelledError:
             problem = "was closed"
             raise
