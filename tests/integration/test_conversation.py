@@ -123,6 +123,14 @@ def test_a_text_of_a_megabyte_or_of_control_characters_is_refused_by_its_place(c
         assert refusal.value.violations[0].field == "texts[1]"
 
 
+def test_words_that_cannot_be_read_are_refused_by_their_field_and_change_nothing(client: Client) -> None:
+    client.create_session("noise")
+    with client.converse("noise", "\x00\x01") as reply, pytest.raises(InvalidArgument) as refusal:
+        reply.read()
+    assert [violation.field for violation in refusal.value.violations] == ["text"]
+    assert client.state("noise").version == 1
+
+
 def test_appraisal_answers_each_text_in_order(client: Client) -> None:
     texts = [f"number {index}" for index in range(40)]
     texts[20] = "I am terrified of what is going to happen"
@@ -153,6 +161,13 @@ def test_a_killed_decoder_is_back_without_a_restart_and_no_state_is_lost(served:
     assert lost.value.retry_after is not None
     assert lost.value.retry_after > 0
     assert client.apply("calm", praise=0.5).version == 3
+    # Words said while the decoder is away are heard all the same, once.
+    for _ in range(2):
+        with client.converse("calm", "You are wonderful, thank you!", request_id="away") as unanswered:
+            with pytest.raises(Unavailable):
+                unanswered.read()
+            assert unanswered.appraisal is not None
+    assert client.state("calm").version == 4
     said = ""
     for _ in range(10_000):
         try:

@@ -61,10 +61,9 @@ class Trajectory:
             return _inside(midpoint_step(self._field, 0.0, self._start, minutes))
         if reach <= FOURTH_ORDER:
             return _inside(runge_kutta_step(self._field, 0.0, self._start, minutes))
-        if self._settled is None:
-            memory = FORGOTTEN / self._model.dynamics.contraction_rate()
-            if minutes > memory and (self._rests or not self._constant):
-                return self._forgotten(minutes, memory)
+        memory = FORGOTTEN / self._model.dynamics.contraction_rate()
+        if minutes > memory and (self._rests or not self._constant):
+            return self._forgotten(minutes, memory)
         return self._march(self._field, minutes)
 
     @property
