@@ -156,6 +156,7 @@ def fit_head(
         return value, gradient.ravel().astype(np.float64)
 
     start = np.zeros((inputs + 1) * outputs)
+    # Stopping early holds the weights of rare labels small, which served Ekman groups better than full convergence.
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 80, "ftol": 1e-6})
     fitted = found.x.reshape(inputs + 1, outputs)
     return LinearHead(fitted[:-1].astype(np.float32), fitted[-1].astype(np.float32))
