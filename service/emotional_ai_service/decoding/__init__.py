@@ -14,7 +14,7 @@ The modules that import torch (prompt, engine, loading, sampling) are imported i
 
 from emotional_ai_service.decoding.decoder import Decoder
 from emotional_ai_service.decoding.errors import DecodingError, PromptRefused, PromptTooLong, UnknownAdapter
-from emotional_ai_service.decoding.local import LocalDecoder, LocalModel, Precision
+from emotional_ai_service.decoding.local import LocalDecoder, LocalModel
 from emotional_ai_service.decoding.messages import (
     BlendWeight,
     Finished,
@@ -23,6 +23,7 @@ from emotional_ai_service.decoding.messages import (
     GenerationRequest,
     Message,
     ModelDescription,
+    Precision,
     Role,
     Sampling,
     Started,

@@ -5,21 +5,11 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
-from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription
+from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription, Precision
 from emotional_ai_service.workers import RoundRobin, Target, Worker, WorkerSpec
 from emotional_ai_training.models import check_model_dir
-
-
-class Precision(Enum):
-    """Number format of the computation."""
-
-    NATIVE = "native"
-    """bf16 where the processor multiplies it in hardware (avx512_bf16 or amx_bf16), else fp32."""
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,15 @@ class FinishReason(Enum):
     """max_tokens was reached."""
 
 
+class Precision(Enum):
+    """Number format of the computation."""
+
+    NATIVE = "native"
+    """bf16 where the processor multiplies it in hardware (avx512_bf16 or amx_bf16), else fp32."""
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation."""
