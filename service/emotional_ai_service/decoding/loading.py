@@ -8,8 +8,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from emotional_ai_service.decoding.engine import TorchEngine
-from emotional_ai_service.decoding.messages import Precision
-from emotional_ai_service.decoding.messages import ModelDescription
+from emotional_ai_service.decoding.messages import ModelDescription, Precision
 from emotional_ai_training.models import NotAModel, model_digest
 
 CPU_DESCRIPTION = Path("/proc/cpuinfo")
