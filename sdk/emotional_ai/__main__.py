@@ -4,10 +4,20 @@ import sys
 from importlib.util import find_spec
 
 NEEDED = ("typer", "rich", "matplotlib")
+INTERRUPTED = 130
+"""Exit code of a command that was interrupted."""
 
 
 def main() -> None:
-    """Runs the command line; says what to install where the client was installed without it."""
+    """Runs the command line; an interrupt ends it quietly, even while it is still being loaded."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
+    """Says what to install where the client was installed without the command line."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         sys.stderr.write(

@@ -103,6 +103,14 @@ def test_a_line_that_is_not_text_is_a_turn_that_fails(cli: CommandLine, script: 
     assert ran.out.count("agent: ") == 2
 
 
+def test_a_line_longer_than_a_turn_may_be_is_refused_unsaid(cli: CommandLine, script: Script) -> None:
+    ran = cli("chat", "--session", "endless", stdin="x" * 32_769 + "\nfine\n")
+    assert ran.status == 1
+    assert "turn 1: line 1 of the input has 32769 characters; a turn has at most 32768" in ran.err
+    assert "xxx" not in ran.out
+    assert ran.out.count("agent: ") == 1
+
+
 def test_a_conversation_that_is_too_long_forgets_its_oldest_turns_and_says_so(cli: CommandLine, script: Script) -> None:
     script.greatest_history = 2
     ran = cli("chat", "--session", "long", stdin="one\ntwo\nthree\nfour\n")

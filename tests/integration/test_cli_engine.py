@@ -148,7 +148,24 @@ def test_history_shows_every_chemical_and_the_events(cli: CommandLine, name: str
     assert [one["kind"] for one in told] == ["sample"] * 5 + ["entry"] * 2
 
 
-@pytest.mark.parametrize("written", ["yesterday", "2026-01-31T09:00:00"])
+@pytest.mark.parametrize("command", [["history", "--session"], ["state"], ["signal", "reward=1", "--session"]])
+@pytest.mark.parametrize("given", ["", "x" * 129])
+def test_an_id_no_session_can_have_is_wrong_usage(cli: CommandLine, command: list[str], given: str) -> None:
+    ran = cli(*command, given)
+    assert ran.status == 2
+    assert "1 to 128 characters" in " ".join(ran.err.split())
+
+
+def test_an_import_that_is_none_is_refused_by_the_name_of_its_file(cli: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text('{"nosuch": 1}')
+    ran = cli("sessions", "import", str(file))
+    assert ran.status == 1
+    assert ran.err.startswith(f"error: {file} is not the JSON of SessionExport")
+    assert "Available Fields" not in ran.err
+
+
+@pytest.mark.parametrize("written", ["yesterday", "2026-01-31T09:00:00", "3000000d", "0001-01-01T00:00:00+23:00"])
 def test_a_moment_that_says_too_little_is_wrong_usage(cli: CommandLine, name: str, written: str) -> None:
     cli("sessions", "create", name)
     assert cli("history", "--session", name, "--start", written).status == 2

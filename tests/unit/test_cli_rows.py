@@ -55,7 +55,11 @@ def test_blank_lines_are_left_out_and_lines_keep_their_numbers() -> None:
         ('{"prompt": "a", "seed": -1}', "line 1: seed:"),
         ('{"prompt": "a", "max_tokens": 1.5}', "line 1: max_tokens:"),
         ('{"prompt": "a", "temperature": 1' + "0" * 400 + "}", "line 1: temperature:"),
-        ('{"prompt": "a", "temperature": NaN}', "line 1: holds NaN"),
+        ('{"prompt": "a", "temperature": NaN}', "line 1: temperature:"),
+        ('{"prompt": "a", "extra": {"x": [0, 1e999]}}', "line 1: extra.x[1]: must be a finite number"),
+        ('{"prompt": "a", "seed": ' + "9" * 5000 + "}", "line 1: holds a whole number of 5000 digits"),
+        ('{"prompt": "a", "seed": ' + "9" * 4000 + "}", "line 1: seed:"),
+        ("[" * 100_000, "line 1: is nested too deeply"),
         ('{"prompt": "\\ud800"}', "line 1: holds text that is none"),
         ('{"prompt": "a", "reply": "b"}', "line 1: reply:"),
         ('{"prompt": "a", "session": "s", "state": {}}', "line 1: session:"),
@@ -93,7 +97,8 @@ def test_a_half_written_last_line_is_cut_off_and_its_row_done_again(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "line", ['{"prompt": "b", "input_line": 1}', '{"prompt": "a"}', "7", "x", '{"input_line": []}']
+    "line",
+    ['{"prompt": "b", "input_line": 1}', '{"prompt": "a"}', "7", "x", '{"input_line": []}', "9" * 5000, "[" * 100_000],
 )
 def test_an_output_of_another_input_is_left_alone(tmp_path: Path, line: str) -> None:
     out = tmp_path / "out.jsonl"

@@ -1,6 +1,8 @@
 """What the command line reads and prints, without a service."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -9,14 +11,19 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+import typer
 
-from emotional_ai.cli.figures import bar, sparkline
+from emotional_ai.cli.figures import bar, change_line, sparkline
+from emotional_ai.cli.files import parse_message, write_text
 from emotional_ai.cli.joined import joined
 from emotional_ai.cli.language import BATCH, BATCH_BYTES, Arrivals
 from emotional_ai.cli.lines import Line, decoded
-from emotional_ai.cli.output import CommandFailed, aligned, printable
+from emotional_ai.cli.output import CommandFailed, aligned, compact, printable
+from emotional_ai.cli.past import entry_line
 from emotional_ai.cli.reach import start_command
 from emotional_ai.cli.reference import read_reference
+from emotional_ai.cli.spans import last_minutes, span
+from emotional_ai.v1 import engine_pb2 as pb
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference_trajectories.json"
 
@@ -137,3 +144,109 @@ def test_without_its_extra_the_command_line_says_what_to_install() -> None:
     assert ran.returncode == 2
     assert "pip install 'emotional-ai[cli]'" in ran.stderr
     assert not ran.stdout
+
+
+def test_a_note_stays_on_its_line_and_cannot_steer_the_terminal() -> None:
+    stimulus = pb.Stimulus(event=pb.Signals(reward=0.5), note="a\x1b[31mb\n    2  forged\r")
+    assert entry_line(pb.LogEntry(sequence=1, stimulus=stimulus)).endswith("  # a[31mb 2 forged")
+
+
+def test_json_cannot_steer_the_terminal() -> None:
+    line = compact({"note": "\x1b\x9b\x7fé"})
+    assert json.loads(line) == {"note": "\x1b\x9b\x7fé"}
+    assert line == r'{"note": "\u001b\u009b\u007fé"}'
+
+
+def test_a_change_too_small_to_show_is_none() -> None:
+    assert change_line("oxytocin", 0.5, 0.50001, {"reward": 0.00001}) == "oxytocin did not move from 0.500"
+    cancelled = change_line("cortisol", 0.5, 0.5, {"threat": 0.1, "homeostasis": -0.1})
+    assert cancelled == "cortisol did not move from 0.500: threat +0.100, homeostasis -0.100"
+    assert change_line("dopamine", 0.5, 0.6, {"reward": 0.1}).startswith("dopamine rose by 0.100, from 0.500 to 0.600")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["3000000d", "9" * 15 + "d", "9" * 400 + "d", "0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"],
+)
+def test_a_moment_outside_of_all_calendars_is_wrong_usage(written: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        span(pb.Session(), written, None)
+
+
+@pytest.mark.parametrize("minutes", [1e300, float("inf"), float("nan")])
+def test_minutes_beyond_all_calendars_are_wrong_usage(minutes: float) -> None:
+    with pytest.raises(typer.BadParameter):
+        last_minutes(pb.Session(), minutes)
+
+
+def test_a_link_stays_a_link_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    for text in ("first", "second"):
+        write_text(link, text)
+        assert target.read_text() == text
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "target"]
+
+
+def test_a_named_pipe_stays_one_and_carries_the_text(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text(pipe, "whole")
+        assert os.read(reader, 100) == b"whole"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_device_stays_one() -> None:
+    write_text(Path(os.devnull), "gone")
+    assert Path(os.devnull).is_char_device()
+    with pytest.raises(CommandFailed, match="cannot write /dev/full: No space left"):
+        write_text(Path("/dev/full"), "text")
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "3", "", '{"nosuch": 1}', '{"times": [' + "9" * 5000 + "]}"])
+def test_a_message_that_is_none_is_refused_by_the_name_of_its_file(text: str) -> None:
+    with pytest.raises(CommandFailed, match=r"f\.json is not the JSON of SimulateRequest") as raised:
+        parse_message(text, pb.SimulateRequest(), Path("f.json"))
+    assert "Available Fields" not in str(raised.value)
+
+
+@pytest.mark.parametrize("command", [["chat"], ["appraise"], ["simulate", "-"]])
+def test_a_closed_standard_input_is_said(command: list[str]) -> None:
+    ran = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "emotional_ai", *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == "error: standard input is closed; give it a file, a pipe or a terminal\n"
+
+
+def test_output_that_cannot_be_written_is_one_error() -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "emotional_ai", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == "error: cannot write the output: No space left on device\n"
+
+
+def test_an_interrupt_while_the_command_line_is_loaded_ends_it_quietly() -> None:
+    code = (
+        "import os, signal, sys, emotional_ai.__main__ as m\n"
+        f"m.find_spec = lambda name: os.kill(os.getpid(), {int(signal.SIGINT)})\n"
+        "m.main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")

@@ -4,7 +4,9 @@ Exit codes: 0 done; 1 refused or failed, with one message on standard error; 2 w
 """
 
 import io
+import os
 import sys
+from contextlib import suppress
 from functools import cached_property
 from importlib.metadata import version
 from typing import Annotated, Any, Final
@@ -104,4 +106,17 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    app(prog_name=PROGRAM)
+    try:
+        app(prog_name=PROGRAM)
+    except OSError as error:  # of files a CommandFailed tells, of a reader that left the command framework
+        with suppress(OSError):
+            note(f"error: cannot write the output: {error.strerror or error}")
+        _discard_output()
+        sys.exit(FAILED)
+
+
+def _discard_output() -> None:
+    """Lets what could not be written go nowhere, or the interpreter would fail on it once more as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)

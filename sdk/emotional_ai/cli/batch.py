@@ -1,6 +1,5 @@
 """generate: replies for the rows of a file, each appended to another file as it is finished."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -17,6 +16,7 @@ from emotional_ai.cli.files import read_text
 from emotional_ai.cli.output import CommandFailed, Record, compact, note, told
 from emotional_ai.cli.reach import Target, connected
 from emotional_ai.cli.rows import LINE, Row, read_rows
+from emotional_ai.cli.shapes import Malformed, parsed
 from emotional_ai.cli.talk import REPLY_SECONDS
 from emotional_ai.client import Client
 from emotional_ai.errors import EmotionalAIError, RequestRejected
@@ -71,6 +71,9 @@ def _generate(client: Client, rows: Sequence[Row], sink: TextIO, concurrency: in
             try:
                 sink.write(compact(finished.result()) + "\n")
                 sink.flush()
+            except (OSError, ValueError) as error:
+                note(f"error: line {asked[finished].line}: its reply could not be written: {error}")
+                raise
             except RequestRejected as error:
                 failed += 1
                 note(f"error: line {asked[finished].line}: {told(error)}")
@@ -126,10 +129,11 @@ def answered(out: Path, rows: dict[int, Row], resume: bool) -> set[int]:
 
 def _line_of(out: Path, number: int, line: str, rows: dict[int, Row]) -> int:
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise CommandFailed(f"{out}, line {number}: is not JSON: {error}") from error
-    of = row.get(LINE) if isinstance(row, dict) else None
+        value = parsed(line).value
+    except Malformed as error:
+        raise CommandFailed(f"{out}, line {number}: {error}") from error
+    row = value if isinstance(value, dict) else {}
+    of = row.get(LINE)
     asked = rows.get(of) if isinstance(of, int) else None
     if asked is None or any(row.get(name) != value for name, value in asked.given.items()):
         raise CommandFailed(f"{out}, line {number}: answers another row than the input has; choose another file")
@@ -144,3 +148,5 @@ def appending(path: Path) -> Iterator[TextIO]:
             yield file
     except OSError as error:
         raise CommandFailed(f"cannot write {path}: {error.strerror or error}") from error
+    except ValueError as error:  # a number JSON cannot express
+        raise CommandFailed(f"cannot write {path}: {error}") from error

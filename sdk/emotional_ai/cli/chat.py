@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emotional_ai.cli.files import standard_input
 from emotional_ai.cli.lines import converse_in_json, converse_in_text, decoded
 from emotional_ai.cli.output import note
 from emotional_ai.cli.reach import DEFAULT_SESSION, SessionId, Target, connected, ensured
@@ -49,18 +50,19 @@ def chat(
     with status 0, or 1 if a turn failed. With --json an object is printed per turn with, among others, user, reply,
     signals (those that are not 0), state, blend, temperature, top_p, tokens (the conditioning tokens), label and seed.
     """
+    stdin = standard_input()
     sampling = Sampling(seed=seed, max_tokens=max_tokens)
     with connected(ctx, target) as client:
         ensured(client, session, time_scale)
         opened = partial(_open, client, session, sampling)
         if json:
-            converse_in_json(opened, decoded(sys.stdin.buffer))
-        elif sys.stdin.isatty() and sys.stdout.isatty():
+            converse_in_json(opened, decoded(stdin))
+        elif stdin.isatty() and sys.stdout.isatty():
             from emotional_ai.cli.terminal import Terminal
 
             Terminal(client, session, sampling).run()
         else:
-            converse_in_text(opened, decoded(sys.stdin.buffer))
+            converse_in_text(opened, decoded(stdin))
 
 
 def _open(client: Client, session_id: str, sampling: Sampling, heard: Callable[[str], None]) -> Conversation:

@@ -10,6 +10,8 @@ from emotional_ai.v1 import engine_pb2, inference_pb2
 
 SPARKS: Final = "▁▂▃▄▅▆▇█"
 BAR_WIDTH: Final = 24
+LEAST_SHOWN: Final = 5e-4
+"""Least change of a level that does not read as 0.000."""
 
 
 def bar(level: float, baseline: float, width: int = BAR_WIDTH) -> str:
@@ -67,14 +69,16 @@ def voice(expression: inference_pb2.Expression) -> str:
 def change_line(name: str, before: float, after: float, parts: dict[str, float]) -> str:
     """A sentence about one chemical and what moved it."""
     moved = after - before
-    verb = "rose" if moved > 0 else "fell" if moved < 0 else "stayed"
-    by = "" if moved == 0 else f" by {abs(moved):.3f}"
     told = ", ".join(
         f"{part} {value:+.3f}"
         for part, value in sorted(parts.items(), key=lambda one: -abs(one[1]))
-        if abs(value) >= 5e-4
+        if abs(value) >= LEAST_SHOWN
     )
-    return f"{name} {verb}{by}, from {before:.3f} to {after:.3f}: {told or 'nothing moved it'}"
+    if abs(moved) < LEAST_SHOWN:
+        return f"{name} did not move from {before:.3f}" + (f": {told}" if told else "")
+    verb = "rose" if moved > 0 else "fell"
+    causes = told or "no one part by as much as 0.001"
+    return f"{name} {verb} by {abs(moved):.3f}, from {before:.3f} to {after:.3f}: {causes}"
 
 
 def spark_rows(samples: Sequence[engine_pb2.EmotionalState], baseline: engine_pb2.Chemistry) -> str:

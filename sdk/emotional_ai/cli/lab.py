@@ -101,8 +101,9 @@ def conformance(
 ) -> None:
     """Have the service compute reference trajectories and compare: status 0 only if every value is within 1e-9.
 
-    FILE holds the parameters and, by case, events, sustained signals, times and the expected values; the help of the
-    project describes it, and tests/data/reference_trajectories.json is one.
+    FILE is {"defaults": {parameters}, "cases": [{"name", "overrides": {parameters}, "x0": [4 levels], "events": [{"t",
+    "signals"}], "sustained": [{"t0", "t1", "signals"}], "t": [minutes], "x": [4 expected levels per time]}]}; parameters are
+    baseline, half_life_min, W, beta, G and so on. tests/data/reference_trajectories.json is one.
     """
     cases = read_reference(read_text(file), file)
     with connected(ctx, target) as client:

@@ -1,7 +1,6 @@
 """appraise: which signals lines of text carry."""
 
 import queue
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Final
@@ -9,9 +8,11 @@ from typing import Annotated, Final
 import typer
 
 from emotional_ai.cli import records
+from emotional_ai.cli.files import standard_input
 from emotional_ai.cli.lines import Line, decoded
 from emotional_ai.cli.output import CommandFailed, emit
 from emotional_ai.cli.reach import Target, connected
+from emotional_ai.cli.talk import LONGEST
 from emotional_ai.client import Client
 from emotional_ai.errors import InvalidArgument
 from emotional_ai.v1.inference_pb2 import Appraisal
@@ -20,8 +21,6 @@ BATCH: Final = 256
 """Texts the contract lets a request carry."""
 BATCH_BYTES: Final = 2 * 1024 * 1024
 """Bytes of text in a request, well below the 4 MiB a message may have."""
-LONGEST: Final = 32_768
-"""Characters the contract lets a text have."""
 AHEAD: Final = 4 * BATCH
 """Lines read ahead of the service."""
 SECONDS: Final = 300.0
@@ -42,7 +41,7 @@ def appraise(
     confidence, emotions. Each line is appraised by itself. A blank line carries nothing and is answered so.
     """
     # A reader of its own: the interpreter could not end while a thread waits inside sys.stdin.
-    stdin = open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: SIM115
+    stdin = open(standard_input().fileno(), "rb", closefd=False)  # noqa: SIM115
     with connected(ctx, target) as client:
         for batch in Arrivals(decoded(stdin)):
             for line, appraisal in zip(batch, _appraised(client, batch), strict=True):

@@ -7,7 +7,7 @@ import typer
 
 from emotional_ai.cli import figures, records
 from emotional_ai.cli.output import CommandFailed, emit, note, printable, say, told
-from emotional_ai.cli.talk import Conversation, Turn, turn_record
+from emotional_ai.cli.talk import LONGEST, Conversation, Turn, turn_record
 from emotional_ai.errors import EmotionalAIError, Unavailable
 
 INDENT = " " * len("agent: ")
@@ -89,6 +89,10 @@ def _each(lines: Iterable[Line], one: Callable[[str], None], failed: Callable[[L
         try:
             if line.text is None:
                 raise CommandFailed(f"line {line.number} of the input is not UTF-8 text")
+            if len(line.text) > LONGEST:
+                raise CommandFailed(
+                    f"line {line.number} of the input has {len(line.text)} characters; a turn has at most {LONGEST}"
+                )
             one(line.text)
         except Unavailable as error:
             if not error.reason:  # nobody is there to take the other turns

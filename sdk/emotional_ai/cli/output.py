@@ -1,6 +1,7 @@
 """What commands print: results on standard output, notes and errors on standard error, nothing but text in either."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Final
@@ -16,6 +17,10 @@ HINTS: Final = {
     "SESSION_NOT_FOUND": "`emotional-ai sessions list` shows those there are, `emotional-ai sessions create ID` makes one",
 }
 """What a user of the command line does about an error whose message speaks of rpcs, by reason."""
+
+
+STEERING: Final = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON lets stand as they are."""
 
 
 class CommandFailed(Exception):
@@ -39,7 +44,8 @@ def emit(record: Record) -> None:
 
 def compact(record: Record) -> str:
     """A JSON object on one line; a number JSON cannot express raises ValueError."""
-    return json.dumps(record, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def told(error: EmotionalAIError) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from emotional_ai.cli import figures, records
-from emotional_ai.cli.output import Record, aligned, emit, note, say
+from emotional_ai.cli.output import Record, aligned, emit, note, printable, say
 from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected
 from emotional_ai.cli.spans import End, Start, last_minutes, span
 from emotional_ai.stimuli import CHEMICALS
@@ -81,7 +81,7 @@ def entry_line(entry: pb.LogEntry) -> str:
     heard = entry.stimulus.event if entry.stimulus.HasField("event") else entry.stimulus.sustained.signals
     what = f"{told['what']} {figures.named(records.signals(heard))}" if "signals" in told else str(told["what"])
     minutes = f", {told['minutes']} simulated minutes" if "minutes" in told else ""
-    remark = f"  # {entry.stimulus.note}" if entry.stimulus.note else ""
+    remark = f"  # {' '.join(printable(entry.stimulus.note).split())}" if entry.stimulus.note else ""
     return f"{entry.sequence:>5}  {records.moment(entry.time)}  {what}{minutes}{remark}"
 
 

@@ -14,10 +14,21 @@ from emotional_ai.v1.engine_pb2 import DynamicsConfig, Session, SessionConfig
 
 DEFAULT_SESSION: Final = "default"
 
+LONGEST_ID: Final = 128
+"""Characters the contract lets a session id have."""
+
+
+def named_session(given: str | None) -> str | None:
+    """A session id as given, None if none was. Raises BadParameter for one no session can have."""
+    if given is not None and not 1 <= len(given) <= LONGEST_ID:
+        raise typer.BadParameter(f"a session id has 1 to {LONGEST_ID} characters, got {len(given)}")
+    return given
+
+
 Target = Annotated[
     str | None, typer.Option("--target", metavar="HOST:PORT", help="Service to talk to.", show_default=False)
 ]
-SessionId = Annotated[str, typer.Option("--session", metavar="ID", help="Session to use.")]
+SessionId = Annotated[str, typer.Option("--session", metavar="ID", help="Session to use.", callback=named_session)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
 

@@ -12,14 +12,13 @@
 Times are simulated minutes. A parameter left out takes the contract's default; an unknown one is refused.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from emotional_ai.cli.output import CommandFailed
-from emotional_ai.cli.shapes import Malformed, Node
+from emotional_ai.cli.shapes import Malformed, Node, parsed
 from emotional_ai.stimuli import CHEMICALS, SIGNALS
 from emotional_ai.v1 import engine_pb2 as pb
 
@@ -56,9 +55,7 @@ class Case:
 def read_reference(text: str, path: Path) -> list[Case]:
     """The cases of a file. Raises CommandFailed, naming the place, for one that is not of this form."""
     try:
-        return _cases(Node("", json.loads(text)))
-    except json.JSONDecodeError as error:
-        raise CommandFailed(f"{path} is not JSON: {error}") from error
+        return _cases(parsed(text))
     except (Malformed, RecursionError) as error:
         raise CommandFailed(f"{path} is not a file of reference trajectories: {error}") from error
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from emotional_ai.cli.output import CommandFailed
-from emotional_ai.cli.shapes import Malformed, Node, shown
+from emotional_ai.cli.shapes import Malformed, Node, check_finite, parsed, shown
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.v1.engine_pb2 import Chemistry
@@ -48,9 +48,7 @@ def read_rows(text: str, path: Path) -> list[Row]:
         if not line.strip():
             continue
         try:
-            rows.append(_row(number, Node("", json.loads(line, parse_constant=_no_number))))
-        except json.JSONDecodeError as error:
-            wrong.append(f"line {number}: is not JSON: {error}")
+            rows.append(_row(number, parsed(line)))
         except (Malformed, RecursionError) as error:
             wrong.append(f"line {number}: {error}")
     if wrong:
@@ -59,15 +57,12 @@ def read_rows(text: str, path: Path) -> list[Row]:
     return rows
 
 
-def _no_number(name: str) -> float:
-    raise Malformed("", f"holds {name}, which JSON does not have")
-
-
 def _row(number: int, node: Node) -> Row:
     fields = node.fields()
     for name in ADDED:
         if name in fields:
             raise Malformed(name, "is a field of answered rows; name it otherwise")
+    check_finite(node)
     given = {name: field.value for name, field in fields.items()}
     try:
         json.dumps(given, ensure_ascii=False).encode("utf-8")

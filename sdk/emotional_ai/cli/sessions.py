@@ -8,14 +8,14 @@ import typer
 from emotional_ai.cli import figures, records
 from emotional_ai.cli.files import Input, parse_message, read_text, write_text
 from emotional_ai.cli.output import aligned, emit, note, say
-from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected
-from emotional_ai.v1.engine_pb2 import Session, SessionConfig, SessionSummary
+from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected, named_session
+from emotional_ai.v1.engine_pb2 import Session, SessionConfig, SessionExport, SessionSummary
 
 sessions = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The sessions of the service: list, make, remove, copy."
 )
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Session.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Session.", callback=named_session)]
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +52,9 @@ def create(
     """Create a session at its baseline.
 
     A configuration looks like {"dynamics": {"timeScale": 60, "personality": {"openness": 0.9, "conscientiousness": 0.5,
-    "extraversion": 0.7, "agreeableness": 0.8, "neuroticism": 0.2}}}; what it leaves out takes the default.
+    "extraversion": 0.7, "agreeableness": 0.8, "neuroticism": 0.2}}}. A field of `dynamics` that is left out
+    takes the default; but a group of levels, such as `baseline` or `personality`, counts as given whole once it is there,
+    and a level left out of it is 0.
     """
     chosen = None if config is None else parse_message(read_text(config), SessionConfig(), config)
     with connected(ctx, target) as client:
@@ -92,15 +94,18 @@ def import_(
     ctx: typer.Context,
     file: Input,
     session: Annotated[
-        str, typer.Option("--session", metavar="ID", help="Id to give it.", show_default="the exported one")
-    ] = "",
+        str | None,
+        typer.Option(
+            "--session", metavar="ID", help="Id to give it.", show_default="the exported one", callback=named_session
+        ),
+    ] = None,
     json: AsJson = False,
     target: Target = None,
 ) -> None:
     """Create a session from an export."""
-    text = read_text(file)
+    export = parse_message(read_text(file), SessionExport(), file)
     with connected(ctx, target) as client:
-        made = client.import_json(text, session_id=session)
+        made = client.import_session(export, session_id=session or "")
     _show("imported", made, json)
 
 

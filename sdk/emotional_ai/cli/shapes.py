@@ -1,5 +1,6 @@
 """Reading JSON of a known shape: what is not of it is refused with its place."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -83,7 +84,39 @@ class Node:
         return self.value
 
 
+def parsed(text: str) -> Node:
+    """JSON of any shape. Raises Malformed for text that is not JSON, and for numbers and nesting beyond what can be read."""
+    try:
+        return Node("", json.loads(text, parse_int=_whole))
+    except json.JSONDecodeError as error:
+        raise Malformed("", f"is not JSON: {error}") from error
+    except RecursionError as error:
+        raise Malformed("", "is nested too deeply") from error
+
+
+def _whole(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError as error:
+        raise Malformed("", f"holds a whole number of {len(digits)} digits, which is too long") from error
+
+
+def check_finite(node: Node) -> None:
+    """Raises Malformed, naming the place, for a number within `node` that JSON cannot express."""
+    if isinstance(node.value, dict):
+        for field in node.fields().values():
+            check_finite(field)
+    elif isinstance(node.value, list):
+        for item in node.items():
+            check_finite(item)
+    elif isinstance(node.value, float) and not math.isfinite(node.value):
+        raise Malformed(node.path, f"must be a finite number, got {node.value}")
+
+
 def shown(value: object) -> str:
     """A value, shortened, for a message."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number with more digits than are ever written out
+        return "a number too long to show"
     return text if len(text) <= 40 else text[:37] + "..."

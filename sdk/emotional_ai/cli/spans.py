@@ -38,7 +38,7 @@ def span(session: Session, start: str | None, end: str | None) -> Spanned:
 
 def last_minutes(session: Session, minutes: float) -> Spanned:
     """The last wall minutes of a session, or its whole life if it is younger."""
-    return Spanned(_ago(session, timedelta(minutes=minutes)), None)
+    return Spanned(_ago(session, "minutes", minutes, "--minutes"), None)
 
 
 def _moment(session: Session, text: str | None, option: str) -> datetime | None:
@@ -46,7 +46,7 @@ def _moment(session: Session, text: str | None, option: str) -> datetime | None:
         return None
     age = AGE.fullmatch(text)
     if age:
-        return _ago(session, timedelta(**{UNITS[age[2]]: float(age[1])}))
+        return _ago(session, UNITS[age[2]], float(age[1]), option)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -55,9 +55,16 @@ def _moment(session: Session, text: str | None, option: str) -> datetime | None:
         ) from error
     if moment.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no time zone; add Z for UTC or an offset", param_hint=option)
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise typer.BadParameter(f"{text!r} is outside the years 1 to 9999 of UTC", param_hint=option) from error
 
 
-def _ago(session: Session, age: timedelta) -> datetime:
+def _ago(session: Session, unit: str, count: float, option: str) -> datetime:
     now = session.state.time.ToDatetime(tzinfo=UTC)
-    return max(now - age, session.created_at.ToDatetime(tzinfo=UTC))
+    try:
+        moment = now - timedelta(**{unit: count})
+    except (OverflowError, ValueError) as error:
+        raise typer.BadParameter(f"{count:g} {unit} reach back before the year 1", param_hint=option) from error
+    return max(moment, session.created_at.ToDatetime(tzinfo=UTC))

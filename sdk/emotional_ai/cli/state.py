@@ -7,12 +7,17 @@ import typer
 
 from emotional_ai.cli import figures, records
 from emotional_ai.cli.output import emit, note, say
-from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected, ensured
+from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected, ensured, named_session
 from emotional_ai.stimuli import SIGNALS
 from emotional_ai.v1.engine_pb2 import Signals, Stimulus, SustainedSignals
 
-Named = Annotated[str | None, typer.Argument(metavar="[SESSION]", help="Session.", show_default=DEFAULT_SESSION)]
-Chosen = Annotated[str | None, typer.Option("--session", metavar="ID", help="The same, as an option.")]
+Named = Annotated[
+    str | None,
+    typer.Argument(metavar="[SESSION]", help="Session.", show_default=DEFAULT_SESSION, callback=named_session),
+]
+Chosen = Annotated[
+    str | None, typer.Option("--session", metavar="ID", help="The same, as an option.", callback=named_session)
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -11,7 +11,7 @@ from emotional_ai.cli import figures, past
 from emotional_ai.cli.feed import Feed, Glimpse, glimpse
 from emotional_ai.cli.output import CommandFailed, printable, told
 from emotional_ai.cli.panel import panel
-from emotional_ai.cli.talk import Conversation
+from emotional_ai.cli.talk import LONGEST, Conversation
 from emotional_ai.client import Client
 from emotional_ai.errors import EmotionalAIError
 from emotional_ai.v1.inference_pb2 import AppliedExpression, Sampling
@@ -93,6 +93,8 @@ class Terminal:
             self._print("(stopped)")
 
     def _turn(self, text: str) -> None:
+        if len(text) > LONGEST:
+            raise CommandFailed(f"that has {len(text)} characters; a turn has at most {LONGEST}")
         self._reply = ""
         first = glimpse(self._client, self._session_id)
         with Feed(self._client, self._session_id, first) as feed:
