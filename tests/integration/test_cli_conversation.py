@@ -173,6 +173,15 @@ def written(path: Path, *rows: object) -> str:
     return str(path)
 
 
+def test_a_reply_that_cannot_be_written_is_named(cli: CommandLine, script: Script, tmp_path: Path) -> None:
+    prompts = tmp_path / "in.jsonl"
+    prompts.write_text('{"prompt": "hi"}\n')
+    ran = cli("generate", "--prompts", str(prompts), "--out", "/dev/full")
+    assert ran.status == 1
+    assert "the reply to line 1 is lost" in ran.err
+    assert "cannot write /dev/full: No space left" in ran.err
+
+
 def test_rows_are_answered_and_carried_along(cli: CommandLine, script: Script, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     rows = [{"prompt": f"p{number}", "id": number, "state": {"cortisol": 0.9}, "seed": number} for number in range(9)]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from emotional_ai.backoff import Attempts
 from emotional_ai.cli.figures import bar, change_line, sparkline
 from emotional_ai.cli.files import parse_message, write_text
 from emotional_ai.cli.joined import joined
@@ -20,9 +21,10 @@ from emotional_ai.cli.language import BATCH, BATCH_BYTES, Arrivals
 from emotional_ai.cli.lines import Line, decoded
 from emotional_ai.cli.output import CommandFailed, aligned, compact, printable
 from emotional_ai.cli.past import entry_line
-from emotional_ai.cli.reach import start_command
+from emotional_ai.cli.reach import ToldBackoff, start_command
 from emotional_ai.cli.reference import read_reference
 from emotional_ai.cli.spans import last_minutes, span
+from emotional_ai.errors import Unavailable
 from emotional_ai.v1 import engine_pb2 as pb
 
 REFERENCE = Path(__file__).parents[1] / "data" / "reference_trajectories.json"
@@ -149,6 +151,15 @@ def test_without_its_extra_the_command_line_says_what_to_install() -> None:
 def test_a_note_stays_on_its_line_and_cannot_steer_the_terminal() -> None:
     stimulus = pb.Stimulus(event=pb.Signals(reward=0.5), note="a\x1b[31mb\n    2  forged\r")
     assert entry_line(pb.LogEntry(sequence=1, stimulus=stimulus)).endswith("  # a[31mb 2 forged")
+
+
+def test_a_watch_says_once_that_the_service_is_away(capsys: pytest.CaptureFixture[str]) -> None:
+    attempts = Attempts(ToldBackoff(), clock=lambda: 0.0)
+    attempts.wait_after(Unavailable("away"))
+    assert capsys.readouterr().err == ""
+    for _ in range(5):
+        attempts.wait_after(Unavailable("away"))
+    assert capsys.readouterr().err == "note: the service does not answer; reconnecting (Ctrl-C ends)\n"
 
 
 def test_json_cannot_steer_the_terminal() -> None:

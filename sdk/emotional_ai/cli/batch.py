@@ -69,11 +69,7 @@ def _generate(client: Client, rows: Sequence[Row], sink: TextIO, concurrency: in
         asked = {pool.submit(reply, client, row): row for row in rows}
         for finished in _shown(as_completed(asked), len(rows)):
             try:
-                sink.write(compact(finished.result()) + "\n")
-                sink.flush()
-            except (OSError, ValueError) as error:
-                note(f"error: line {asked[finished].line}: its reply could not be written: {error}")
-                raise
+                _append(sink, asked[finished].line, finished.result())
             except RequestRejected as error:
                 failed += 1
                 note(f"error: line {asked[finished].line}: {told(error)}")
@@ -83,6 +79,17 @@ def _generate(client: Client, rows: Sequence[Row], sink: TextIO, concurrency: in
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # what still runs ends with the client
     return failed
+
+
+def _append(sink: TextIO, line: int, answer: Record) -> None:
+    try:
+        sink.write(compact(answer) + "\n")
+        sink.flush()
+    except OSError:
+        note(f"error: the reply to line {line} is lost, since it could not be written; --resume asks for it again")
+        raise
+    except ValueError as error:  # a number JSON cannot express
+        raise CommandFailed(f"the reply to line {line} cannot be written as JSON: {error}") from error
 
 
 def reply(client: Client, row: Row) -> Record:
@@ -148,5 +155,3 @@ def appending(path: Path) -> Iterator[TextIO]:
             yield file
     except OSError as error:
         raise CommandFailed(f"cannot write {path}: {error.strerror or error}") from error
-    except ValueError as error:  # a number JSON cannot express
-        raise CommandFailed(f"cannot write {path}: {error}") from error

@@ -6,7 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
-from emotional_ai.cli.output import CommandFailed
+from emotional_ai.backoff import Backoff
+from emotional_ai.cli.output import CommandFailed, note
 from emotional_ai.client import Client
 from emotional_ai.connection import DEFAULT_TARGET
 from emotional_ai.errors import AlreadyExists, DeadlineExceeded, NotFound, Unavailable
@@ -32,11 +33,23 @@ SessionId = Annotated[str, typer.Option("--session", metavar="ID", help="Session
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
 
+class ToldBackoff(Backoff):
+    """Says on standard error that a stream reconnects, once it did not succeed at once."""
+
+    def seconds(self, attempt: int) -> float:
+        if attempt == 1:
+            note("note: the service does not answer; reconnecting (Ctrl-C ends)")
+        return super().seconds(attempt)
+
+
 @contextmanager
-def connected(ctx: typer.Context, target: str | None) -> Iterator[Client]:
-    """A client of `target`, or of the service named before the command. Raises CommandFailed if nobody answers."""
+def connected(ctx: typer.Context, target: str | None, backoff: Backoff | None = None) -> Iterator[Client]:
+    """A client of `target`, or of the service named before the command. Raises CommandFailed if nobody answers.
+
+    `backoff` says how patiently its streams reconnect.
+    """
     address = target or ctx.ensure_object(str) or DEFAULT_TARGET
-    with Client(address) as client:
+    with Client(address, backoff=backoff) as client:
         try:
             yield client
         except (Unavailable, DeadlineExceeded) as error:

@@ -7,7 +7,16 @@ import typer
 
 from emotional_ai.cli import figures, records
 from emotional_ai.cli.output import emit, note, say
-from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected, ensured, named_session
+from emotional_ai.cli.reach import (
+    DEFAULT_SESSION,
+    AsJson,
+    SessionId,
+    Target,
+    ToldBackoff,
+    connected,
+    ensured,
+    named_session,
+)
 from emotional_ai.stimuli import SIGNALS
 from emotional_ai.v1.engine_pb2 import Signals, Stimulus, SustainedSignals
 
@@ -122,7 +131,10 @@ def watch(
     target: Target = None,
 ) -> None:
     """Follow a session's state, a line for each; Ctrl-C ends."""
-    with connected(ctx, target) as client, client.watch(_chosen(named, session), interval_ms=interval) as states:
+    with (
+        connected(ctx, target, ToldBackoff()) as client,
+        client.watch(_chosen(named, session), interval_ms=interval) as states,
+    ):
         try:
             for one in islice(states, count):
                 if json:
