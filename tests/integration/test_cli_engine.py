@@ -196,6 +196,7 @@ def test_a_simulation_is_computed_and_drawn(cli: CommandLine, tmp_path: Path) ->
 def test_a_simulation_that_is_misspelt_is_refused(cli: CommandLine) -> None:
     ran = cli("simulate", "-", stdin='{"tmes": [0]}')
     assert ran.status == 1
+    assert ran.err.startswith("error: standard input is not the JSON of SimulateRequest")
     assert "tmes" in ran.err
 
 

@@ -68,7 +68,8 @@ def _replace(path: Path, text: str) -> None:
 
 def parse_message(text: str, message: Parsed, path: Path) -> Parsed:
     """Reads protobuf JSON into `message`."""
-    what = f"{path} is not the JSON of {message.DESCRIPTOR.name}"
+    name = "standard input" if str(path) == "-" else path
+    what = f"{name} is not the JSON of {message.DESCRIPTOR.name}"
     if not text.lstrip().startswith("{"):  # the parser takes an empty list for an empty message
         raise CommandFailed(f"{what}, which is an object {{...}}")
     try:
