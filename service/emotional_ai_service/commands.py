@@ -1,11 +1,12 @@
 """Commands of the service: `serve`, `run` and `models pull`. They read flags and environment, and nothing below them does."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,8 +22,13 @@ from emotional_ai_training.models import (
     pull_with_progress,
 )
 
-app = typer.Typer()
-models = typer.Typer(help="Language models and the encoder of the appraiser.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from emotional_ai_service.server import Running
+
+app = typer.Typer(rich_markup_mode=None)
+models = typer.Typer(
+    rich_markup_mode=None, help="Language models and the encoder of the appraiser.", no_args_is_help=True
+)
 app.add_typer(models, name="models")
 
 READY: Final = "ready "
@@ -49,6 +55,7 @@ Model = Annotated[
 Threads = Annotated[
     int, typer.Option(min=0, max=256, help="Threads of the language model; 0 leaves one processor to the engine.")
 ]
+WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Ends when standard input does.")]
 EngineOnly = Annotated[
     bool, typer.Option("--engine-only", help="Serve the emotion engine without language: no model is loaded.")
 ]
@@ -62,6 +69,8 @@ def models_pull() -> None:
         pull_with_progress(Console(stderr=True), cache)
     except ModelError as error:
         _fail(str(error))
+    except OSError as error:
+        _fail(f"{cache} cannot hold models: {error}; choose another place with EMOTIONAL_AI_CACHE")
     typer.echo(f"models are in {cache}")
 
 
@@ -75,6 +84,7 @@ def serve(
     model: Model = None,
     threads: Threads = 0,
     engine_only: EngineOnly = False,
+    with_parent: WithParent = False,
 ) -> None:
     """Serves until it is told to stop (SIGTERM or Ctrl-C)."""
     try:
@@ -84,7 +94,7 @@ def serve(
     settings = Settings(
         host=host, port=port, store=StoreSettings(store, _database(db, store), durability), language=language
     )
-    _serve(settings)
+    _serve(settings, with_parent=with_parent)
 
 
 @app.command()
@@ -95,12 +105,14 @@ def run(
     model: Model = None,
 ) -> None:
     """Starts the service, holds a conversation with it (see `chat`), and stops it again."""
-    command = [sys.executable, "-m", "emotional_ai", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "emotional_ai", "serve", "--with-parent", "--port", str(port)]
     command += [*(("--db", str(db)) if db else ()), *(("--model", str(model)) if model else ())]
     Console(stderr=True).print("starting the service ...")
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+        command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, start_new_session=True
     ) as service:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _: sys.exit(128 + number))  # So that the service is stopped below.
         try:
             address = _address(service)
             signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C belongs to the conversation.
@@ -130,12 +142,14 @@ def _language(model: Path | None, threads: int) -> LanguageSettings:
 def _database(chosen: Path | None, kind: StoreKind) -> Path:
     path = chosen or Path.home() / ".local" / "state" / "emotional-ai" / "sessions.db"
     if kind is StoreKind.SQLITE and chosen is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            _fail(f"{path.parent} cannot be made: {error}; name a file with --db, or use --store memory")
     return path
 
 
-def _serve(settings: Settings) -> None:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Its own lines about a taken port would stand above our message.
+def _serve(settings: Settings, *, with_parent: bool) -> None:
     import uvloop
 
     from emotional_ai_service.server import AddressInUse
@@ -144,9 +158,15 @@ def _serve(settings: Settings) -> None:
     from emotional_ai_service.workers import WorkerStartFailed
 
     try:
-        uvloop.run(run_server(settings, lambda running: print(READY + running.address, flush=True)))  # noqa: T201
+        uvloop.run(run_server(settings, _tell_ready, sys.stdin.buffer if with_parent else None))
     except (AddressInUse, StoreError, WorkerStartFailed) as error:
         _fail(str(error))
+    except asyncio.CancelledError:
+        _fail("stopped before it took calls")
+
+
+def _tell_ready(running: "Running") -> None:
+    print(READY + running.address, flush=True)  # noqa: T201
 
 
 def _fail(message: str) -> NoReturn:

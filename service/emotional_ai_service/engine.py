@@ -17,7 +17,7 @@ from emotional_ai_service.core.names import Vector4
 from emotional_ai_service.core.replay import Timed, replay
 from emotional_ai_service.core.timeline import Continuation, Moment, begin
 from emotional_ai_service.errors import InvalidRequest, SessionExists, SessionNotFound, SessionUnsettled, Violation
-from emotional_ai_service.session import REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
+from emotional_ai_service.session import GREATEST_LEAD_US, REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
 from emotional_ai_service.snapshots import moment_from, moment_to
 from emotional_ai_service.stores import AlreadyExists, NotFound, Record, SessionRow, Store, VersionConflict
 from emotional_ai_service.wire import agent_from, config_to, entry_from, levels_from, levels_to, microseconds, timestamp
@@ -159,7 +159,7 @@ class Engine:
 
     async def adopt(self, session_id: str, entries: Sequence[pb.LogEntry]) -> Session:
         """A new session with a log from elsewhere. Raises InvalidRequest unless the log is whole; SessionExists."""
-        moment = await asyncio.to_thread(_check_log, entries)
+        moment = await asyncio.to_thread(_check_log, entries, self.clock() + GREATEST_LEAD_US)
         try:
             await self._append(session_id, 0, entries)
         except AlreadyExists:
@@ -248,7 +248,7 @@ def _resume(snapshot: bytes | None, records: Sequence[Record]) -> tuple[int, Mom
     return created_us, moment
 
 
-def _check_log(entries: Sequence[pb.LogEntry]) -> Moment:
+def _check_log(entries: Sequence[pb.LogEntry], latest_us: int) -> Moment:
     """Newest moment of a foreign log. Raises InvalidRequest naming the first entry that cannot be."""
     moment: Moment | None = None
     for index, message in enumerate(entries):
@@ -258,6 +258,8 @@ def _check_log(entries: Sequence[pb.LogEntry]) -> Moment:
                 raise InvalidInput("sequence", f"must be {index + 1}: entries are numbered from 1 without gaps")
             if not message.HasField("time") or not FIRST_SECOND <= message.time.seconds <= LAST_SECOND:
                 raise InvalidInput("time", "must be set to a moment of the years 1 to 9999")
+            if microseconds(message.time) > latest_us:
+                raise InvalidInput("time", "lies in the future; a session would stand still until then")
             if moment is None:
                 if message.WhichOneof("effect") != "created":
                     raise InvalidInput("effect", "must be `created` in the first entry")

@@ -8,12 +8,15 @@ flushed.
 """
 
 import asyncio
+import contextlib
 import signal
+import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import BinaryIO, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -102,15 +105,36 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
             await server.stop(settings.drain_seconds)
 
 
-async def run(settings: Settings, ready: Callable[[Running], None] = lambda _: None) -> None:
-    """Serves until SIGTERM or SIGINT; calls `ready` once calls are taken."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+async def run(
+    settings: Settings, ready: Callable[[Running], None] = lambda _: None, parent: BinaryIO | None = None
+) -> None:
+    """Serves until SIGTERM or SIGINT, or until `parent`, a pipe held by another process, ends.
+
+    Calls `ready` once calls are taken; told to stop before, it raises CancelledError.
+    """
+    stopped = asyncio.Event()
+    loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop() -> None:
+        stopped.set()
+        if starting is not None:
+            starting.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop)
+    if parent is not None:
+        threading.Thread(target=_outlive, args=(parent, loop, stop), daemon=True).start()
     async with serving(settings) as running:
+        starting = None
         ready(running)
-        await stop.wait()
+        await stopped.wait()
+
+
+def _outlive(parent: BinaryIO, loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    while parent.read(4096):
+        pass
+    with contextlib.suppress(RuntimeError):  # The loop may have ended by itself.
+        loop.call_soon_threadsafe(stop)
 
 
 async def open_store(settings: StoreSettings) -> Store:
@@ -136,8 +160,11 @@ def _server(settings: Settings) -> grpc.aio.Server:
 def _bind(server: grpc.aio.Server, settings: Settings) -> int:
     address = f"{settings.host}:{settings.port}"
     try:
+        # gRPC would print lines of its own above our message; this asks quietly first.
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        socket.create_server((settings.host.strip("[]"), settings.port), family=family).close()
         return server.add_insecure_port(address)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise AddressInUse(
             f"cannot listen on {address}. Another service may be using the port, or the address is not one of this machine; "
             "choose another with --port or --host"

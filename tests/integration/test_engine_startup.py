@@ -14,7 +14,7 @@ from lives import replayed, same
 from loopback import PATIENCE, in_file, serve_command, service, service_process
 from wire_client import event, refused, stub
 
-from emotional_ai import Client, Unavailable
+from emotional_ai import Client, InvalidArgument, Unavailable
 from emotional_ai.v1 import engine_pb2 as pb
 
 
@@ -131,3 +131,22 @@ def fill_up(write: Callable[[], int], process: int, path: Path) -> int:
 def limit(process: int, size: int) -> None:
     """Lets a process write files up to a size, in bytes: to it, a disk that is full."""
     resource.prlimit(process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def test_a_service_ends_with_the_process_that_holds_its_input() -> None:
+    command = serve_command("--engine-only", "--with-parent")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline().startswith("ready ")
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_log_from_the_future_is_refused() -> None:
+    with service() as address, Client(address) as client:
+        client.create_session("ada")
+        export = client.export_session("ada")
+        export.entries[0].time.seconds += 3600
+        with pytest.raises(InvalidArgument, match="future"):
+            client.import_session(export, session_id="eve")
