@@ -69,9 +69,11 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
     async with AsyncExitStack() as stack:
         store = await open_store(settings.store)
         stack.push_async_callback(store.close)
-        server = _server(settings)
-        port = _bind(server, settings)  # First, so that a taken port is told before models are loaded.
+        _ask_for_port(settings)  # First, so that a taken port is told before models are loaded.
+        # Before the gRPC server, which would comment on every process that is started beside it.
         language = await stack.enter_async_context(speaking(settings.language)) if settings.language else None
+        server = _server(settings)
+        port = _bind(server, settings)
         engine = Engine(store, clock, live_sessions=settings.live_sessions)
         drain = Drain()
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
@@ -157,15 +159,24 @@ def _server(settings: Settings) -> grpc.aio.Server:
     )
 
 
-def _bind(server: grpc.aio.Server, settings: Settings) -> int:
-    address = f"{settings.host}:{settings.port}"
+def _ask_for_port(settings: Settings) -> None:
+    """Raises AddressInUse where the address cannot be listened on; gRPC would print lines of its own above our message."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        # gRPC would print lines of its own above our message; this asks quietly first.
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         socket.create_server((settings.host.strip("[]"), settings.port), family=family).close()
-        return server.add_insecure_port(address)
-    except (RuntimeError, OSError) as error:
-        raise AddressInUse(
-            f"cannot listen on {address}. Another service may be using the port, or the address is not one of this machine; "
-            "choose another with --port or --host"
-        ) from error
+    except OSError as error:
+        raise _address_in_use(settings) from error
+
+
+def _bind(server: grpc.aio.Server, settings: Settings) -> int:
+    try:
+        return server.add_insecure_port(f"{settings.host}:{settings.port}")
+    except RuntimeError as error:
+        raise _address_in_use(settings) from error
+
+
+def _address_in_use(settings: Settings) -> AddressInUse:
+    return AddressInUse(
+        f"cannot listen on {settings.host}:{settings.port}. Another service may be using the port, or the address is not one "
+        "of this machine; choose another with --port or --host"
+    )
