@@ -96,9 +96,9 @@ class Engine:
                 await asyncio.shield(earlier)
                 # Where it was done already, the session hears of it within this turn of the loop.
                 await asyncio.sleep(0)
-            return Applied(session.state(self.clock()), duplicate=True)
+            return Applied(await session.read(self.clock()), duplicate=True)
         if request_id and len(session.requests) >= REMEMBERED_REQUESTS and await self._known(session, request_id):
-            return Applied(session.state(self.clock()), duplicate=True)
+            return Applied(await session.read(self.clock()), duplicate=True)
         moment, pending = session.write(intents, self.clock(), request_id=request_id, expected_version=expected_version)
         if pending is not None:
             await self._stored(session, pending)
@@ -204,11 +204,11 @@ class Engine:
     async def _load(self, session_id: str) -> Session:
         """Brings a session into memory: from its snapshot where there is one, and the log after it."""
         snapshot = await self._store.get_snapshot(session_id)
-        after = snapshot[0] if snapshot else 0
-        records = await self._store.read(session_id, after)
-        if not records and not snapshot:
+        remembered = moment_from(snapshot.payload) if snapshot else None
+        records = await self._store.read(session_id, remembered[1].version if remembered else 0)
+        if not records and remembered is None:
             raise SessionNotFound(session_id)
-        created_us, moment = await asyncio.to_thread(_resume, snapshot[1] if snapshot else None, records)
+        created_us, moment = await asyncio.to_thread(_resume, remembered, records)
         session = Session(session_id, created_us, moment, self._store)
         for request_id in await self._store.recent_requests(session_id):
             session.requests[request_id] = None
@@ -235,14 +235,14 @@ def _begun(message: pb.LogEntry) -> Moment:
     return begin(agent_from(created.config, "created.config"), microseconds(message.time), initial)
 
 
-def _resume(snapshot: bytes | None, records: Sequence[Record]) -> tuple[int, Moment]:
-    """Creation time and newest moment of a session."""
+def _resume(remembered: tuple[int, Moment] | None, records: Sequence[Record]) -> tuple[int, Moment]:
+    """Creation time and newest moment of a session, from what a snapshot remembers and the log after it."""
     messages = [pb.LogEntry.FromString(record.payload) for record in records]
-    if snapshot is None:
+    if remembered is None:
         moment = _begun(messages.pop(0))
         created_us = moment.time_us
     else:
-        created_us, moment = moment_from(snapshot)
+        created_us, moment = remembered
     for message in messages:
         moment = Continuation(moment).apply(entry_from(message), microseconds(message.time))
     return created_us, moment

@@ -96,7 +96,7 @@ class Session:
         """As `state`, with a long integration taken away from the event loop."""
         settled, at = self.settled, max(time_us, self.settled.moment.time_us)
         if settled.steps_to(at) <= STEPS_ON_THE_LOOP:
-            return settled.at(at)
+            return self.state(at)
         fresh = Continuation(settled.moment)
         moment = await asyncio.to_thread(fresh.at, at)
         # What the thread has integrated serves later readings, unless the session has moved on meanwhile.

@@ -9,13 +9,16 @@ from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS
 from emotional_ai_service.core.timeline import Moment
 from emotional_ai_service.wire import agent_from, config_to
 
-_HEAD: Final = struct.Struct("<qqqdqqd")
-"""created_us, time_us, version, minutes, label, number of flow values, minutes the sustained signals still hold."""
+_FORM: Final = b"moment/1"
+"""Changes whenever bytes written before mean something else, or the fold does."""
+_HEAD: Final = struct.Struct("<8sqqqdqqd")
+"""The form, created_us, time_us, version, minutes, label, number of flow values, minutes the sustained signals still hold."""
 
 
 def moment_to(created_us: int, moment: Moment) -> bytes:
     """Bytes of a moment; `created_us` is when its session was created."""
     head = _HEAD.pack(
+        _FORM,
         created_us,
         moment.time_us,
         moment.version,
@@ -28,9 +31,11 @@ def moment_to(created_us: int, moment: Moment) -> bytes:
     return head + struct.pack(f"<{len(values)}d", *values) + config_to(moment.agent).SerializeToString()
 
 
-def moment_from(payload: bytes) -> tuple[int, Moment]:
-    """Creation time of the session and the moment."""
-    created_us, time_us, version, minutes, label, size, left = _HEAD.unpack_from(payload)
+def moment_from(payload: bytes) -> tuple[int, Moment] | None:
+    """Creation time of the session and the moment; None for bytes of another form, whose session its log can replay."""
+    if not payload.startswith(_FORM):
+        return None
+    _, created_us, time_us, version, minutes, label, size, left = _HEAD.unpack_from(payload)
     values = struct.unpack_from(f"<{size + 2 * len(SIGNALS)}d", payload, _HEAD.size)
     config = payload[_HEAD.size + 8 * len(values) :]
     flow, habituation = values[:size], values[size : size + len(SIGNALS)]

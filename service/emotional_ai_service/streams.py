@@ -57,22 +57,19 @@ async def watch(engine: Engine, drain: Drain, request: pb.WatchStateRequest) -> 
     async with engine.watching(request.session_id) as (session, subscription):
         drain.add(subscription)
         try:
-            fresh = session.settled.moment.version > request.after_version
-            while not drain.begun:
-                if fresh:
-                    changes = subscription.take()
-                    yield pb.WatchStateResponse(
-                        state=state_to(session.session_id, session.state(engine.clock())), coalesced=max(changes - 1, 0)
-                    )
-                fresh = True
-                if not await _woken(subscription, interval) and interval is None:
-                    fresh = False
+            if session.settled.moment.version <= request.after_version and not drain.begun:
+                await _woken(subscription, interval)
+            while True:
                 _unless_ended(session, subscription)
-            yield pb.WatchStateResponse(
-                state=state_to(session.session_id, session.state(engine.clock())),
-                coalesced=max(subscription.take() - 1, 0),
-                draining=True,
-            )
+                draining, changes = drain.begun, subscription.take()
+                moment = await session.read(engine.clock())
+                yield pb.WatchStateResponse(
+                    state=state_to(session.session_id, moment), coalesced=max(changes - 1, 0), draining=draining
+                )
+                if draining:
+                    return
+                if not drain.begun:
+                    await _woken(subscription, interval)
         finally:
             drain.remove(subscription)
 
@@ -218,7 +215,7 @@ class _Duplex:
             response = pb.StreamStateResponse(
                 sequence=self._sent, coalesced=max(changes - 1, 0), acknowledged_batch=self._stored_batch
             )
-            write_state(response.state, session.session_id, session.state(self._engine.clock()))
+            write_state(response.state, session.session_id, await session.read(self._engine.clock()))
             if token or draining:
                 response.resume_token = self._token
                 response.draining = draining

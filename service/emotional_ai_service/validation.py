@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.names import SIGNALS
+from emotional_ai_service.core.timeline import in_range
 from emotional_ai_service.errors import InvalidRequest, Violation
 
 _signals: Callable[[pb.Signals], tuple[float, ...]] = attrgetter(*SIGNALS)
@@ -43,9 +44,7 @@ def _acceptable_stimuli(stimuli: Iterable[pb.Stimulus]) -> bool:
     for stimulus in stimuli:
         if stimulus.WhichOneof("effect") != "event" or stimulus.note:
             return False
-        signals = _signals(stimulus.event)
-        # A NaN hides in min and max where it is not first, but not in the sum.
-        if not (min(signals) >= 0 and (0 <= sum(signals) <= 1 or (max(signals) <= 1 and sum(signals) >= 0))):
+        if not in_range(_signals(stimulus.event)):
             return False
     return True
 

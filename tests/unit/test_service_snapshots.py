@@ -51,3 +51,8 @@ def test_a_moment_comes_back_bit_for_bit_and_goes_on_the_same(
 def unslacked(moment: Moment) -> tuple[object, ...]:
     """A moment without its agent and without what it only remembers to save work."""
     return moment._replace(label_slack=0.0)[1:]
+
+
+def test_a_snapshot_of_another_form_is_left_for_the_log_to_replace() -> None:
+    payload = moment_to(START_US, begin(Agent(Dynamics()), START_US))
+    assert moment_from(b"moment/9" + payload[8:]) is None

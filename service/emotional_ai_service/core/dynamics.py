@@ -42,7 +42,7 @@ NO_INPUTS = Inputs()
 class Model:
     """One agent's equations, compiled from its parameters once; every method is a pure function."""
 
-    __slots__ = ("_effects", "_free", "_undriven", "dynamics", "glide", "rate", "rest")
+    __slots__ = ("_effects", "_free", "_undriven", "contraction", "dynamics", "glide", "rate", "rest")
 
     def __init__(self, dynamics: Dynamics) -> None:
         self.dynamics = dynamics
@@ -55,6 +55,8 @@ class Model:
         self._undriven = self._field(NO_INPUTS)
         self.glide = _glide(dynamics) if dynamics.mood is None and dynamics.circadian is None else None
         """The free flow of four levels over a short span, as (x, minutes) -> x; None where more than the levels flows."""
+        self.contraction = dynamics.contraction_rate()
+        """Rate at which two solutions under one input approach each other, per simulated minute."""
         self.rate = self.fastest_rate(NO_SIGNALS)
         """Bound on the rates of the free flow, per simulated minute."""
 

@@ -87,6 +87,7 @@ class Expression:
 
 def express(x: Vector4, baseline: Vector4, rule: ExpressionRule, held_label: int = 0) -> Expression:
     """The way an agent with this baseline and rule speaks at levels `x`, each in [0, 1]; `held_label` indexes LABELS."""
+    pleasantness, activation = affect(x, baseline)
     return Expression(
         levels=x,
         blend=blend_weights(x, baseline),
@@ -97,8 +98,8 @@ def express(x: Vector4, baseline: Vector4, rule: ExpressionRule, held_label: int
         level_words=tuple(LEVEL_WORDS[min(int(level * 5 + 1e-9), 4)] for level in x),
         label=hold(held_label, x, baseline, rule.label_hysteresis),
         label_probabilities=tuple(probabilities(x, baseline)),
-        valence=valence(x, baseline),
-        arousal=arousal(x, baseline),
+        valence=pleasantness,
+        arousal=activation,
     )
 
 
@@ -146,7 +147,7 @@ def arousal(x: Vector4, baseline: Vector4) -> float:
 
 
 def affect(x: Vector4, baseline: Vector4) -> tuple[float, float]:
-    """Valence and arousal together, for where both are wanted often."""
+    """Valence and arousal together; see each."""
     da, se, co, ox = _relative(x, baseline)
     return (
         _VALENCE[0] * da + _VALENCE[1] * se + _VALENCE[2] * co + _VALENCE[3] * ox,

@@ -61,10 +61,14 @@ class Trajectory:
             return _inside(midpoint_step(self._field, 0.0, self._start, minutes))
         if reach <= FOURTH_ORDER:
             return _inside(runge_kutta_step(self._field, 0.0, self._start, minutes))
-        memory = FORGOTTEN / self._model.dynamics.contraction_rate()
-        if minutes > memory and (self._rests or not self._constant):
-            return self._forgotten(minutes, memory)
+        if minutes > self._memory and (self._rests or not self._constant):
+            return self._forgotten(minutes)
         return self._march(self._field, minutes)
+
+    @property
+    def _memory(self) -> float:
+        """Simulated minutes after which the start is forgotten."""
+        return FORGOTTEN / self._model.contraction
 
     @property
     def _rests(self) -> bool:
@@ -101,18 +105,24 @@ class Trajectory:
         return self._model.dynamics.circadian is None or self._inputs.hours_per_minute == 0
 
     def _arrived(self, field: Field) -> bool:
-        """The flow contracts at rate lambda, so the equilibrium is within |x'| / lambda."""
+        """The flow contracts at rate lambda, so the equilibrium is within |x'| / lambda, and within e^-30 after a memory."""
+        if self._times[-1] >= self._memory:
+            return True
         speed = max(map(abs, field(self._times[-1], self._states[-1])))
-        return speed <= SETTLED * self._model.dynamics.contraction_rate()
+        return speed <= SETTLED * self._model.contraction
 
-    def _forgotten(self, minutes: float, memory: float) -> State:
-        """The state after so long a span that every start leads to it: begun at rest, one to two memories before.
+    def _late_begin(self, minutes: float) -> float:
+        """Where a trajectory that has forgotten its start is begun: one to two memories before the reading.
 
-        The begin moves on a whole memory at a time, so that one trajectory serves many readings.
+        It moves on a whole memory at a time, so that one trajectory serves many readings.
         """
+        return (minutes // self._memory - 1) * self._memory
+
+    def _forgotten(self, minutes: float) -> State:
+        """The state after so long a span that every start leads to it: begun late, at rest."""
         if self._rests:
             return self._model.rest
-        begun = (minutes // memory - 1) * memory
+        begun = self._late_begin(minutes)
         if self._late is None or self._late[0] != begun:
             inputs = self._inputs
             hour = inputs.hour + begun * inputs.hours_per_minute
@@ -121,19 +131,20 @@ class Trajectory:
         return self._late[1].through(minutes - begun)
 
     def through(self, minutes: float) -> State:
-        """As `at`, by integration alone, however long the span."""
+        """As `at`, by integration alone; for a span of at most two memories."""
         if self._field is None:
             self._field = self._model.field(self._inputs)
         return self._march(self._field, minutes)
 
     def steps_to(self, minutes: float) -> float:
         """About how many steps of integration a reading at `minutes` would take now; for deciding where to take them."""
-        memory = FORGOTTEN / self._model.dynamics.contraction_rate()
-        if self._settled is not None or (self._rests and (minutes > memory or self._start == self._model.rest)):
+        if minutes * self._rate <= FOURTH_ORDER or self._settled is not None:
             return 0.0
-        if minutes <= memory or self._constant:
-            return self._missing(minutes)
-        begun = (minutes // memory - 1) * memory
+        if minutes <= self._memory or (self._constant and not self._rests):
+            return self._missing(min(minutes, self._memory))
+        if self._rests:
+            return 0.0
+        begun = self._late_begin(minutes)
         late = self._late[1] if self._late is not None and self._late[0] == begun else None
         return late._missing(minutes - begun) if late else (minutes - begun) * self._rate / STABLE
 

@@ -132,7 +132,7 @@ def _sustained_parts(start: Moment, minutes: float, *, standing: bool) -> dict[i
 def _quadrature(start: Moment, minutes: float) -> Iterator[tuple[float, float]]:
     """Times and weights, in simulated minutes; a flow that has settled for good is one last panel."""
     model = start.agent.model
-    panel, memory = 0.5 / model.fastest_rate(start.sustained), FORGOTTEN / model.dynamics.contraction_rate()
+    panel, memory = 0.5 / model.fastest_rate(start.sustained), FORGOTTEN / model.contraction
     varied = minutes if model.dynamics.circadian else min(minutes, memory)
     count = math.ceil(varied / panel)
     edges = [varied * index / count for index in range(count + 1)]

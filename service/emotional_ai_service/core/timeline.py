@@ -119,10 +119,15 @@ class Moment(NamedTuple):
         return x0, x1, x2, x3
 
 
+def in_range(signals: SignalVector) -> bool:
+    """Whether each of the twelve intensities is in [0, 1]."""
+    total = sum(signals)  # A NaN hides in min and max where it is not first, but not in the sum.
+    return min(signals) >= 0 and (total <= 1 or (max(signals) <= 1 and total >= 0))
+
+
 def check_signals(signals: SignalVector, path: str) -> None:
     """Raises InvalidInput, naming the signal below `path`, unless each of the twelve intensities is in [0, 1]."""
-    # A NaN hides in min and max where it is not first, but not in the sum.
-    if min(signals) >= 0 and (sum(signals) <= 1 or (max(signals) <= 1 and not math.isnan(sum(signals)))):
+    if in_range(signals):
         return
     for name, value in zip(SIGNALS, signals, strict=True):
         if not 0 <= value <= 1:
@@ -181,14 +186,13 @@ class Continuation:
 
     def steps_to(self, time_us: int) -> float:
         """About how many steps of integration a reading at `time_us`, not before the moment, would take now."""
-        moment = self.moment
-        minutes = self._minutes(time_us)
-        first = self._first or _first_trajectory(moment)
-        held = moment.sustained_minutes
+        minutes, held = self._minutes(time_us), self.moment.sustained_minutes
+        first = self._until_held()
         if minutes <= held:
             return first.steps_to(minutes)
-        rest = self._second.steps_to(minutes - held) if self._second else (minutes - held) * moment.agent.model.rate
-        return first.steps_to(held) + rest
+        # How far there is to go does not depend on where the second trajectory starts, which is not known yet.
+        second = self._second or self._after_held(self.moment.flow)
+        return first.steps_to(held) + second.steps_to(minutes - held)
 
     def apply(self, entry: Entry, time_us: int) -> Moment:
         """The session just after `entry` happened at `time_us`. Raises TimeReversed before the moment."""
@@ -263,19 +267,24 @@ class Continuation:
         moment = self.moment
         if minutes == 0:
             return moment.flow
-        if self._first is None:
-            self._first = _first_trajectory(moment)
         held = moment.sustained_minutes
         if minutes <= held:
-            return self._first.at(minutes)
+            return self._until_held().at(minutes)
         if self._second is None:
-            start = self._first.at(held)
-            self._second = Trajectory(moment.agent.model, start, span_inputs(moment, NO_SIGNALS, held))
+            self._second = self._after_held(self._until_held().at(held))
         return self._second.at(minutes - held)
 
+    def _until_held(self) -> Trajectory:
+        """The flow while the sustained signals hold."""
+        moment = self.moment
+        if self._first is None:
+            self._first = Trajectory(moment.agent.model, moment.flow, span_inputs(moment, moment.sustained, 0.0))
+        return self._first
 
-def _first_trajectory(moment: Moment) -> Trajectory:
-    return Trajectory(moment.agent.model, moment.flow, span_inputs(moment, moment.sustained, 0.0))
+    def _after_held(self, start: State) -> Trajectory:
+        """The flow from `start` on, once they have ended."""
+        moment = self.moment
+        return Trajectory(moment.agent.model, start, span_inputs(moment, NO_SIGNALS, moment.sustained_minutes))
 
 
 def span_inputs(moment: Moment, sustained: SignalVector, since: float, *, standing: bool = False) -> Inputs:

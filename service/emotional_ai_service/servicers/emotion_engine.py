@@ -50,12 +50,12 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
         session_id = request.session_id or f"session-{secrets.token_hex(6)}"
         initial = levels_from(request.initial) if request.HasField("initial") else None
         session = await self._engine.create(session_id, request.config, initial, request.request_id)
-        return pb.CreateSessionResponse(session=self._session(session))
+        return pb.CreateSessionResponse(session=await self._session(session))
 
     async def GetSession(
         self, request: pb.GetSessionRequest, context: Context[pb.GetSessionRequest, pb.GetSessionResponse]
     ) -> pb.GetSessionResponse:
-        return pb.GetSessionResponse(session=self._session(await self._engine.session(request.session_id)))
+        return pb.GetSessionResponse(session=await self._session(await self._engine.session(request.session_id)))
 
     async def ListSessions(
         self, request: pb.ListSessionsRequest, context: Context[pb.ListSessionsRequest, pb.ListSessionsResponse]
@@ -82,7 +82,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
         intent = Intent(Configured(agent), pb.LogEntry(configured=config_to(agent)))
         expected = request.expected_version if request.HasField("expected_version") else None
         await self._engine.apply(request.session_id, [intent], expected_version=expected)
-        return pb.UpdateSessionResponse(session=self._session(await self._engine.session(request.session_id)))
+        return pb.UpdateSessionResponse(session=await self._session(await self._engine.session(request.session_id)))
 
     async def DeleteSession(
         self, request: pb.DeleteSessionRequest, context: Context[pb.DeleteSessionRequest, pb.DeleteSessionResponse]
@@ -202,15 +202,15 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     ) -> pb.ImportSessionResponse:
         session_id = request.session_id or request.session.session_id
         session = await self._engine.adopt(session_id, request.session.entries)
-        return pb.ImportSessionResponse(session=self._session(session))
+        return pb.ImportSessionResponse(session=await self._session(session))
 
     async def Simulate(
         self, request: pb.SimulateRequest, context: Context[pb.SimulateRequest, pb.SimulateResponse]
     ) -> pb.SimulateResponse:
         return await asyncio.to_thread(_simulate, request)
 
-    def _session(self, session: Session) -> pb.Session:
-        moment = session.state(self._engine.clock())
+    async def _session(self, session: Session) -> pb.Session:
+        moment = await session.read(self._engine.clock())
         return pb.Session(
             session_id=session.session_id,
             created_at=timestamp(session.created_us),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from typing import TypeVar
 
 from emotional_ai.v1 import engine_pb2, inference_pb2_grpc
 from emotional_ai.v1 import inference_pb2 as pb
@@ -26,6 +27,8 @@ from emotional_ai_service.servicers.speech import (
 )
 from emotional_ai_service.session import Intent
 from emotional_ai_service.wire import agent_from, levels_from, signals_to, state_to
+
+Response = TypeVar("Response", pb.ConverseResponse, pb.GenerateResponse)
 
 
 class InferenceServicer(inference_pb2_grpc.InferenceServicer):
@@ -56,28 +59,23 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             except ModelUnavailable as error:
                 away = error
             yield pb.ConverseResponse(appraisal=appraisal_to(appraisal))
-            moment = session.state(engine.clock())
-        if appraisal.classified:
-            stimulus = engine_pb2.Stimulus(event=signals_to(appraisal.signals))
-            intent = Intent(heard, engine_pb2.LogEntry(stimulus=stimulus))
-            moment = (await engine.apply(request.session_id, [intent], request_id=request.request_id)).moment
+            if appraisal.classified:
+                stimulus = engine_pb2.Stimulus(event=signals_to(appraisal.signals))
+                intent = Intent(heard, engine_pb2.LogEntry(stimulus=stimulus))
+                moment = (await engine.apply(request.session_id, [intent], request_id=request.request_id)).moment
+            else:
+                moment = await session.read(engine.clock())
         if away is not None:
             raise away
         expression = expression_of(moment)
         generation = generation_of(messages, request.sampling, expression, seed)
-        yield pb.ConverseResponse(
-            started=pb.ReplyStarted(
-                state=state_to(request.session_id, moment),
-                expression=expression_to(expression),
-                seed=generation.seed,
-            )
+        started = pb.ReplyStarted(
+            state=state_to(request.session_id, moment), expression=expression_to(expression), seed=seed
         )
-        async with aclosing(self._reply(language, generation)) as reply:
-            async for part in reply:
-                if isinstance(part, pb.ReplyText):
-                    yield pb.ConverseResponse(text=part)
-                else:
-                    yield pb.ConverseResponse(finished=part)
+        yield pb.ConverseResponse(started=started)
+        async with aclosing(_spoken(language, generation, pb.ConverseResponse)) as responses:
+            async for response in responses:
+                yield response
 
     async def Generate(
         self, request: pb.GenerateRequest, context: Context[pb.GenerateRequest, pb.GenerateResponse]
@@ -100,19 +98,16 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             )
         else:
             session = await self._engine.session(request.session_id)
-            moment = session.state(self._engine.clock())
+            moment = await session.read(self._engine.clock())
             state, expression = state_to(request.session_id, moment), expression_of(moment)
             generation = generation_of(messages, request.sampling, expression, seed_of(request.sampling))
         await language.admit(generation)
         yield pb.GenerateResponse(
             started=pb.ReplyStarted(state=state, expression=expression_to(expression), seed=generation.seed)
         )
-        async with aclosing(self._reply(language, generation)) as reply:
-            async for part in reply:
-                if isinstance(part, pb.ReplyText):
-                    yield pb.GenerateResponse(text=part)
-                else:
-                    yield pb.GenerateResponse(finished=part)
+        async with aclosing(_spoken(language, generation, pb.GenerateResponse)) as responses:
+            async for response in responses:
+                yield response
 
     async def Appraise(
         self, request: pb.AppraiseRequest, context: Context[pb.AppraiseRequest, pb.AppraiseResponse]
@@ -129,7 +124,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             if request.HasField("config"):
                 raise InvalidInput("config", "must be unset with a session, which has its own")
             session = await self._engine.session(request.session_id)
-            expression = expression_of(session.state(self._engine.clock()))
+            expression = expression_of(await session.read(self._engine.clock()))
         else:
             expression = _explicit(agent_from(request.config), request.chemistry, "chemistry")
         return pb.PreviewExpressionResponse(expression=expression_to(expression))
@@ -153,19 +148,20 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             raise LanguageOff
         return self._optional_language
 
-    async def _reply(
-        self, language: Language, generation: GenerationRequest
-    ) -> AsyncGenerator[pb.ReplyText | pb.ReplyFinished, None]:
-        """The reply from its first piece on; leaving it early stops the decoding."""
-        async with aclosing(language.decoder.generate(generation)) as events:
-            async for event in events:
-                match event:
-                    case Started():
-                        pass
-                    case Text():
-                        yield text_to(event)
-                    case Finished():
-                        yield finished_to(event, generation, language.decoder.describe())
+
+async def _spoken(
+    language: Language, generation: GenerationRequest, respond: type[Response]
+) -> AsyncGenerator[Response, None]:
+    """The reply from its first piece on, in responses of one rpc; leaving it early stops the decoding."""
+    async with aclosing(language.decoder.generate(generation)) as events:
+        async for event in events:
+            match event:
+                case Started():
+                    pass
+                case Text():
+                    yield respond(text=text_to(event))
+                case Finished():
+                    yield respond(finished=finished_to(event, generation, language.decoder.describe()))
 
 
 def expression_of(moment: Moment) -> Expression:
