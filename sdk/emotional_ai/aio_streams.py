@@ -162,10 +162,19 @@ class AsyncStateStream:
                     break
             return Unavailable(ENDED)
         except grpc.RpcError as error:
-            return resumable(error, closed=False)
+            return Unavailable(ENDED) if _written_too_late(error) else resumable(error, closed=False)
         finally:
             self._flow.disconnected()
             call.cancel()
+
+
+def _written_too_late(error: grpc.RpcError) -> bool:
+    """Whether a request was being written as the call ended: grpc.aio then hides how it ended behind a status of its own."""
+    return (
+        isinstance(error, grpc.aio.AioRpcError)
+        and error.code() is grpc.StatusCode.INTERNAL
+        and error.details() == "Internal error from Core"
+    )
 
 
 async def _taken_from(outbox: Outbox) -> AsyncIterator[pb.StreamStateRequest]:

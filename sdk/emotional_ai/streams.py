@@ -10,7 +10,7 @@ import grpc
 
 from emotional_ai.backoff import Attempts, Backoff
 from emotional_ai.calls.watching import Watching
-from emotional_ai.errors import DeadlineExceeded, Details, EmotionalAIError, Unavailable, raised
+from emotional_ai.errors import Cancelled, DeadlineExceeded, Details, EmotionalAIError, Unavailable, raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event, ReplySoFar
 from emotional_ai.stimuli import Happening, Intensities, Moment, happenings
@@ -284,9 +284,12 @@ def _cancel(call: "grpc.CallIterator[Any]") -> None:
 
 
 def resumable(error: grpc.RpcError, *, closed: bool) -> EmotionalAIError:
-    """The error of a lost connection. Raises any other, unless the stream is being closed anyway."""
+    """The error of a lost connection. Raises any other, unless the stream is being closed anyway.
+
+    A call that its own client did not cancel was cancelled by a service on its way down.
+    """
     failure = raised(error)
-    if closed or isinstance(failure, Unavailable):
+    if closed or isinstance(failure, Unavailable | Cancelled):
         return failure
     raise failure from error
 

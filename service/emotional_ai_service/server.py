@@ -104,6 +104,7 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         finally:
             await vitals.enter_graceful_shutdown()
             drain.begin()
+            await drain.over(settings.drain_seconds)
             await server.stop(settings.drain_seconds)
 
 

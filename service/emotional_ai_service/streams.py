@@ -8,6 +8,7 @@ longer be folded. Every stream ends cleanly when the service drains, with what i
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 
 from emotional_ai.v1 import engine_pb2 as pb
@@ -19,6 +20,9 @@ from emotional_ai_service.validation import check
 from emotional_ai_service.wire import microseconds, state_to, stimulus_from, write_state
 
 DEFAULT_CREDIT: Final = 4
+LINGER_SECONDS: Final = 0.1
+"""How long connections stay open after the last goodbye: closed at once, a client that happens to write meets a broken pipe and
+never reads what lies behind it."""
 
 DuplexContext = Context[pb.StreamStateRequest, pb.StreamStateResponse]
 
@@ -34,6 +38,7 @@ class Drain:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self._over = asyncio.Event()
         self.begun = False
 
     def begin(self) -> None:
@@ -41,6 +46,14 @@ class Drain:
         self.begun = True
         for subscription in self._subscriptions:
             subscription.woken.set()
+        self._end_if_over()
+
+    async def over(self, seconds: float) -> None:
+        """Waits until every stream has said goodbye and its client could read it, `seconds` at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+                await asyncio.sleep(LINGER_SECONDS)
 
     def add(self, subscription: Subscription) -> None:
         """Has a stream's subscription woken when the service drains."""
@@ -49,6 +62,11 @@ class Drain:
     def remove(self, subscription: Subscription) -> None:
         """Forgets a subscription."""
         self._subscriptions.discard(subscription)
+        self._end_if_over()
+
+    def _end_if_over(self) -> None:
+        if self.begun and not self._subscriptions:
+            self._over.set()
 
 
 async def watch(engine: Engine, drain: Drain, request: pb.WatchStateRequest) -> AsyncIterator[pb.WatchStateResponse]:
@@ -134,7 +152,7 @@ class _Duplex:
         self._acked = 0
         self._stored_batch = 0
         self._due = True
-        self._writing = False
+        self._sending = asyncio.Lock()
         self._unstored: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
 
@@ -148,6 +166,10 @@ class _Duplex:
             done, _ = await asyncio.wait((reading, watching), return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            # A write that is cancelled half-way is still under way in gRPC, which then refuses the last response.
+            async with self._sending:
+                reading.cancel()
+                watching.cancel()
         finally:
             for task in (reading, watching):
                 task.cancel()
@@ -203,12 +225,12 @@ class _Duplex:
 
     async def _send_if_due(self) -> None:
         """Sends the latest state unless it was sent, credit is used up, or a response is being written."""
-        while self._due and not self._writing and self._sent - self._acked < self._credit:
+        while self._due and not self._sending.locked() and self._sent - self._acked < self._credit:
             await self._send()
 
     async def _send(self, *, token: bool = False, draining: bool = False) -> None:
-        self._due, self._writing = False, True
-        try:
+        self._due = False
+        async with self._sending:
             self._sent += 1
             changes = self._subscription.take()
             session = self._session
@@ -220,8 +242,6 @@ class _Duplex:
                 response.resume_token = self._token
                 response.draining = draining
             await self._context.write(response)
-        finally:
-            self._writing = False
 
     async def _goodbye(self) -> None:
         """The last response: everything written is stored by now, and the token says where to go on."""

@@ -227,7 +227,7 @@ def test_a_stream_outlives_a_restart_of_the_service(service: Scripted) -> None:
 def test_a_service_that_stays_away_ends_the_stream_after_bounded_attempts(target: str, service: Scripted) -> None:
     service.script.extend([Fault.REFUSED] * 100)
     with (
-        Client(target, backoff=Backoff(first_seconds=0.01, longest_seconds=0.01, attempts=3)) as client,
+        Client(target, backoff=Backoff(first_seconds=0.01, longest_seconds=5.0, attempts=3)) as client,
         client.stream("ada") as stream,
         pytest.raises(Unavailable, match="draining") as caught,
     ):

@@ -1,0 +1,8 @@
+"""What every test needs of the process it runs in."""
+
+import signal
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start inherits that; some of it is
+# tested to heed it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
