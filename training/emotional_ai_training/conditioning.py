@@ -1,0 +1,59 @@
+"""The text in which a language model is told the state it speaks in, and the adapters trained with exactly that text.
+
+    <DA=0.75><SE=0.60><CO=0.30><OX=0.50> mood: eager, curious and excited
+
+Training and serving must agree on it to the letter, so it stands here, once. Chemicals come in the order dopamine,
+serotonin, cortisol, oxytocin, each level in [0, 1]. Pure.
+"""
+
+import math
+from typing import Final
+
+Levels = tuple[float, float, float, float]
+
+BASELINE: Final[Levels] = (0.50, 0.60, 0.30, 0.50)
+"""The default personality's levels at rest."""
+ADAPTERS: Final = ("high_dopamine", "high_serotonin", "high_cortisol", "high_oxytocin", "balanced")
+"""One adapter per emotional state, in the fixed order of blend weights."""
+PEAKS: Final[Levels] = (0.90, 0.90, 0.85, 0.90)
+"""Level at which each adapter speaks alone, the other chemicals at their baseline."""
+PERSONA: Final = "You are a companion with feelings. Let them colour how you speak. Answer in a few sentences."
+"""Who the agent is, unless the conversation opens with a system message."""
+NOTICEABLE: Final = 0.15
+"""Relative deviation from which a chemical is put into words."""
+_WORDS: Final = (
+    ("flat, listless and uninterested", "eager, curious and excited"),
+    ("moody, unsettled and irritable", "calm, content and steady"),
+    ("relaxed, easy and unhurried", "anxious, tense and worried"),
+    ("distant, guarded and alone", "warm, caring and close"),
+)
+"""Gloss of a chemical well below and well above the baseline."""
+
+
+def system_text(persona: str, conditioning: str) -> str:
+    """The system message: the persona, then the state it speaks in; only the persona without one."""
+    return f"{persona}\n{conditioning}" if conditioning else persona
+
+
+def conditioning_tokens(x: Levels) -> str:
+    """Levels in bins of 0.05, rounded half up: `<DA=0.75><SE=0.60><CO=0.30><OX=0.50>`."""
+    bins = (math.floor(level * 20 + 0.5 + 1e-9) / 20 for level in x)
+    return "".join(f"<{name}={value:.2f}>" for name, value in zip(("DA", "SE", "CO", "OX"), bins, strict=True))
+
+
+def gloss(x: Levels, baseline: Levels = BASELINE) -> str:
+    """The same state in words, strongest deviation first, at most two chemicals: ` mood: anxious, tense and worried`."""
+    deviations = sorted(enumerate(relative_deviation(x, baseline)), key=lambda item: -abs(item[1]))
+    words = [_WORDS[i][deviation > 0] for i, deviation in deviations[:2] if abs(deviation) >= NOTICEABLE]
+    return f" mood: {'; '.join(words) or 'even and balanced'}"
+
+
+def relative_deviation(x: Levels, baseline: Levels) -> list[float]:
+    """Deviation of each chemical as a share of the room on its side of the baseline, each in [-1, 1]."""
+    return [(v - b) / (1 - b) if v >= b else (v - b) / b for v, b in zip(x, baseline, strict=True)]
+
+
+def prototype(adapter: str) -> Levels:
+    """The state in which `adapter` speaks alone. Raises ValueError if it is not one of ADAPTERS."""
+    index = ADAPTERS.index(adapter)
+    return tuple(PEAKS[i] if i == index else level for i, level in enumerate(BASELINE))  # type: ignore[return-value]
