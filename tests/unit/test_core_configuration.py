@@ -8,9 +8,10 @@ from core_strategies import big_fives, dynamics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotional_ai_service.core.configuration import BASELINE, COUPLING, GAINS, Circadian, Dynamics, Habituation, Mood
+from emotional_ai_service.core.configuration import COUPLING, GAINS, Circadian, Dynamics, Habituation, Mood
 from emotional_ai_service.core.errors import InvalidConfiguration, UnstableConfiguration
 from emotional_ai_service.core.personality import BigFive, baseline_of
+from emotional_ai_training.conditioning import BASELINE
 
 TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 

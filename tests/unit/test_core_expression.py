@@ -7,23 +7,19 @@ from core_strategies import baselines, levels, number
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from emotional_ai_service.core.configuration import BASELINE
 from emotional_ai_service.core.errors import InvalidConfiguration
 from emotional_ai_service.core.expression import (
-    ADAPTERS,
-    PEAKS,
     ExpressionRule,
     TemperatureLaw,
     arousal,
     blend_weights,
-    conditioning_tokens,
     express,
-    gloss,
     temperature,
     valence,
 )
 from emotional_ai_service.core.labels import LABELS, hold, hold_with_slack, probabilities
 from emotional_ai_service.core.names import Vector4
+from emotional_ai_training.conditioning import ADAPTERS, BASELINE, PEAKS, conditioning_tokens, gloss
 
 BALANCED = ADAPTERS.index("balanced")
 chemicals = st.integers(0, 3)

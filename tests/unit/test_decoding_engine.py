@@ -27,7 +27,8 @@ from emotional_ai_service.decoding import (
 from emotional_ai_service.decoding import engine as engine_module
 from emotional_ai_service.decoding.engine import TorchEngine
 from emotional_ai_service.decoding.loading import dtype_of, load
-from emotional_ai_service.decoding.prompt import PERSONA, chat, prompt_tokens
+from emotional_ai_service.decoding.prompt import chat, prompt_tokens
+from emotional_ai_training.conditioning import PERSONA
 from emotional_ai_training.models import NotAModel
 
 GREEDY = Sampling(temperature=0, repetition_penalty=1)

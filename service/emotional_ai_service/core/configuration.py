@@ -9,10 +9,10 @@ from typing import Final
 
 from emotional_ai_service.core.errors import InvalidConfiguration, UnstableConfiguration
 from emotional_ai_service.core.names import CHEMICALS, SIGNALS, ZERO4, Matrix4, Vector4
+from emotional_ai_training.conditioning import BASELINE
 
 LEAST_BASELINE: Final = 1e-6
 """Distance a baseline keeps from 0 and from 1, where its log-odds end."""
-BASELINE: Final[Vector4] = (0.50, 0.60, 0.30, 0.50)
 HALF_LIFE: Final[Vector4] = (10.0, 120.0, 66.0, 20.0)
 COUPLING: Final[Matrix4] = (
     (0.0, -0.4, -0.6, 0.4),

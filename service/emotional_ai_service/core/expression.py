@@ -15,25 +15,11 @@ from typing import Final
 from emotional_ai_service.core.errors import InvalidConfiguration
 from emotional_ai_service.core.labels import hold, probabilities
 from emotional_ai_service.core.names import Vector4
+from emotional_ai_training.conditioning import PEAKS, conditioning_tokens, gloss, relative_deviation
 
-ADAPTERS: Final = ("high_dopamine", "high_serotonin", "high_cortisol", "high_oxytocin", "balanced")
-PEAKS: Final[Vector4] = (0.90, 0.90, 0.85, 0.90)
-"""Level at which each adapter speaks alone, the other chemicals at their baseline."""
 LEAST_TEMPERATURE: Final = 0.3
 GREATEST_TEMPERATURE: Final = 1.3
-LEVEL_WORDS: Final = ("very low", "low", "medium", "high", "very high")
-_VALENCE: Final[Vector4] = (7 / 26, 6 / 26, -9 / 26, 4 / 26)
-_AROUSAL: Final[Vector4] = (10 / 27, -5 / 27, 12 / 27, 0.0)
-"""Linear readings of relative deviation; each row's absolute values sum to 1, so both views stay in [-1, 1]."""
-_WORDS: Final = (
-    ("flat, listless and uninterested", "eager, curious and excited"),
-    ("moody, unsettled and irritable", "calm, content and steady"),
-    ("relaxed, easy and unhurried", "anxious, tense and worried"),
-    ("distant, guarded and alone", "warm, caring and close"),
-)
-"""Gloss of a chemical well below and well above the baseline."""
-_NOTICEABLE: Final = 0.15
-"""Relative deviation from which a chemical is put into words."""
+LEVEL
 
 
 class TemperatureLaw(Enum):
@@ -123,19 +109,6 @@ def temperature(x: Vector4, baseline: Vector4, rule: ExpressionRule) -> float:
     return min(max(value, LEAST_TEMPERATURE), GREATEST_TEMPERATURE)
 
 
-def conditioning_tokens(x: Vector4) -> str:
-    """Levels in bins of 0.05, rounded half up: `<DA=0.75><SE=0.60><CO=0.30><OX=0.50>`."""
-    bins = (math.floor(level * 20 + 0.5 + 1e-9) / 20 for level in x)
-    return "".join(f"<{name}={value:.2f}>" for name, value in zip(("DA", "SE", "CO", "OX"), bins, strict=True))
-
-
-def gloss(x: Vector4, baseline: Vector4) -> str:
-    """The same state in words, strongest deviation first, at most two chemicals: ` mood: anxious, tense and worried`."""
-    deviations = sorted(enumerate(_relative(x, baseline)), key=lambda item: -abs(item[1]))
-    words = [_WORDS[i][deviation > 0] for i, deviation in deviations[:2] if abs(deviation) >= _NOTICEABLE]
-    return f" mood: {'; '.join(words) or 'even and balanced'}"
-
-
 def valence(x: Vector4, baseline: Vector4) -> float:
     """Pleasantness relative to the baseline, in [-1, 1]: a linear reading of the chemistry, not a validated scale."""
     return affect(x, baseline)[0]
@@ -148,13 +121,8 @@ def arousal(x: Vector4, baseline: Vector4) -> float:
 
 def affect(x: Vector4, baseline: Vector4) -> tuple[float, float]:
     """Valence and arousal together; see each."""
-    da, se, co, ox = _relative(x, baseline)
+    da, se, co, ox = relative_deviation(x, baseline)
     return (
         _VALENCE[0] * da + _VALENCE[1] * se + _VALENCE[2] * co + _VALENCE[3] * ox,
         _AROUSAL[0] * da + _AROUSAL[1] * se + _AROUSAL[2] * co + _AROUSAL[3] * ox,
     )
-
-
-def _relative(x: Vector4, baseline: Vector4) -> list[float]:
-    """Deviation as a share of the room on its side of the baseline, each in [-1, 1]."""
-    return [(v - b) / (1 - b) if v >= b else (v - b) / b for v, b in zip(x, baseline, strict=True)]

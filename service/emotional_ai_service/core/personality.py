@@ -7,9 +7,9 @@ reactivity, agreeableness with affiliation); the magnitudes are design values.
 import math
 from dataclasses import dataclass, fields
 
-from emotional_ai_service.core.configuration import BASELINE
 from emotional_ai_service.core.errors import InvalidConfiguration
 from emotional_ai_service.core.names import Vector4
+from emotional_ai_training.conditioning import BASELINE
 
 _SHIFT = {
     "openness": (0.4, 0.0, 0.0, 0.0),

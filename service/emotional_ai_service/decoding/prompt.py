@@ -4,24 +4,13 @@ The system message always comes first, so that no template adds a persona of its
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from emotional_ai_service.decoding.errors import PromptRefused, PromptTooLong
 from emotional_ai_service.decoding.messages import GenerationRequest, Message, Role
-
-PERSONA: Final = (
-    "You are a companion in a conversation. You have feelings of your own and let them colour how you speak. "
-    "Answer the person directly, in a few sentences."
-)
-"""Who the agent is, unless the conversation opens with a system message."""
-
-
-def system_text(persona: str, conditioning: str) -> str:
-    """The system message: the persona, then the state it speaks in."""
-    return f"{persona}\n{conditioning}" if conditioning else persona
+from emotional_ai_training.conditioning import PERSONA, system_text
 
 
 def chat(messages: Sequence[Message], conditioning: str) -> list[dict[str, str]]:

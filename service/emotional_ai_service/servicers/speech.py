@@ -6,7 +6,7 @@ from typing import Final
 
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai_service.appraisal import Appraisal
-from emotional_ai_service.core.expression import ADAPTERS, Expression
+from emotional_ai_service.core.expression import Expression
 from emotional_ai_service.decoding import (
     BlendWeight,
     Finished,
@@ -20,6 +20,7 @@ from emotional_ai_service.decoding import (
 )
 from emotional_ai_service.decoding.messages import DEFAULT_MAX_TOKENS, DEFAULT_REPETITION_PENALTY
 from emotional_ai_service.wire import label_of, levels_to, signals_to
+from emotional_ai_training.conditioning import ADAPTERS
 
 ROLES: Final = {pb.ROLE_SYSTEM: Role.SYSTEM, pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
 REASONS: Final = {
