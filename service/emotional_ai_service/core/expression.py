@@ -19,7 +19,10 @@ from emotional_ai_training.conditioning import PEAKS, conditioning_tokens, gloss
 
 LEAST_TEMPERATURE: Final = 0.3
 GREATEST_TEMPERATURE: Final = 1.3
-LEVEL
+LEVEL_WORDS: Final = ("very low", "low", "medium", "high", "very high")
+_VALENCE: Final[Vector4] = (7 / 26, 6 / 26, -9 / 26, 4 / 26)
+_AROUSAL: Final[Vector4] = (10 / 27, -5 / 27, 12 / 27, 0.0)
+"""Linear readings of relative deviation; each row's absolute values sum to 1, so both views stay in [-1, 1]."""
 
 
 class TemperatureLaw(Enum):
