@@ -1,0 +1,35 @@
+"""What jobs refuse or end with.
+
+JobCancelled          a training that stopped because it was asked to, at a state it can be resumed from
+JobsError
++-- JobDamaged        a job's directory holds something that cannot be read
++-- JobsUnwritable    the directory of jobs cannot be written, or its disk is full
+"""
+
+from pathlib import Path
+
+
+class JobCancelled(Exception):
+    """A training stopped because it was asked to; the state it leaves can be resumed."""
+
+
+class JobsError(Exception):
+    """Base of what keeps jobs from being kept."""
+
+
+class JobDamaged(JobsError):
+    """A file of a job cannot be read; the message names it."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path} {problem}")
+        self.path = path
+
+
+class JobsUnwritable(JobsError):
+    """The directory of jobs cannot be written; nothing was begun."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(
+            f"{path} cannot be written: {error.strerror or error}; make room there, or choose another with --jobs"
+        )
+        self.path = path

@@ -1,0 +1,38 @@
+"""Starts a job's process: in a session of its own, so that neither a closed terminal nor the end of the starter ends it."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from emotional_ai_training.jobs.directory import JobDirectory
+from emotional_ai_training.jobs.locking import FileLock
+
+DEFAULT_TARGET: Final = "emotional_ai_training.recipes.plan:run_plan"
+"""What runs a plan, as module:function."""
+
+
+def launch(
+    job: JobDirectory,
+    lock: FileLock,
+    *,
+    target: str = DEFAULT_TARGET,
+    niceness: int = 0,
+    beside: Sequence[FileLock] = (),
+) -> "subprocess.Popen[bytes]":
+    """The process of a job that was begun, whose `lock` and the locks `beside` it holds on; the caller may let go of them.
+
+    Whatever it prints goes to the job's log. Raises OSError if it could not be started.
+    """
+    descriptors = [held.descriptor for held in (lock, *beside)]
+    command = [sys.executable, "-P", "-m", "emotional_ai_training.jobs", str(job.path), "--target", target]
+    command += ["--niceness", str(niceness), "--hold", *map(str, descriptors)]
+    with job.log_path.open("ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
