@@ -1,0 +1,40 @@
+"""What is counted about texts and scores, against definitions written out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotional_ai_training.evaluation.measures import auc, broken, distinct
+from emotional_ai_training.evaluation.scale import SCALES, choose
+
+scores = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), min_size=1, max_size=12)
+
+
+@given(after=scores, before=scores)
+def test_auc_is_the_share_of_pairs_won_ties_counting_half(after: list[float], before: list[float]) -> None:
+    won = sum((a > b) + 0.5 * (a == b) for a in after for b in before)
+    assert auc(after, before) == pytest.approx(won / (len(after) * len(before)))
+
+
+def test_auc_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="both sides"):
+        auc([], [0.5])
+
+
+def test_distinct_counts_pairs_across_texts() -> None:
+    assert distinct(["a b c", "a b d"]) == pytest.approx(3 / 4)
+    assert distinct(["", "one"]) == 0.0
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "...", "!?", "I am so glad I am so glad I am so glad I am so glad"])
+def test_replies_without_words_or_in_a_loop_are_broken(text: str) -> None:
+    assert broken(text)
+
+
+def test_an_ordinary_reply_is_not_broken() -> None:
+    assert not broken("I am glad, I am really glad, and I want to hear all of it.")
+
+
+def test_the_scale_is_the_best_within_the_bound_on_neutral_text() -> None:
+    assert choose([3.0, 2.0, 1.0, 0.5], [1.0, 1.1, 1.14, 1.3]) == SCALES[2]
+    assert choose([3.0, 2.0, 1.0, 0.5], [1.2, 1.3, 1.4, 1.5]) == SCALES[0]

@@ -1,0 +1,27 @@
+"""Reports laid out for a terminal."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from emotional_ai_training.evaluation.before_after import StateReport
+
+
+def before_after_table(reports: Sequence[StateReport]) -> Table:
+    """The before/after table, one row a state."""
+    table = Table(title="before and after, on held-out prompts", title_justify="left")
+    table.add_column("state")
+    for heading in ("judged before", "after", "AUC", "AUC, embedding", "perplexity", "distinct-2", "broken"):
+        table.add_column(heading, justify="right")
+    for report in reports:
+        table.add_row(
+            report.state,
+            f"{report.judged_before:.2f}",
+            f"{report.judged_after:.2f}",
+            f"{report.auc:.2f}",
+            f"{report.auc_by_embedding:.2f}",
+            f"×{report.perplexity_ratio:.2f}",
+            f"{report.distinct_before:.2f} → {report.distinct_after:.2f}",
+            f"{report.broken_before:.0%} → {report.broken_after:.0%}",
+        )
+    return table

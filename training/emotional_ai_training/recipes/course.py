@@ -1,0 +1,79 @@
+"""What all runs of one training share, and the moves they have in common: open, save, finish."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import tinker
+
+from emotional_ai_training.recipes.progress import Progress
+from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
+from emotional_ai_training.tinker_api import TinkerServer, within
+from emotional_ai_training.tinker_api.deadlines import Future, T
+
+CLIP: Final = 1.0
+"""Greatest norm of a gradient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where to train, on which base model, at which rank, and how long a future may take, in wall seconds."""
+
+    server: TinkerServer
+    base_model: str
+    rank: int
+    seed: int
+    progress: Progress
+    deadline: float = 300.0
+
+    def wait(self, future: Future[T], what: str) -> T:
+        """The result of a future, in bounded time; see `within`."""
+        return within(future, self.deadline, what, self.server.alive)
+
+    def open(self, service: tinker.ServiceClient, run: RunDirectory, start: str | None) -> tinker.TrainingClient:
+        """A client where the run stands: at its last checkpoint, or at `start` with a fresh optimizer, or from nothing."""
+        if run.state is not None:
+            future = service.create_training_client_from_state_with_optimizer(run.state)
+        elif start is not None:
+            future = service.create_training_client_from_state(start)
+        else:
+            # The output embedding stays as it is: its adapters are not read alike everywhere.
+            future = service.create_lora_training_client(
+                self.base_model, rank=self.rank, seed=self.seed, train_mlp=False, train_unembed=False
+            )
+        return self.wait(future, "opening the training client")
+
+    def sampler(self, service: tinker.ServiceClient, path: str | None) -> tinker.SamplingClient:
+        """A sampler of saved weights, or of the base model alone."""
+        model = None if path else self.base_model
+        return self.wait(service.create_sampling_client(model_path=path, base_model=model), "opening a sampler")
+
+    def finish(self, client: tinker.TrainingClient, run: RunDirectory) -> Finished:
+        """Saves what a finished run leaves: weights to sample with and weights to download."""
+        assert run.state is not None
+        sampler = client.save_weights_for_sampler(f"{run.path.name}-final")
+        external = client.save_weights_external(f"{run.path.name}-final")
+        done = Finished(
+            state=run.state,
+            sampler=self.wait(sampler, "saving weights to sample with").path,
+            external=self.wait(external, "saving weights to download").path,
+        )
+        run.finish(done)
+        return done
+
+    def replace(self, run: RunDirectory, next_step: int, state: str) -> None:
+        """Notes a new checkpoint and deletes the one it replaces; a server that will not keeps it."""
+        replaced = run.state
+        run.checkpoint(next_step, state)
+        if replaced is not None:
+            where = self.server.address()
+            with suppress(tinker.TinkerError, TimeoutError):
+                rest = tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
+                rest.delete_checkpoint_from_tinker_path(replaced).result(timeout=self.deadline)
+
+
+def adam(learning_rate: float) -> tinker.AdamParams:
+    """One optimizer step's settings."""
+    return tinker.AdamParams(
+        learning_rate=learning_rate, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.0, grad_clip_norm=CLIP
+    )

@@ -1,0 +1,61 @@
+"""The rows a training learns from: read from a file or prepared, then sorted into what each recipe takes."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from emotional_ai_training.dataset import Row
+from emotional_ai_training.recipes.errors import DataUnusable
+from emotional_ai_training.recipes.examples import ChatTokenizer, Example
+
+REPLAY: Final = "replay"
+REPLAY_SHARE: Final = 0.1
+"""Replay rows in a state's run, as a share of its own rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Examples by the state they express, of the part that is learned and of the part that is held out."""
+
+    train: dict[str, list[Example]]
+    held_out: dict[str, list[Example]]
+    digest: str
+    """SHA-256 of the rows' file."""
+
+    def for_conditioning(self) -> list[Example]:
+        """All states and the replay rows."""
+        return [example for examples in self.train.values() for example in examples]
+
+    def held_out_of_all(self, most: int) -> list[Example]:
+        """A fixed selection over all states, at most `most` of them."""
+        everything = [example for examples in self.held_out.values() for example in examples]
+        return random.Random(0).sample(everything, min(most, len(everything)))
+
+    def for_state(self, state: str, seed: int) -> list[Example]:
+        """The state's own rows and a share of replay rows. Raises DataUnusable if it has none."""
+        own = self.train.get(state, [])
+        if not own:
+            raise DataUnusable(
+                f"no rows of {state} to train on; the data holds {', '.join(sorted(self.train)) or 'none'}"
+            )
+        replay = self.train.get(REPLAY, [])
+        share = min(len(replay), round(len(own) * REPLAY_SHARE))
+        return [*own, *random.Random(f"{seed}/{state}").sample(replay, share)]
+
+
+def training_data(rows: Sequence[Row], file: Path, tokenizer: ChatTokenizer) -> TrainingData:
+    """Tokenises the rows of `file`. Raises DataUnusable if none is to be learned, ExampleTooLong naming a row."""
+    train: dict[str, list[Example]] = {}
+    held_out: dict[str, list[Example]] = {}
+    for row in rows:
+        if row.split not in ("train", "dev"):
+            continue
+        part = train if row.split == "train" else held_out
+        chat = [(message.role, message.content) for message in row.messages]
+        part.setdefault(row.state_label, []).append(tokenizer.example(row.id, chat))
+    if not train:
+        raise DataUnusable(f"{file} holds no row of the train split; prepare it anew: emotional-ai train prepare")
+    return TrainingData(train, held_out, hashlib.sha256(file.read_bytes()).hexdigest())

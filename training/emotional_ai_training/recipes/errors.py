@@ -1,0 +1,66 @@
+"""What the recipes refuse.
+
+RecipeError
+├── SettingRefused     a setting has a value it cannot have
+├── TokenizerUnusable  a directory holds no tokenizer that training can use
+├── ExampleTooLong     a row has more tokens than a model is trained on at once
+├── DataUnusable       the rows leave a recipe without anything to learn
+├── RunConflict        a directory holds a run with other settings
+├── RunUnwritable      a directory cannot be written to
+└── ExportRefused      an exported adapter is in a form that cannot be used
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class RecipeError(Exception):
+    """Base of the errors of this package."""
+
+
+class SettingRefused(RecipeError):
+    """A setting has a value it cannot have; the message names the setting and what is allowed."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(f"{name} is {value!r}; {allowed}")
+
+
+class TokenizerUnusable(RecipeError):
+    """A directory holds no tokenizer that training can use."""
+
+    def __init__(self, directory: Path, reason: str) -> None:
+        super().__init__(
+            f"{directory} holds no usable tokenizer: {reason}; set MODEL_TOKENIZER to a directory with the base model's"
+        )
+
+
+class ExampleTooLong(RecipeError):
+    """A row has more tokens than a model is trained on at once."""
+
+    def __init__(self, row: str, tokens: int, most: int) -> None:
+        super().__init__(f"row {row} has {tokens} tokens; at most {most} are allowed")
+
+
+class DataUnusable(RecipeError):
+    """The rows leave a recipe without anything to learn."""
+
+
+class RunConflict(RecipeError):
+    """A directory holds a run with other settings."""
+
+    def __init__(self, directory: Path, differing: Sequence[str]) -> None:
+        super().__init__(
+            f"{directory} holds a run with other settings ({', '.join(differing)}); "
+            "remove it, name another directory, or train with --fresh"
+        )
+
+
+class RunUnwritable(RecipeError):
+    """A directory cannot be written to."""
+
+    def __init__(self, directory: Path, error: OSError) -> None:
+        super().__init__(f"cannot write to {directory}: {error.strerror or error}")
+
+
+class ExportRefused(RecipeError):
+    """An exported adapter is in a form that cannot be used for blending."""

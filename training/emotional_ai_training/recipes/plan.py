@@ -1,0 +1,176 @@
+"""A whole training as a job runs it: from the plan and the environment to published adapters.
+
+    server        the one TINKER_API_KEY names, or the embedded one, ended with the training
+    data          read from `data_path`, or prepared, the base model speaking its own replay rows
+    cost          estimated and checked before a hosted run
+    training      the recipes in their order (`training`), then measured and published
+
+This is the composition root of a job's process: the one place that reads the environment.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import tinker
+
+from emotional_ai_training.adapters import check_writable
+from emotional_ai_training.dataset import PrepareConfig, held_out_prompts, prepare, read_rows, write_rows
+from emotional_ai_training.evaluation.before_after import Speaking, StateReport, answers
+from emotional_ai_training.jobs import Plan, Recipe, Reporter
+from emotional_ai_training.judge import Judge
+from emotional_ai_training.models import cache_dir, default_model_dir, encoder_dir, model_digest
+from emotional_ai_training.recipes.course import Course
+from emotional_ai_training.recipes.curiosity import Curiosity
+from emotional_ai_training.recipes.data import TrainingData, training_data
+from emotional_ai_training.recipes.errors import SettingRefused
+from emotional_ai_training.recipes.examples import ChatTokenizer
+from emotional_ai_training.recipes.fine_tuning import FineTuning
+from emotional_ai_training.recipes.progress import Progress
+from emotional_ai_training.recipes.settings import TrainingSettings, training_settings
+from emotional_ai_training.recipes.state_adapters import STATES
+from emotional_ai_training.recipes.training import (
+    CURIOSITY,
+    EVALUATION,
+    BaseModel,
+    Settings,
+    Training,
+    digest_of_name,
+)
+from emotional_ai_training.tinker_api import (
+    EmbeddedServer,
+    Estimate,
+    RemoteServer,
+    TinkerServer,
+    check_cost,
+    choose_base_model,
+    estimate,
+    session,
+)
+
+MODEL_VARIABLE: Final = "EMOTIONAL_AI_MODEL"
+QUICK_ANSWER: Final = 60.0
+"""Wall seconds a server may take to say what it trains."""
+SPOKEN_TOKENS: Final = 110
+"""Tokens a sampled reply costs with its prompt, about; for plans, not for bills."""
+
+
+def run_plan(plan: Plan, reporter: Reporter) -> tuple[str, ...]:
+    """Runs a plan and returns the names of the adapters it published; a hosted run costs at most what the plan allows.
+
+    Raises JobCancelled at a resumable state; the same plan then goes on from there.
+    """
+    return tuple(report.state for report in train(plan, reporter, partial(check_cost, most_dollars=plan.max_cost_usd)))
+
+
+def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -> list[StateReport]:
+    """Runs a plan and returns what its adapters measured; raises as `run_plan` does.
+
+    `approve` is asked before a hosted run, and raises CostRefused to stop it.
+    """
+    os.environ.setdefault("TINKER_TELEMETRY", "0")
+    settings = training_settings(os.environ)
+    cache = cache_dir(os.environ)
+    check_writable(plan.loras_dir)
+    with training_server(settings, plan.checkpoints_dir, cache) as (server, directory):
+        where = server.address()
+        rest = tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
+        name = choose_base_model(rest, plan.base_model or settings.model_name, QUICK_ANSWER)
+        tokenizer = ChatTokenizer(_tokenizer_dir(settings, directory))
+        base = BaseModel(name, model_digest(directory, cache) if directory else digest_of_name(name), directory)
+        judge = Judge(encoder_dir(cache))
+        course = Course(server, name, plan.lora_rank, plan.seed, Progress(reporter, {}))
+        data = _data(plan, course, tokenizer, judge)
+        chosen = _settings(plan)
+        planned = work(chosen, data)
+        if settings.remote is not None and settings.remote.base_url is None:
+            sampled = planned.get(CURIOSITY, 0) + planned[EVALUATION]
+            approve(estimate(int(sum(planned.values())), int(sampled), settings.train_price, settings.sample_price))
+        course = Course(server, name, plan.lora_rank, plan.seed, Progress(reporter, planned))
+        prompts = {
+            "train": [prompt.text for prompt in held_out_prompts("train")],
+            "test": [prompt.text for prompt in held_out_prompts("test")],
+        }
+        return Training(chosen, base, data, prompts, tokenizer, judge, course).run()
+
+
+@contextmanager
+def training_server(
+    settings: TrainingSettings, checkpoints: Path, cache: Path
+) -> Iterator[tuple[TinkerServer, Path | None]]:
+    """The server to train on, and the directory of its base model if it is on this machine."""
+    if settings.remote is not None:
+        yield RemoteServer(settings.remote), None
+        return
+    named = os.environ.get(MODEL_VARIABLE)
+    directory = Path(named) if named else default_model_dir(cache)
+    with EmbeddedServer(directory, checkpoints / "tinker") as server:
+        yield server, directory
+
+
+def work(settings: Settings, data: TrainingData) -> dict[str, float]:
+    """Tokens each stage will take, about."""
+    planned: dict[str, float] = {}
+    conditioning = sum(len(example.tokens) for example in data.for_conditioning())
+    planned["conditioning"] = float(conditioning * settings.conditioning.epochs)
+    states = (
+        [state for state in STATES if state in settings.states] if settings.recipe is not Recipe.CONDITIONING else []
+    )
+    for state in states:
+        planned[state] = float(
+            sum(len(example.tokens) for example in data.for_state(state, settings.seed)) * settings.state.epochs
+        )
+    if settings.recipe in (Recipe.CURIOSITY, Recipe.ALL):
+        replies = settings.curiosity.steps * settings.curiosity.prompts * settings.curiosity.group
+        planned[CURIOSITY] = float(2 * replies * SPOKEN_TOKENS)
+    planned[EVALUATION] = float(2 * (len(states) + 1) * len(held_out_prompts("test")) * SPOKEN_TOKENS)
+    return planned
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSpeaker:
+    """The base model's own replies, told of no state: what replay rows hold."""
+
+    course: Course
+    tokenizer: ChatTokenizer
+
+    def reply(self, prompts: Sequence[str]) -> list[str]:
+        """One reply to each prompt."""
+        with session(self.course.server) as service:
+            sampler = self.course.sampler(service, None)
+            return answers(self.course, sampler, self.tokenizer, prompts, "", Speaking())
+
+
+def _data(plan: Plan, course: Course, tokenizer: ChatTokenizer, judge: Judge) -> TrainingData:
+    if plan.data_path:
+        return training_data(read_rows(plan.data_path), plan.data_path, tokenizer)
+    file = plan.checkpoints_dir / "training_data.jsonl"
+    if not file.is_file():
+        prepared = prepare(PrepareConfig(seed=plan.seed), judge, BaseSpeaker(course, tokenizer))
+        write_rows(file, prepared.rows)
+    return training_data(read_rows(file), file, tokenizer)
+
+
+def _settings(plan: Plan) -> Settings:
+    return Settings(
+        recipe=plan.recipe,
+        states=plan.states or STATES,
+        conditioning=FineTuning(plan.learning_rate, plan.batch_size, plan.epochs, seed=plan.seed),
+        state=FineTuning(plan.learning_rate / 2, plan.batch_size, plan.epochs, seed=plan.seed),
+        curiosity=Curiosity(learning_rate=plan.learning_rate * 0.3, seed=plan.seed),
+        speaking=Speaking(seed=plan.seed),
+        seed=plan.seed,
+        loras_dir=plan.loras_dir,
+        checkpoints_dir=plan.checkpoints_dir,
+    )
+
+
+def _tokenizer_dir(settings: TrainingSettings, model: Path | None) -> Path:
+    directory = settings.tokenizer_dir or model
+    if directory is None:
+        raise SettingRefused("MODEL_TOKENIZER", "", "name a directory with the tokenizer of the server's base model")
+    return directory

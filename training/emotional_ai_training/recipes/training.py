@@ -1,0 +1,220 @@
+"""One training, stage by stage: each recipe in its turn, then the adapters measured and published."""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import tinker
+from numpy.typing import NDArray
+
+from emotional_ai_training.adapters import Manifest, publish
+from emotional_ai_training.conditioning import ADAPTERS, prototype
+from emotional_ai_training.evaluation.before_after import NEUTRAL_PASSAGES, Speaking, StateReport, before_after
+from emotional_ai_training.evaluation.scale import calibrate
+from emotional_ai_training.jobs import Recipe
+from emotional_ai_training.judge import Judge
+from emotional_ai_training.recipes.conditioning import PUBLISHED_AS, train_conditioning
+from emotional_ai_training.recipes.conditioning import STAGE as CONDITIONING
+from emotional_ai_training.recipes.course import Course
+from emotional_ai_training.recipes.curiosity import Curiosity, explore
+from emotional_ai_training.recipes.data import TrainingData
+from emotional_ai_training.recipes.examples import ChatTokenizer
+from emotional_ai_training.recipes.exporting import export
+from emotional_ai_training.recipes.figures import draw_curves
+from emotional_ai_training.recipes.fine_tuning import FineTuning
+from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
+from emotional_ai_training.recipes.state_adapters import STATES, train_state_adapter
+from emotional_ai_training.tinker_api import session
+
+EVALUATION: Final = "evaluation"
+CURIOSITY: Final = "curiosity"
+CURIOUS_STATE: Final = "high_dopamine"
+HELD_OUT: Final = 16
+"""Held-out examples a run watches, and a scale is calibrated on."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """What adapters are trained on."""
+
+    name: str
+    digest: str
+    """SHA-256 of its weights in hex; of its name where the weights are not on this machine."""
+    directory: Path | None
+    """Its checkpoint, if it is on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the whole training."""
+
+    recipe: Recipe
+    states: Sequence[str]
+    conditioning: FineTuning
+    state: FineTuning
+    curiosity: Curiosity
+    speaking: Speaking
+    seed: int
+    loras_dir: Path
+    checkpoints_dir: Path
+
+
+class Training:
+    """One training; `run` may be called again in a new process with the same arguments and goes on where it stood."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        base: BaseModel,
+        data: TrainingData,
+        prompts: Mapping[str, Sequence[str]],
+        tokenizer: ChatTokenizer,
+        judge: Judge,
+        course: Course,
+    ) -> None:
+        """`prompts` holds the "train" prompts curiosity explores and the held-out "test" prompts of the evaluation."""
+        self._settings, self._base, self._data, self._prompts = settings, base, data, prompts
+        self._tokenizer, self._judge, self._course = tokenizer, judge, course
+        self._runs: dict[str, RunDirectory] = {}
+
+    def run(self) -> list[StateReport]:
+        """Trains, measures and publishes what the recipe names; the reports, one a published adapter."""
+        finished = self._trained()
+        for name, run in self._runs.items():
+            draw_curves({name: run.history()}, run.path / "curves.png")
+        draw_curves(
+            {name: run.history() for name, run in self._runs.items()}, self._settings.checkpoints_dir / "curves.png"
+        )
+        reports = self._measured({state: done.sampler for state, done in finished.items()})
+        for report in reports:
+            self._publish(report, finished[report.state])
+        return reports
+
+    def _trained(self) -> dict[str, Finished]:
+        """Where the adapters to publish lie, by name in the fixed order."""
+        recipe, chosen = self._settings.recipe, self._settings.states
+        base = self._conditioning()
+        found: dict[str, Finished] = {}
+        if recipe in (Recipe.CONDITIONING, Recipe.ALL):
+            found[PUBLISHED_AS] = base
+        if recipe in (Recipe.STATE_ADAPTERS, Recipe.ALL):
+            found |= {state: self._state(state, base) for state in STATES if state in chosen}
+        if recipe is Recipe.CURIOSITY or (recipe is Recipe.ALL and CURIOUS_STATE in found):
+            found[CURIOUS_STATE] = self._curiosity(found.get(CURIOUS_STATE) or self._state(CURIOUS_STATE, base))
+        return {name: found[name] for name in ADAPTERS if name in found}
+
+    def _conditioning(self) -> Finished:
+        config = self._settings.conditioning
+        run = self._open(CONDITIONING, config)
+        held_out = self._data.held_out_of_all(HELD_OUT)
+        return train_conditioning(config, self._data.for_conditioning(), held_out, run, self._course)
+
+    def _state(self, state: str, base: Finished) -> Finished:
+        config = self._settings.state
+        run = self._open(state, config)
+        held_out = self._data.held_out.get(state, [])[:HELD_OUT]
+        examples = self._data.for_state(state, self._settings.seed)
+        return train_state_adapter(state, config, examples, held_out, base, run, self._course)
+
+    def _curiosity(self, start: Finished) -> Finished:
+        config = self._settings.curiosity
+        run = self._open(CURIOSITY, config)
+        judge = StateJudge(self._judge, CURIOUS_STATE)
+        return explore(CURIOSITY, config, self._prompts["train"], start, self._tokenizer, judge, run, self._course)
+
+    def _open(self, stage: str, config: FineTuning | Curiosity) -> RunDirectory:
+        described = {
+            "stage": stage,
+            "base_model": self._base.name,
+            "rank": self._course.rank,
+            "seed": self._settings.seed,
+            "data": self._data.digest,
+            "config": repr(config),
+        }
+        run = RunDirectory(self._settings.checkpoints_dir / stage, described)
+        self._runs[stage] = run
+        return run
+
+    def _measured(self, samplers: Mapping[str, str]) -> list[StateReport]:
+        progress = self._course.progress
+        progress.start(EVALUATION, 0, len(samplers))
+
+        def done(step: int, total: int) -> None:
+            progress.report(EVALUATION, step, total, {})
+
+        with session(self._course.server) as service:
+            return before_after(
+                self._course,
+                service,
+                self._tokenizer,
+                self._judge,
+                self._prompts["test"],
+                samplers,
+                self._settings.speaking,
+                done,
+            )
+
+    def _publish(self, report: StateReport, finished: Finished) -> None:
+        where = self._course.server.address()
+        rest = tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
+        with tempfile.TemporaryDirectory(prefix="emotional-ai-") as folder:
+            exported = Path(folder)
+            rank = export(rest, finished.external, exported, self._course.deadline)
+            scale, measured = self._scale(report.state, exported)
+            stage = CONDITIONING if report.state == PUBLISHED_AS else report.state
+            config = self._settings.conditioning if report.state == PUBLISHED_AS else self._settings.state
+            manifest = Manifest(
+                name=report.state,
+                base_model=self._base.name,
+                base_model_digest=self._base.digest,
+                prototype=prototype(report.state),
+                scale=scale or 1.0,
+                scale_calibrated=scale is not None,
+                rank=rank,
+                recipe=CURIOSITY if CURIOSITY in self._runs and report.state == CURIOUS_STATE else stage,
+                seed=self._settings.seed,
+                learning_rate=config.learning_rate,
+                steps=sum(len(self._runs[name].history()) for name in self._lineage(report.state)),
+                data_digest=self._data.digest,
+                metrics={**report.metrics(), **measured},
+            )
+            publish(exported, manifest, self._settings.loras_dir)
+
+    def _lineage(self, state: str) -> list[str]:
+        """The runs an adapter has gone through."""
+        names = [CONDITIONING] if state == PUBLISHED_AS else [CONDITIONING, state]
+        return [*names, CURIOSITY] if state == CURIOUS_STATE and CURIOSITY in self._runs else names
+
+    def _scale(self, state: str, adapter: Path) -> tuple[float | None, dict[str, float]]:
+        """The calibrated scale and what was measured at it; None where the base model is not on this machine."""
+        held_out = self._data.held_out.get(state, [])[:HELD_OUT]
+        if self._base.directory is None or not held_out:
+            return None, {}
+        passages = [self._tokenizer.encode(text) for text in NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()]
+        found = calibrate(
+            self._base.directory,
+            adapter,
+            [(example.tokens, example.trained) for example in held_out],
+            [(tokens, len(tokens) - 1) for tokens in passages],
+        )
+        return found.scale, {"held_out_loss": min(found.losses)}
+
+
+class StateJudge:
+    """The judge, asked about one state."""
+
+    def __init__(self, judge: Judge, state: str) -> None:
+        self._judge, self._column = judge, ADAPTERS.index(state)
+
+    def assess(self, texts: Sequence[str]) -> "tuple[NDArray, NDArray]":  # type: ignore[type-arg]
+        """Probability of the state, shape (texts,), and unit embeddings, shape (texts, dimension)."""
+        read = self._judge.judge(texts)
+        return read.both[:, self._column], read.embeddings
+
+
+def digest_of_name(name: str) -> str:
+    """Stands for the digest of a base model whose weights are elsewhere."""
+    return hashlib.sha256(f"model by name: {name}".encode()).hexdigest()

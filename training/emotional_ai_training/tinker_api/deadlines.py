@@ -1,0 +1,41 @@
+"""A deadline on every future: the SDK retries so patiently that a failure looks like a hang."""
+
+import time
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
+from emotional_ai_training.tinker_api.errors import DeadlineExceeded, FutureFailed, ServerLost
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+LOOK_EVERY: Final = 1.0
+"""Wall seconds between two looks at whether the server still lives."""
+
+
+class Future(Protocol[T_co]):
+    """What the SDK hands out: a result in some time."""
+
+    def result(self, timeout: float | None = None) -> T_co:
+        """The result; TimeoutError after `timeout` wall seconds."""
+        ...
+
+
+def within(future: Future[T], seconds: float, what: str, alive: Callable[[], bool] | None = None) -> T:
+    """The result of `future`, which `what` names in errors.
+
+    Raises DeadlineExceeded after `seconds` wall seconds, ServerLost as soon as `alive` says so, FutureFailed where the
+    SDK gave the future up; errors of the API as they are.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return future.result(timeout=max(min(left, LOOK_EVERY), 0.0))
+        except TimeoutError as error:
+            if alive is not None and not alive():
+                raise ServerLost(what) from error
+            if time.monotonic() >= deadline:
+                raise DeadlineExceeded(what, seconds) from error
+        except (ValueError, RuntimeError) as error:
+            raise FutureFailed(what, str(error)) from error
