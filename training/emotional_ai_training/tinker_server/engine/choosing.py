@@ -1,0 +1,86 @@
+"""Which token comes next, and when a reply ends: one sequence at a time, with a random source of its own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from emotional_ai_training.tinker_server.errors import InvalidRequest
+
+STOP_WINDOW: Final = 64
+"""Last tokens decoded to look for a stop string; longer stop strings are refused."""
+
+
+class StopReason(StrEnum):
+    """Why a sequence ended."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What ends a sequence: any of `tokens`, or text that holds any of `strings`."""
+
+    tokens: frozenset[int]
+    strings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for text in self.strings:
+            if not text or len(text) > STOP_WINDOW:
+                raise InvalidRequest(f"a stop string must have 1 to {STOP_WINDOW} characters, got {text[:200]!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How tokens are drawn: `temperature` 0 takes the likeliest; `top_k` -1 and `top_p` 1 leave all tokens in."""
+
+    max_tokens: int
+    temperature: float = 1.0
+    top_k: int = -1
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise InvalidRequest(f"max_tokens must be 1 or more, got {self.max_tokens}")
+        if not 0 <= self.temperature < float("inf"):
+            raise InvalidRequest(f"temperature must be 0 or more, got {self.temperature}")
+        if self.top_k != -1 and self.top_k < 1:
+            raise InvalidRequest(f"top_k must be -1 or at least 1, got {self.top_k}")
+        if not 0 < self.top_p <= 1:
+            raise InvalidRequest(f"top_p must be above 0 and at most 1, got {self.top_p}")
+
+
+def choose(logprobs: Tensor, choice: Choice, draw: torch.Generator) -> int:
+    """A token from log-probabilities [vocabulary]; one number is drawn, on the CPU, so that neighbours change nothing."""
+    if choice.temperature == 0:
+        return int(logprobs.argmax())
+    scaled = logprobs / choice.temperature
+    if choice.top_k != -1 or choice.top_p < 1:
+        return _from_kept(scaled, choice, draw)
+    weights = torch.softmax(scaled, -1).double().cumsum(-1)
+    return _inverse(weights, draw)
+
+
+def _from_kept(scaled: Tensor, choice: Choice, draw: torch.Generator) -> int:
+    count = len(scaled) if choice.top_k == -1 else min(choice.top_k, len(scaled))
+    values, tokens = scaled.topk(count)
+    weights = torch.softmax(values, -1).double()
+    before = weights.cumsum(-1) - weights
+    kept = weights * (before < choice.top_p)
+    return int(tokens[_inverse(kept.cumsum(-1), draw)])
+
+
+def _inverse(cumulative: Tensor, draw: torch.Generator) -> int:
+    """The first place whose cumulative weight exceeds a uniform share of the whole."""
+    point = torch.rand((), generator=draw, dtype=torch.float64).to(cumulative.device) * cumulative[-1]
+    return min(int(torch.searchsorted(cumulative, point, right=True)), len(cumulative) - 1)
+
+
+def text_stops(decode: Callable[[Sequence[int]], str], tokens: Sequence[int], strings: tuple[str, ...]) -> bool:
+    """Whether the text of `tokens` holds a stop string that its last token completed."""
+    tail = decode(tokens[-STOP_WINDOW:])
+    return any(text in tail for text in strings)
