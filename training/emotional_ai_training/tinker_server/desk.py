@@ -16,6 +16,16 @@ GAP_SECONDS = 120.0
 """A request that came early fails when the one before it has not come for so long."""
 
 
+def wall_clock() -> datetime:
+    """The time now."""
+    return datetime.now(UTC)
+
+
+def fresh_seed() -> int:
+    """A seed for who gave none."""
+    return secrets.randbits(63)
+
+
 class Desk:
     """What the routes share; lives on one event loop, and its engine on the compute thread."""
 
@@ -26,14 +36,6 @@ class Desk:
         self._max_queue = max_queue
         self._turns: dict[str, Turns] = {}
         self._loop = asyncio.get_running_loop()
-
-    def now(self) -> datetime:
-        """The wall clock."""
-        return datetime.now(UTC)
-
-    def seed(self) -> int:
-        """A seed for who gave none."""
-        return secrets.randbits(63)
 
     def submit(self, request_id: str, run: Callable[[], Reply]) -> None:
         """Promises what `run` answers. The same id again is the same request. Raises Busy."""
@@ -63,12 +65,9 @@ class Desk:
         """A model may be sent requests from now on."""
         self._turns.setdefault(run_id, Turns())
 
-    def end_turns(self, run_id: str) -> None:
-        """A model may not be sent requests any more."""
-        self._turns.pop(run_id, None)
-
     def forget(self, run_id: str) -> None:
-        """Frees what a model held, after the work under way."""
+        """A model may not be sent requests any more; what it held is freed after the work under way."""
+        self._turns.pop(run_id, None)
 
         def run() -> Reply:
             self.engine.drop(run_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tinker import types
 
 from emotional_ai_training.tinker_server.compute import SampleTask
-from emotional_ai_training.tinker_server.desk import Desk
+from emotional_ai_training.tinker_server.desk import Desk, fresh_seed, wall_clock
 from emotional_ai_training.tinker_server.errors import InvalidRequest, UnknownName
 from emotional_ai_training.tinker_server.names import CheckpointPath, Kind, parse_path
 from emotional_ai_training.tinker_server.replies import Reply
@@ -63,7 +63,7 @@ class Samplers:
             weights = self._of(request.sampling_session_id).weights
             request_id = f"{request.sampling_session_id}:{request.seq_id}"
         base = self._desk.engine.base
-        asked = sample_request(request, base.ends, base.context_length, self._desk.seed())
+        asked = sample_request(request, base.ends, base.context_length, fresh_seed())
         asked.check(base)
 
         def make(answered: Callable[[Reply], None]) -> SampleTask:
@@ -84,7 +84,7 @@ class Samplers:
         weights = parse_path(path)
         if weights.kind is not Kind.SAMPLER:
             raise InvalidRequest(f"{weights} cannot be sampled: only tinker://<run>/sampler_weights/<name> can")
-        self._desk.engine.store.get(weights, self._desk.now())
+        self._desk.engine.store.get(weights, wall_clock())
         return weights
 
     def _of(self, sampler_id: str) -> Sampler:

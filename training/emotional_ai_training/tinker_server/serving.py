@@ -2,20 +2,18 @@
 
 import asyncio
 import contextlib
-import ctypes
-import logging
 import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import Final
 
 import torch
 import uvicorn
 from filelock import FileLock, Timeout
 
 from emotional_ai_training.models import ModelError, check_model_dir
-from emotional_ai_training.tinker_server.application import Application
+from emotional_ai_training.tinker_server.allocator import keep_freed_memory
+from emotional_ai_training.tinker_server.application import application
 from emotional_ai_training.tinker_server.engine import (
     CPU_DESCRIPTION,
     BaseModel,
@@ -25,15 +23,8 @@ from emotional_ai_training.tinker_server.engine import (
     native_dtype,
 )
 from emotional_ai_training.tinker_server.errors import NotServable
+from emotional_ai_training.tinker_server.service import serving
 from emotional_ai_training.tinker_server.settings import Device, Dtype, ServerSettings
-
-M_TRIM_THRESHOLD: Final = -1
-M_MMAP_THRESHOLD: Final = -3
-HELD_BYTES: Final = 2**30
-LARGEST_HEAP_BLOCK: Final = 32 * 2**20
-"""glibc takes no greater threshold."""
-
-log = logging.getLogger(__name__)
 
 
 def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
@@ -43,42 +34,21 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
         engine = Engine(_base(settings), CheckpointStore(settings.state))
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        asyncio.run(_run(Application(engine, settings), listener, settings, lambda: ready(f"http://{shown}:{port}")))
+        asyncio.run(_run(engine, listener, settings, lambda: ready(f"http://{shown}:{port}")))
 
 
-def keep_freed_memory() -> None:
-    """Has glibc keep freed blocks for the next step instead of giving them back to the kernel.
-
-    Every step asks for the same blocks again; getting fresh pages for them costs up to as much as the arithmetic.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGEST_HEAP_BLOCK)
-        mallopt(M_TRIM_THRESHOLD, HELD_BYTES)
-
-
-async def _run(
-    application: Application, listener: socket.socket, settings: ServerSettings, ready: Callable[[], None]
-) -> None:
-    config = uvicorn.Config(
-        application.asgi, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on"
-    )
-    server = uvicorn.Server(config)
-    async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(server.serve(sockets=[listener]))
-        watching = tasks.create_task(_announce(server, serving, ready))
-        parent = tasks.create_task(_end_with_parent(server)) if settings.with_parent else None
-        await serving
-        watching.cancel()
+async def _run(engine: Engine, listener: socket.socket, settings: ServerSettings, ready: Callable[[], None]) -> None:
+    async with serving(engine, settings) as service:
+        config = uvicorn.Config(
+            application(service), log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off"
+        )
+        server = uvicorn.Server(config)
+        parent = asyncio.create_task(_end_with_parent(server)) if settings.with_parent else None
+        # The socket listens already: what comes before the server has started waits in its backlog.
+        ready()
+        await server.serve(sockets=[listener])
         if parent is not None:
             parent.cancel()
-
-
-async def _announce(server: uvicorn.Server, serving: "asyncio.Task[None]", ready: Callable[[], None]) -> None:
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.02)
-    if server.started:
-        ready()
 
 
 async def _end_with_parent(server: uvicorn.Server) -> None:

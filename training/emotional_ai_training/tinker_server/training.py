@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tinker import types
 
-from emotional_ai_training.tinker_server.desk import Desk
+from emotional_ai_training.tinker_server.desk import Desk, fresh_seed, wall_clock
 from emotional_ai_training.tinker_server.engine import (
     AdamParams,
     LoraSettings,
@@ -40,7 +40,7 @@ class Training:
         if (config := request.lora_config) is None:
             raise InvalidRequest("lora_config is missing: only LoRA is trained here")
         settings = LoraSettings(config.rank, config.train_attn, config.train_mlp, config.train_unembed)
-        seed = self._desk.seed() if config.seed is None else config.seed
+        seed = fresh_seed() if config.seed is None else config.seed
         record = self._record(request.session_id, request.model_seq_id, settings, request.user_metadata)
 
         def run() -> Reply:
@@ -51,7 +51,7 @@ class Training:
 
     def load(self, request: types.LoadWeightsRequest) -> Content:
         """A new model that goes on from a checkpoint, or a live one put back to it."""
-        path, now = parse_path(request.path), self._desk.now()
+        path, now = parse_path(request.path), wall_clock()
         if request.session_id is None or request.model_seq_id is None:
             return self._restore(request, path)
         checkpoint = self._desk.engine.store.get(path, now)
@@ -122,7 +122,7 @@ class Training:
         sampler_id = self._samplers.add(session_id, request.sampling_session_seq_id, path)
 
         def run() -> Reply:
-            self._desk.engine.save(run_id, path, Saving({}, overwrite=True), self._desk.now())
+            self._desk.engine.save(run_id, path, Saving({}, overwrite=True), wall_clock())
             return answer({"type": "save_weights_for_sampler", "sampling_session_id": sampler_id})
 
         return self._in_turn(run_id, request.seq_id, run)
@@ -152,7 +152,7 @@ class Training:
         run_id = self._live(request.model_id)
 
         def run() -> Reply:
-            now = self._desk.now()
+            now = wall_clock()
             path = CheckpointPath(run_id, kind, check_name(request.path or ""))
             saving = Saving(metadata or {}, expiry(request.ttl_seconds, now), overwrite)
             saved = self._desk.engine.save(run_id, path, saving, now)
@@ -166,7 +166,7 @@ class Training:
         run_id = self._live(request.model_id)
 
         def run() -> Reply:
-            self._desk.engine.restore(run_id, path, self._desk.now(), optimizer=request.optimizer)
+            self._desk.engine.restore(run_id, path, wall_clock(), optimizer=request.optimizer)
             return answer({"type": "load_weights", "path": str(path), "model_id": run_id})
 
         return self._in_turn(run_id, request.seq_id, run)
@@ -175,7 +175,7 @@ class Training:
         self._sessions.seen(session_id)
         tags = {str(name): str(value) for name, value in metadata.items()} if isinstance(metadata, dict) else {}
         run_id = f"{session_id}:train:{number}"
-        return RunRecord(run_id, self._desk.engine.base.name, settings, tags, self._desk.now())
+        return RunRecord(run_id, self._desk.engine.base.name, settings, tags, wall_clock())
 
     def _begin(self, session_id: str, run_id: str, run: Callable[[], Reply]) -> Content:
         request_id = f"{run_id}:0"
@@ -198,7 +198,7 @@ class Training:
             return run_id
         saved = [
             str(checkpoint.path)
-            for checkpoint in self._desk.engine.store.checkpoints(run_id, self._desk.now())
+            for checkpoint in self._desk.engine.store.checkpoints(run_id, wall_clock())
             if checkpoint.path.kind is Kind.TRAINING
         ]
         last = f"go on from {', '.join(saved[:3])}" if saved else "it saved no state to go on from"

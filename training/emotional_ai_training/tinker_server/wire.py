@@ -1,6 +1,6 @@
 """Protobuf and JSON of the SDK to the engine's values, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from tinker import types
 from tinker.proto import tinker_public_pb2 as pb
+from tinker.types._pydantic_types.tensor_data import TensorData
 from torch import Tensor
 
 from emotional_ai_training.tinker_server.engine import (
@@ -194,26 +195,28 @@ def _dense(
     return torch.from_numpy(dense)
 
 
-def _json_tensor(tensor: types.TensorData) -> Tensor:
+def _json_tensor(tensor: TensorData) -> Tensor:
     if tensor.sparse_crow_indices is not None:
         raise InvalidRequest("sparse target_prompt_logprobs are not served here")
     return torch.tensor(tensor.data, dtype=torch.int64).reshape(list(tensor.shape or [-1]))
 
 
-def _stops(stop: object, ends: frozenset[int]) -> Stops:
+def _stops(stop: str | Sequence[str] | Sequence[int] | None, ends: frozenset[int]) -> Stops:
     """None keeps the model's own ends; an empty list disables them too."""
     match stop:
         case None:
             return Stops(ends)
         case str():
             return Stops(ends, (stop,))
-        case _ if not stop:
+        case []:
             return Stops(frozenset())
-        case [*items] if all(isinstance(item, str) for item in items):
-            return Stops(ends, tuple(items))
-        case [*items] if all(isinstance(item, int) for item in items):
-            return Stops(frozenset(items))
-    raise InvalidRequest("stop must be a string, a list of strings or a list of token ids")
+    strings = tuple(item for item in stop if isinstance(item, str))
+    tokens = frozenset(item for item in stop if isinstance(item, int))
+    if len(strings) == len(stop):
+        return Stops(ends, strings)
+    if strings:
+        raise InvalidRequest("stop must be a string, a list of strings or a list of token ids, not a mixture")
+    return Stops(tokens)
 
 
 def _topk(message: pb.TopkLogprobs, tokens: Tensor, values: Tensor) -> None:

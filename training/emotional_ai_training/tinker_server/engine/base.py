@@ -18,6 +18,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from emotional_ai_training.tinker_server.engine.adapter import Adapter, LoraLinear, install
+from emotional_ai_training.tinker_server.errors import InvalidRequest
 
 CPU_DESCRIPTION: Final = Path("/proc/cpuinfo")
 
@@ -27,7 +28,8 @@ class BaseModel:
 
     def __init__(self, name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.name = name
-        self.model = model.eval().requires_grad_(False)
+        model.eval()  # type: ignore[no-untyped-call]
+        self.model = model.requires_grad_(False)
         self.tokenizer = tokenizer
         self.layers = install(model)
         self.device = torch.device(model.device)
@@ -35,8 +37,8 @@ class BaseModel:
         self.vocabulary = int(model.config.vocab_size)
         self.context_length = int(model.config.max_position_embeddings)
         self.ends = end_tokens(model, tokenizer)
-        self._body = model.get_decoder()
-        self._head = model.get_output_embeddings()
+        self._body = model.get_decoder()  # type: ignore[no-untyped-call]
+        self._head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
 
     def body(self, tokens: Tensor, cache: DynamicCache | None = None) -> Tensor:
         """Hidden states [rows, length, width] behind the last layer of causally read `tokens` [rows, length].
@@ -58,6 +60,11 @@ class BaseModel:
             use_cache=True,
         ).last_hidden_state
         return hidden[:, -1]
+
+    def check_tokens(self, least: int, greatest: int) -> None:
+        """Raises InvalidRequest where token ids between these are not all the model's."""
+        if least < 0 or greatest >= self.vocabulary:
+            raise InvalidRequest(f"token ids must be 0 to {self.vocabulary - 1}, got {least} to {greatest}")
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of `tokens`, special ones included, as stop strings are looked for in it."""
@@ -88,7 +95,8 @@ def load_base(directory: Path, device: torch.device, dtype: torch.dtype) -> Base
     """The checkpoint in `directory`, from local files only; it is named after the directory."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is the server's log
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, local_files_only=True).to(device)
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, local_files_only=True)
+    model.to(device)  # type: ignore[arg-type]
     return BaseModel(directory.resolve().name, model, tokenizer)
 
 

@@ -14,11 +14,11 @@ Layers = Sequence[tuple[Tensor, Tensor]]
 """Keys and values of each layer, [rows, heads, length, width]."""
 
 
-class _Layer(DynamicLayer):
+class _Layer(DynamicLayer):  # type: ignore[no-untyped-call]
     """Writes into buffers with room for all that will come."""
 
     def __init__(self, keys: Tensor, values: Tensor, length: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.lazy_initialization(keys, values)
         self._key_buffer, self._value_buffer, self._length = keys, values, length
 
@@ -77,7 +77,12 @@ class SharedCache:
 
 def layers_of(cache: DynamicCache) -> Layers:
     """Keys and values of a cache that was filled by one forward pass."""
-    return [(layer.keys, layer.values) for layer in cache.layers]
+    filled = []
+    for layer in cache.layers:
+        if not isinstance(layer, DynamicLayer) or layer.keys is None or layer.values is None:
+            raise TypeError(f"{type(layer).__name__} holds no keys and values of whole sequences")
+        filled.append((layer.keys, layer.values))
+    return filled
 
 
 def _gathered(

@@ -33,6 +33,13 @@ class Datum:
     targets: Tensor
     columns: Mapping[str, Tensor]
 
+    def check(self, base: BaseModel) -> None:
+        """Raises InvalidRequest unless the model can read it."""
+        if len(self.tokens) > base.context_length:
+            raise InvalidRequest(f"{len(self.tokens)} tokens exceed the model's {base.context_length}")
+        base.check_tokens(min(self.tokens), max(self.tokens))
+        base.check_tokens(int(self.targets.min()), int(self.targets.max()))
+
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
@@ -45,8 +52,13 @@ class PassResult:
 def run_pass(base: BaseModel, adapter: Adapter, data: Sequence[Datum], loss: Loss, *, backward: bool) -> PassResult:
     """One pass over `data`; with `backward`, gradients are added to the adapter's.
 
-    Raises InvalidRequest where the loss is not finite; gradients are then incomplete.
+    Raises InvalidRequest for data the model cannot read, and where the loss is not finite; gradients are then incomplete.
     """
+    for place, datum in enumerate(data):
+        try:
+            datum.check(base)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"datum {place}: {error}") from error
     lengths = [len(datum.tokens) for datum in data]
     logprobs: dict[int, Tensor] = {}
     total = 0.0
@@ -55,7 +67,7 @@ def run_pass(base: BaseModel, adapter: Adapter, data: Sequence[Datum], loss: Los
             members = [data[member] for member in rectangle.members]
             summed, found = _over(base, rectangle, lengths, members, loss, backward=backward)
             total += summed
-            pieces = found.split([lengths[member] for member in rectangle.members])
+            pieces = torch.split(found, [lengths[member] for member in rectangle.members])
             for member, datum, piece in zip(rectangle.members, members, pieces, strict=True):
                 logprobs[member] = piece.view(datum.targets.shape)
     if not torch.isfinite(torch.tensor(total)):
@@ -92,7 +104,7 @@ def _over(
             summed = loss.per_token(found, given).sum()
         if upstream is not None:
             summed.backward()  # type: ignore[no-untyped-call]
-            upstream[rows] = leaf.grad
+            upstream[rows] = gradient_of(leaf)
         logprobs[rows] = found.detach()
         total += float(summed.detach())
     with torch.no_grad():
@@ -108,9 +120,16 @@ def target_logprobs(logits: Tensor, targets: Tensor) -> Tensor:
     return logits.gather(-1, targets) - torch.logsumexp(logits, dim=-1, keepdim=True)
 
 
+def gradient_of(leaf: Tensor) -> Tensor:
+    """The gradient a backward left in a leaf."""
+    if leaf.grad is None:
+        raise AssertionError("a loss with a non-zero coefficient does not depend on the logits")
+    return leaf.grad
+
+
 def _wide(values: Tensor) -> Tensor:
     return values if values.ndim == 2 else values.unsqueeze(-1)
 
 
 def _slices(rows: Tensor) -> Iterator[Tensor]:
-    return iter(rows.split(HEAD_ROWS)) if len(rows) else iter(())
+    return iter(torch.split(rows, HEAD_ROWS)) if len(rows) else iter(())

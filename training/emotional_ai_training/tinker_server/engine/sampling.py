@@ -33,7 +33,7 @@ class SampleRequest:
     choice: Choice
     stops: Stops
     seed: int
-    scoring: Scoring = Scoring()
+    scoring: Scoring = field(default_factory=Scoring)
     topk: int = 0
     """Likeliest tokens reported for each sampled one."""
 
@@ -41,7 +41,7 @@ class SampleRequest:
         """Raises InvalidRequest unless the model can do it."""
         if not self.prompt:
             raise InvalidRequest("the prompt is empty")
-        check_tokens(self.prompt, base.vocabulary)
+        base.check_tokens(min(self.prompt), max(self.prompt))
         if not 1 <= self.samples <= 1024:
             raise InvalidRequest(f"num_samples must be 1 to 1024, got {self.samples}")
         if len(self.prompt) + self.choice.max_tokens > base.context_length:
@@ -103,12 +103,6 @@ def sample(base: BaseModel, adapter: Adapter | None, requests: Sequence[SampleRe
         for group in _groups(requests):
             results += _sampled(base, group)
     return results
-
-
-def check_tokens(tokens: Sequence[int], vocabulary: int) -> None:
-    """Raises InvalidRequest for a token the model does not have."""
-    if tokens and not (min(tokens) >= 0 and max(tokens) < vocabulary):
-        raise InvalidRequest(f"token ids must be 0 to {vocabulary - 1}, got {min(tokens)} to {max(tokens)}")
 
 
 def _groups(requests: Sequence[SampleRequest]) -> Iterator[list[SampleRequest]]:

@@ -1,0 +1,62 @@
+"""Bodies of requests: bounded, decompressed, and parsed as the SDK's own types."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import zstandard
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from emotional_ai_training.tinker_server.errors import InvalidRequest
+
+MAX_BODY: Final = 64 * 2**20
+
+Content = dict[str, object]
+Model = TypeVar("Model", bound=BaseModel)
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def typed(model: type[Model], handle: Callable[[Model], Content]) -> Endpoint:
+    """An endpoint that reads its body as `model` and answers what `handle` makes of it."""
+
+    async def endpoint(request: Request) -> Response:
+        return JSONResponse(handle(await parsed(request, model)))
+
+    return endpoint
+
+
+async def parsed(request: Request, model: type[Model]) -> Model:
+    """The body as `model`; InvalidRequest names the fields that do not fit."""
+    try:
+        return model.model_validate(await json_object(request))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
+        raise InvalidRequest(f"the body is no {model.__name__}: {problems}") from error
+
+
+async def json_object(request: Request) -> Content:
+    """The body as a JSON object; InvalidRequest where it is none."""
+    try:
+        found = json.loads(await raw(request))
+    except ValueError as error:
+        raise InvalidRequest(f"the body is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise InvalidRequest("the body is no JSON object")
+    return found
+
+
+async def raw(request: Request) -> bytes:
+    """The body, decompressed where it says so; InvalidRequest beyond MAX_BODY bytes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise InvalidRequest(f"the body has more than {MAX_BODY} bytes")
+    if request.headers.get("content-encoding") != "zstd":
+        return bytes(body)
+    try:
+        return zstandard.ZstdDecompressor().decompress(bytes(body), max_output_size=MAX_BODY)
+    except zstandard.ZstdError as error:
+        raise InvalidRequest(f"the body is no zstd of at most {MAX_BODY} bytes: {error}") from error
