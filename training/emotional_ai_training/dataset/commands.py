@@ -1,0 +1,68 @@
+"""`emotional-ai train prepare`. Heavy imports wait until the command runs."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_OUT = Path("training_data.jsonl")
+
+
+def prepare(
+    out: Annotated[Path, typer.Option(help="The file to write.")] = _OUT,
+    seed: Annotated[int, typer.Option(help="Decides every choice; the same seed gives the same file.")] = 7,
+    state: Annotated[
+        list[str] | None, typer.Option(help="A state to write rows for; may be given again. By default all five.")
+    ] = None,
+    train_rows: Annotated[int, typer.Option(min=1, help="Training rows a state.")] = 110,
+    dev_rows: Annotated[int, typer.Option(min=0, help="Development rows a state.")] = 16,
+    test_rows: Annotated[int, typer.Option(min=0, help="Test rows a state.")] = 48,
+    goemotions: Annotated[
+        Path | None, typer.Option(help="Directory of GoEmotions, whose texts then answer some prompts.")
+    ] = None,
+    dialogues: Annotated[
+        Path | None, typer.Option(help="CSV in the format of EmpatheticDialogues, whose replies are then used too.")
+    ] = None,
+    encoder: Annotated[
+        Path | None, typer.Option(help="Directory of the sentence encoder; by default the one that was pulled.")
+    ] = None,
+) -> None:
+    """Write training_data.jsonl: conversations in every emotional state, each checked by the judge."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from emotional_ai_training.conditioning import ADAPTERS
+    from emotional_ai_training.dataset.borrowing import borrow
+    from emotional_ai_training.dataset.errors import DatasetError
+    from emotional_ai_training.dataset.preparing import PrepareConfig
+    from emotional_ai_training.dataset.preparing import prepare as prepare_rows
+    from emotional_ai_training.dataset.report import report_table
+    from emotional_ai_training.dataset.rows import check_writable, write_rows
+    from emotional_ai_training.emotions import EmotionsError
+    from emotional_ai_training.judge import Judge
+    from emotional_ai_training.models import ModelError, cache_dir, encoder_dir
+
+    console = Console(stderr=True)
+
+    def report(line: str) -> None:
+        console.print(line, highlight=False, markup=False)
+
+    try:
+        check_writable(out)
+        config = PrepareConfig(
+            seed=seed,
+            states=tuple(dict.fromkeys(state or ADAPTERS)),
+            train_rows=train_rows,
+            dev_rows=dev_rows,
+            test_rows=test_rows,
+        )
+        judge = Judge(encoder or encoder_dir(cache_dir(os.environ)))
+        borrowed = borrow(config, judge, report, goemotions=goemotions, dialogues=dialogues)
+        prepared = prepare_rows(config, judge, report, borrowed=borrowed)
+        write_rows(out, prepared.rows)
+    except (DatasetError, EmotionsError, ModelError) as error:
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+        raise typer.Exit(1) from error
+    Console().print(report_table(prepared.report))
+    report(f"wrote {len(prepared.rows)} rows into {out}")

@@ -1,0 +1,38 @@
+"""The judge's word on a draft: whether its reply expresses the state it should, or why not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.judge import Judgement
+
+_BALANCED: Final = "balanced"
+_STRONG: Final = 0.5
+"""Probability of another state from which a balanced reply is not balanced."""
+
+
+class StateJudge(Protocol):
+    """Judges texts without knowing what they should express."""
+
+    def judge(self, texts: Sequence[str]) -> Judgement: ...
+
+
+def opinions(judgement: Judgement) -> list[dict[str, float]]:
+    """The probability of each state for each text, to 4 decimals."""
+    return [
+        {state: round(float(value), 4) for state, value in zip(ADAPTERS, row, strict=True)} for row in judgement.both
+    ]
+
+
+def objection(state: str, opinion: Mapping[str, float]) -> str | None:
+    """Why a reply that should express `state` is dropped, or None if it stays.
+
+    It stays if the state ranks first or second; a balanced one, besides, only if no other state is strong.
+    """
+    strongest = max(opinion, key=opinion.__getitem__)
+    above = sum(value > opinion[state] for value in opinion.values())
+    if above > 1:
+        return f"judged {strongest} instead"
+    if state == _BALANCED and above and opinion[strongest] >= _STRONG:
+        return f"judged strongly {strongest}"
+    return None

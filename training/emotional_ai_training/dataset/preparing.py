@@ -1,0 +1,199 @@
+"""Prepares training data: drafts are written from a seed, judged, and kept until each cell holds what was asked for.
+
+    borrowed drafts   GoEmotions pairs and dialogues, if given, for at most a quarter of a state's training rows
+    grammar drafts    the rest, in rounds: draft what is missing, judge it, keep what the judge agrees with
+    replay rows       the base model's own replies to neutral prompts, if someone speaks for it
+
+The same configuration and inputs give the same rows. No network, no clock.
+"""
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.dataset.drafting import Cell, Draft, cells, grammar_drafts, levels_of, replay_row
+from emotional_ai_training.dataset.errors import NothingLeft
+from emotional_ai_training.dataset.filtering import StateJudge, objection, opinions
+from emotional_ai_training.dataset.prompts import COMMITTED, Prompt, load_prompts
+from emotional_ai_training.dataset.replies import load_voices
+from emotional_ai_training.dataset.report import PreparationReport
+from emotional_ai_training.dataset.rows import News, Row, Source, Split
+from emotional_ai_training.dataset.states import check_state
+
+Report = Callable[[str], None]
+
+ROUNDS: Final = 8
+"""How often what is missing is drafted anew before it is given up."""
+
+
+class Speaker(Protocol):
+    """Speaks for the base model, told nothing but the persona."""
+
+    def reply(self, prompts: list[str]) -> list[str]:
+        """Returns one reply to each prompt."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareConfig:
+    """What to prepare.
+
+    *_rows are counts a state; replay_share is the number of replay rows for each training row, borrowed_share the
+    greatest part of a state's training rows that others wrote, both in [0, 1]; similarity is the least cosine between a
+    prompt and a GoEmotions text that may answer it; replay_licence is that of the base model's replies.
+    Raises UnknownState.
+    """
+
+    seed: int = 7
+    states: tuple[str, ...] = ADAPTERS
+    train_rows: int = 110
+    dev_rows: int = 16
+    test_rows: int = 48
+    replay_share: float = 0.10
+    borrowed_share: float = 0.25
+    similarity: float = 0.55
+    replay_licence: str = "Apache-2.0"
+
+    def __post_init__(self) -> None:
+        for state in self.states:
+            check_state(state)
+
+    def wanted(self, cell: Cell) -> int:
+        """Rows asked for in one cell: a third of its part's, the remainder to the first kinds of news."""
+        total = {Split.TRAIN: self.train_rows, Split.DEV: self.dev_rows, Split.TEST: self.test_rows}[cell.split]
+        whole, rest = divmod(total, len(News))
+        return whole + (list(News).index(cell.news) < rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The rows, and what became of the rest."""
+
+    rows: tuple[Row, ...]
+    report: PreparationReport
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Drafts on their way to becoming rows."""
+
+    config: PrepareConfig
+    judge: StateJudge
+    kept: dict[Cell, list[Row]] = field(default_factory=dict)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    borrowed: Counter[tuple[str, Source]] = field(default_factory=Counter)
+    said: set[tuple[str, str]] = field(default_factory=set)
+
+    def missing(self, cell: Cell) -> int:
+        return self.config.wanted(cell) - len(self.kept.setdefault(cell, []))
+
+    def take(self, drafts: Iterable[Draft]) -> None:
+        """Judges drafts and keeps those that are wanted, fit and new."""
+        fresh = [draft for draft in drafts if self._is_new(draft)]
+        if not fresh:
+            return
+        for draft, opinion in zip(fresh, opinions(self.judge.judge([draft.reply for draft in fresh])), strict=True):
+            why = objection(draft.cell.state, opinion)
+            if why is not None:
+                self.dropped[draft.cell.state, why] += 1
+            elif self.missing(draft.cell) > 0:
+                self._keep(draft, opinion)
+
+    def _is_new(self, draft: Draft) -> bool:
+        key = (draft.cell.state, draft.reply)
+        if key in self.said:
+            self.dropped[draft.cell.state, "said before"] += 1
+            return False
+        self.said.add(key)
+        return True
+
+    def _keep(self, draft: Draft, opinion: dict[str, float]) -> None:
+        cell, seed = draft.cell, self.config.seed
+        name = f"{cell.state}-{cell.split}-{cell.news}-{len(self.kept[cell]):04d}"
+        self.kept[cell].append(draft.row(name, levels_of(name, cell.state, seed), opinion))
+        if draft.source is not Source.GRAMMAR:
+            self.borrowed[cell.state, draft.source] += 1
+
+
+def prepare(
+    config: PrepareConfig,
+    judge: StateJudge,
+    report: Report,
+    *,
+    borrowed: Sequence[Draft] = (),
+    speaker: Speaker | None = None,
+    content: Path = COMMITTED,
+) -> Prepared:
+    """Prepares rows for every state of `config`, and replay rows if a `speaker` is given.
+
+    Raises NothingLeft if a state has no training row after the judge's word, DatasetUnusable for unusable content.
+    """
+    prompts = load_prompts(content)
+    voices = load_voices(config.states, content)
+    desk = _Desk(config, judge)
+    desk.take(_within_share(borrowed, config))
+    endless = {cell: grammar_drafts(cell, prompts, voices[cell.state], config.seed) for cell in cells(config.states)}
+    for _ in range(ROUNDS):
+        lacking = {cell: desk.missing(cell) for cell in endless if desk.missing(cell) > 0}
+        if not lacking:
+            break
+        report(f"drafting {sum(lacking.values())} replies and asking the judge")
+        desk.take(itertools.chain.from_iterable(itertools.islice(endless[cell], n) for cell, n in lacking.items()))
+    _check_something_left(desk)
+    rows = [row for cell in endless for row in desk.kept[cell]]
+    replay, remarks = _replay(config, prompts, rows, speaker, desk)
+    counts = PreparationReport(
+        kept={cell: len(desk.kept[cell]) for cell in endless},
+        missing={cell: desk.missing(cell) for cell in endless if desk.missing(cell) > 0},
+        borrowed=dict(desk.borrowed),
+        dropped=dict(desk.dropped),
+        replay=len(replay),
+        remarks=remarks,
+    )
+    return Prepared((*rows, *replay), counts)
+
+
+def _within_share(drafts: Sequence[Draft], config: PrepareConfig) -> Iterator[Draft]:
+    """The first drafts of each wanted state, so that training rows written by others stay within their share."""
+    left = dict.fromkeys(config.states, int(config.borrowed_share * config.train_rows))
+    for draft in drafts:
+        if draft.cell.state not in left:
+            continue
+        if draft.cell.split is Split.TRAIN:
+            if left[draft.cell.state] == 0:
+                continue
+            left[draft.cell.state] -= 1
+        yield draft
+
+
+def _check_something_left(desk: _Desk) -> None:
+    for state in desk.config.states:
+        if not any(rows for cell, rows in desk.kept.items() if (cell.state, cell.split) == (state, Split.TRAIN)):
+            reasons = [f"{n} {why}" for (of, why), n in desk.dropped.most_common() if of == state]
+            raise NothingLeft(state, reasons)
+
+
+def _replay(
+    config: PrepareConfig, prompts: Sequence[Prompt], rows: Sequence[Row], speaker: Speaker | None, desk: _Desk
+) -> tuple[list[Row], tuple[str, ...]]:
+    wanted = round(config.replay_share * sum(row.split is Split.TRAIN for row in rows))
+    if speaker is None:
+        return [], (f"no replay rows: nobody spoke for the base model ({wanted} were wanted)",)
+    rng = random.Random(f"{config.seed}:replay")
+    plain = [prompt for prompt in prompts if (prompt.split, prompt.news) == (Split.TRAIN, News.NEUTRAL)]
+    order = list(itertools.islice(itertools.cycle(rng.sample(plain, len(plain))), wanted))
+    texts = [prompt.template.spell(rng) for prompt in order]
+    replies = speaker.reply(texts)
+    replay: list[Row] = []
+    for prompt, text, reply in zip(order, texts, replies, strict=True):
+        if reply.strip():
+            name = f"replay-{len(replay):04d}"
+            replay.append(replay_row(name, prompt.topic, text, reply.strip(), config.replay_licence))
+        else:
+            desk.dropped["replay", "the base model said nothing"] += 1
+    return replay, ()
