@@ -1,10 +1,15 @@
-"""The training commands: `emotional-ai train ...`. Heavy imports wait until a command runs."""
+"""The training commands: `emotional-ai train ...` and `emotional-ai tinker-server`. Heavy imports wait until a command runs."""
 
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from emotional_ai_training.dataset.commands import prepare
+from emotional_ai_training.judge.commands import judge
+from emotional_ai_training.recipes.commands import train_adapters
+from emotional_ai_training.tinker_server.commands import tinker_server
 
 app = typer.Typer(no_args_is_help=True)
 train = typer.Typer(no_args_is_help=True, help="Train what the service reads and speaks with.")
@@ -13,7 +18,16 @@ app.add_typer(train, name="train")
 
 @train.callback()
 def _train() -> None:
-    """Keeps `train` a group, however few commands it has."""
+    """Reads `.env` beside the command, before the environment; what is set there already stays."""
+    from dotenv import load_dotenv
+
+    load_dotenv(".env")
+
+
+train.command("adapters")(train_adapters)
+train.command("prepare")(prepare)
+train.command("judge")(judge)
+app.command("tinker-server")(tinker_server)
 
 
 @train.command("appraiser")

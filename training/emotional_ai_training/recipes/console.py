@@ -20,6 +20,7 @@ from emotional_ai_training.jobs import JobCancelled
 from emotional_ai_training.models import ModelError
 from emotional_ai_training.recipes.errors import RecipeError
 from emotional_ai_training.tinker_api import CostRefused, Estimate, TinkerFailure, check_cost, explain
+from emotional_ai_training.tinker_server.errors import TinkerServerError
 
 _SHOWN = ("loss", "held_out_loss", "reward", "curiosity", "divergence")
 
@@ -30,7 +31,7 @@ EXPECTED: Final = (
     EmotionsError,
     ModelError,
     RecipeError,
-    ServerError,
+    TinkerServerError,
     TinkerFailure,
     tinker.TinkerError,
 )

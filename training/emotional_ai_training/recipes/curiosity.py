@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from emotional_ai_training.conditioning import BASELINE, Levels, conditioning_tokens, gloss
 from emotional_ai_training.jobs import JobCancelled
 from emotional_ai_training.recipes.course import Course, adam
-from emotional_ai_training.recipes.examples import ChatTokenizer
+from emotional_ai_training.recipes.examples import ChatTokenizer, real, whole
 from emotional_ai_training.recipes.rewards import Floats, advantages, novelty, repetition, rewards
 from emotional_ai_training.recipes.run_directory import Finished, Metrics, RunDirectory
 from emotional_ai_training.tinker_api import session, supervised
@@ -288,8 +288,8 @@ def policy_datum(reply: Reply, advantage: float, beta: float, learned: int) -> t
     return tinker.Datum(
         model_input=tinker.ModelInput.from_ints(tokens[:-1]),
         loss_fn_inputs={
-            "target_tokens": tokens[1:],
-            "logprobs": [0.0] * before + list(reply.logprobs),
-            "advantages": [0.0] * before + penalised,
+            "target_tokens": whole(tokens[1:]),
+            "logprobs": real([0.0] * before + list(reply.logprobs)),
+            "advantages": real([0.0] * before + penalised),
         },
     )

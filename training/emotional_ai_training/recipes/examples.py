@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import tinker
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -35,8 +36,8 @@ class Example:
         return tinker.Datum(
             model_input=tinker.ModelInput.from_ints(list(self.tokens[:-1])),
             loss_fn_inputs={
-                "target_tokens": list(self.tokens[1:]),
-                "weights": [0.0] * untrained + [weight] * self.trained,
+                "target_tokens": whole(self.tokens[1:]),
+                "weights": real([0.0] * untrained + [weight] * self.trained),
             },
         )
 
@@ -85,3 +86,13 @@ class ChatTokenizer:
     def _rendered(self, chat: Chat, *, answer: bool) -> str:
         messages = [{"role": role, "content": content} for role, content in chat]
         return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer))
+
+
+def whole(values: Sequence[int]) -> tinker.TensorData:
+    """Whole numbers in the form the API takes them."""
+    return tinker.TensorData.from_numpy(np.asarray(values, dtype=np.int64))
+
+
+def real(values: Sequence[float]) -> tinker.TensorData:
+    """Real numbers in the form the API takes them."""
+    return tinker.TensorData.from_numpy(np.asarray(values, dtype=np.float32))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tinker
+from tinker.types import SaveWeightsResponse
 
 from emotional_ai_training.jobs import JobCancelled
 from emotional_ai_training.recipes.course import Course, adam
@@ -45,7 +46,7 @@ class _Submitted:
     tokens: int
     gradient: Future[tinker.ForwardBackwardOutput]
     optimizer: Future[tinker.OptimStepResponse]
-    save: Future[tinker.SaveWeightsResponse] | None
+    save: Future[SaveWeightsResponse] | None
     held_out: Future[tinker.ForwardBackwardOutput] | None
 
 

@@ -8,6 +8,7 @@
 This is the composition root of a job's process: the one place that reads the environment.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,8 @@ from emotional_ai_training.tinker_api import (
     estimate,
     session,
 )
+
+log = logging.getLogger(__name__)
 
 MODEL_VARIABLE: Final = "EMOTIONAL_AI_MODEL"
 QUICK_ANSWER: Final = 60.0
@@ -138,7 +141,7 @@ class BaseSpeaker:
     course: Course
     tokenizer: ChatTokenizer
 
-    def reply(self, prompts: Sequence[str]) -> list[str]:
+    def reply(self, prompts: list[str]) -> list[str]:
         """One reply to each prompt."""
         with session(self.course.server) as service:
             sampler = self.course.sampler(service, None)
@@ -150,7 +153,7 @@ def _data(plan: Plan, course: Course, tokenizer: ChatTokenizer, judge: Judge) ->
         return training_data(read_rows(plan.data_path), plan.data_path, tokenizer)
     file = plan.checkpoints_dir / "training_data.jsonl"
     if not file.is_file():
-        prepared = prepare(PrepareConfig(seed=plan.seed), judge, BaseSpeaker(course, tokenizer))
+        prepared = prepare(PrepareConfig(seed=plan.seed), judge, log.info, speaker=BaseSpeaker(course, tokenizer))
         write_rows(file, prepared.rows)
     return training_data(read_rows(file), file, tokenizer)
 
