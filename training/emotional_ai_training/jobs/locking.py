@@ -44,7 +44,9 @@ def take_lock(path: Path) -> FileLock | None:
             if not _try(descriptor, fcntl.LOCK_SH):
                 os.close(descriptor)
                 return None
-            time.sleep(_GLANCE_SECONDS)  # nobody has it to himself: somebody only looks whether anybody does
+            # Nobody has it to himself: others only look whether anybody does.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            time.sleep(_GLANCE_SECONDS)
     except BaseException:
         os.close(descriptor)
         raise
