@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import tinker
+from transformers.utils.logging import disable_progress_bar
 
 from emotional_ai_training.adapters import check_writable
 from emotional_ai_training.dataset import PrepareConfig, held_out_prompts, prepare, read_rows, write_rows
@@ -56,6 +57,7 @@ from emotional_ai_training.tinker_api import (
 log = logging.getLogger(__name__)
 
 MODEL_VARIABLE: Final = "EMOTIONAL_AI_MODEL"
+DATA: Final = "data"
 QUICK_ANSWER: Final = 60.0
 """Wall seconds a server may take to say what it trains."""
 SPOKEN_TOKENS: Final = 110
@@ -76,6 +78,8 @@ def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -
     `approve` is asked before a hosted run, and raises CostRefused to stop it.
     """
     os.environ.setdefault("TINKER_TELEMETRY", "0")
+    logging.getLogger("tinker").setLevel(logging.ERROR)  # it warns of every wait; deadlines and attempts are ours
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # the bars are the training's
     settings = training_settings(os.environ)
     cache = cache_dir(os.environ)
     check_writable(plan.loras_dir)
@@ -142,10 +146,17 @@ class BaseSpeaker:
     tokenizer: ChatTokenizer
 
     def reply(self, prompts: list[str]) -> list[str]:
-        """One reply to each prompt."""
+        """One reply to each prompt, up to its last whole sentence; empty where there is none."""
+        self.course.progress.report(DATA, 1, 2, {})
         with session(self.course.server) as service:
             sampler = self.course.sampler(service, None)
-            return answers(self.course, sampler, self.tokenizer, prompts, "", Speaking())
+            return [whole_sentences(text) for text in answers(self.course, sampler, self.tokenizer, prompts, "", Speaking())]
+
+
+def whole_sentences(text: str) -> str:
+    """A text cut behind its last sentence mark, so that a reply that ran out of room does not teach to stop mid-word."""
+    end = max(text.rfind(mark) for mark in ".!?")
+    return text[: end + 1]
 
 
 def _data(plan: Plan, course: Course, tokenizer: ChatTokenizer, judge: Judge) -> TrainingData:
@@ -153,8 +164,11 @@ def _data(plan: Plan, course: Course, tokenizer: ChatTokenizer, judge: Judge) ->
         return training_data(read_rows(plan.data_path), plan.data_path, tokenizer)
     file = plan.checkpoints_dir / "training_data.jsonl"
     if not file.is_file():
+        course.progress.report(DATA, 0, 2, {})
         prepared = prepare(PrepareConfig(seed=plan.seed), judge, log.info, speaker=BaseSpeaker(course, tokenizer))
+        file.parent.mkdir(parents=True, exist_ok=True)
         write_rows(file, prepared.rows)
+        course.progress.report(DATA, 2, 2, {})
     return training_data(read_rows(file), file, tokenizer)
 
 
