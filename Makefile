@@ -7,7 +7,7 @@ SESSION ?= default
 PORT ?= 50051
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check quick-check protos bench appraiser clean
+.PHONY: help run train test check quick-check protos bench appraiser judge clean
 
 help:  ## lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,10 @@ help:  ## lists the targets
 run: $(VENV)/installed-local  ## sets everything up, starts the service and opens a conversation
 	@$(BIN)/emotional-ai models pull
 	@$(BIN)/emotional-ai run --session $(SESSION) --port $(PORT)
+
+train: $(VENV)/installed-training  ## trains the emotional adapters: on TINKER_API_KEY's server, or an embedded one without a key
+	@$(BIN)/emotional-ai models pull
+	@$(BIN)/emotional-ai train adapters $(TRAIN)
 
 test: $(VENV)/installed-dev  ## runs the tests
 	@$(BIN)/emotional-ai models pull
@@ -46,6 +50,10 @@ bench: $(VENV)/installed-dev  ## runs every benchmark in full; GOEMOTIONS=DIR ad
 appraiser: $(VENV)/installed-dev  ## trains the appraiser's heads; GOEMOTIONS=DIR names the data set
 	@test -n "$(GOEMOTIONS)" || { echo "name the folder with the GoEmotions files: make appraiser GOEMOTIONS=DIR"; exit 2; }
 	@$(BIN)/emotional-ai train appraiser --goemotions "$(GOEMOTIONS)"
+
+judge: $(VENV)/installed-dev  ## trains the judge of emotional states; GOEMOTIONS=DIR names the data set
+	@test -n "$(GOEMOTIONS)" || { echo "name the folder with the GoEmotions files: make judge GOEMOTIONS=DIR"; exit 2; }
+	@$(BIN)/emotional-ai train judge --goemotions "$(GOEMOTIONS)"
 
 clean:  ## removes the environment and caches of the tools; models in ~/.cache/emotional-ai stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
