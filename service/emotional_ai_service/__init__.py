@@ -10,6 +10,7 @@ stores/                the log: memory and SQLite behind one Protocol
 wire, snapshots        contract messages and bytes to core values and back
 appraisal/             text to signals
 decoding/, workers/    the language model in its own process
+jobs/                  training jobs: taken once, run one at a time, watched
 calibration            fits the dynamics to an observed trajectory
 core/                  pure: dynamics, expression, labels, a session's life as a fold
 """

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from emotional_ai_service.settings import LanguageSettings, Settings, StoreKind, StoreSettings
+from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import Durability
+from emotional_ai_training.jobs import DEFAULT_TARGET
 from emotional_ai_training.models import (
     ModelError,
     cache_dir,
@@ -55,6 +56,24 @@ Model = Annotated[
 Threads = Annotated[
     int, typer.Option(min=0, max=256, help="Threads of the language model; 0 leaves one processor to the engine.")
 ]
+JobsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--jobs",
+        metavar="DIR",
+        help="Where training jobs are kept. Default: FILE.jobs with --db FILE, else ~/.local/state/emotional-ai/jobs",
+    ),
+]
+LorasDir = Annotated[Path, typer.Option("--loras", metavar="DIR", help="Trained adapters, published and listed.")]
+BaseModel = Annotated[
+    str,
+    typer.Option(
+        "--base-model",
+        envvar="MODEL_NAME",
+        help="Base model of training jobs that name none. Default: the training server's only one.",
+    ),
+]
+JobTarget = Annotated[str, typer.Option("--job-target", hidden=True, help="What runs a training job: module:function.")]
 WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Ends when standard input does.")]
 EngineOnly = Annotated[
     bool, typer.Option("--engine-only", help="Serve the emotion engine without language: no model is loaded.")
@@ -84,6 +103,10 @@ def serve(
     model: Model = None,
     threads: Threads = 0,
     engine_only: EngineOnly = False,
+    jobs: JobsDir = None,
+    loras: LorasDir = Path("loras"),
+    base_model: BaseModel = "",
+    job_target: JobTarget = DEFAULT_TARGET,
     with_parent: WithParent = False,
 ) -> None:
     """Serves until it is told to stop (SIGTERM or Ctrl-C)."""
@@ -92,7 +115,11 @@ def serve(
     except ModelError as error:
         _fail(str(error))
     settings = Settings(
-        host=host, port=port, store=StoreSettings(store, _database(db, store), durability), language=language
+        host=host,
+        port=port,
+        store=StoreSettings(store, _database(db, store), durability),
+        language=language,
+        jobs=JobSettings((jobs or _jobs_dir(db)).resolve(), loras.resolve(), base_model, job_target),
     )
     _serve(settings, with_parent=with_parent)
 
@@ -140,13 +167,21 @@ def _language(model: Path | None, threads: int) -> LanguageSettings:
 
 
 def _database(chosen: Path | None, kind: StoreKind) -> Path:
-    path = chosen or Path.home() / ".local" / "state" / "emotional-ai" / "sessions.db"
+    path = chosen or _state_dir() / "sessions.db"
     if kind is StoreKind.SQLITE and chosen is None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             _fail(f"{path.parent} cannot be made: {error}; name a file with --db, or use --store memory")
     return path
+
+
+def _jobs_dir(database: Path | None) -> Path:
+    return database.with_name(database.name + ".jobs") if database else _state_dir() / "jobs"
+
+
+def _state_dir() -> Path:
+    return Path.home() / ".local" / "state" / "emotional-ai"
 
 
 def _serve(settings: Settings, *, with_parent: bool) -> None:

@@ -10,6 +10,9 @@ ServiceError
 +-- SessionUnsettled      an earlier write of the session could not be stored; its state is being restored
 +-- LanguageOff           the service was started without a language model
 +-- ModelUnavailable      the language model cannot take a request now
++-- JobNotFound           no training job of that id
++-- JobEnded              a training job that has ended cannot be cancelled
++-- JobNotResumable       a training job that runs, waits or succeeded, or of another recipe, cannot be resumed
 """
 
 from collections.abc import Callable
@@ -115,3 +118,31 @@ class ModelUnavailable(ServiceError):
     def __init__(self, message: str, retry_seconds: float) -> None:
         super().__init__(message)
         self.retry_seconds = retry_seconds
+
+
+class JobNotFound(ServiceError):
+    """No training job of that id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"no training job {job_id!r}; start one with StartJob, or list those there are with ListJobs", job_id=job_id
+        )
+
+
+class JobEnded(ServiceError):
+    """A training job that has ended cannot be cancelled."""
+
+    def __init__(self, job_id: str, how: str) -> None:
+        super().__init__(
+            f"training job {job_id!r} has ended ({how}); there is nothing to cancel", job_id=job_id, how=how
+        )
+
+
+class JobNotResumable(ServiceError):
+    """A training job that runs, waits or succeeded, or of another recipe, cannot be resumed."""
+
+    def __init__(self, job_id: str, why: str) -> None:
+        super().__init__(
+            f"training job {job_id!r} cannot be resumed: {why}; start a new one without resume_job_id, or name another",
+            job_id=job_id,
+        )

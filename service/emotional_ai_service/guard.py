@@ -29,6 +29,9 @@ from emotional_ai_service.core.errors import (
 from emotional_ai_service.decoding import PromptRefused, PromptTooLong, UnknownAdapter
 from emotional_ai_service.errors import (
     InvalidRequest,
+    JobEnded,
+    JobNotFound,
+    JobNotResumable,
     LanguageOff,
     ModelUnavailable,
     ServiceDraining,
@@ -49,6 +52,8 @@ from emotional_ai_service.stores import (
     VersionConflict,
 )
 from emotional_ai_service.workers import Overloaded
+from emotional_ai_training.adapters import AdapterError, NotPublished
+from emotional_ai_training.jobs import JobDamaged, JobsUnwritable
 
 DOMAIN: Final = "emotional-ai"
 Code = grpc.StatusCode
@@ -77,6 +82,13 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     PromptTooLong: (Code.INVALID_ARGUMENT, "PROMPT_TOO_LONG"),
     PromptRefused: (Code.INVALID_ARGUMENT, "PROMPT_REFUSED"),
     UnknownAdapter: (Code.NOT_FOUND, "UNKNOWN_ADAPTER"),
+    JobNotFound: (Code.NOT_FOUND, "JOB_NOT_FOUND"),
+    JobEnded: (Code.FAILED_PRECONDITION, "JOB_ENDED"),
+    JobNotResumable: (Code.FAILED_PRECONDITION, "JOB_NOT_RESUMABLE"),
+    JobDamaged: (Code.DATA_LOSS, "JOB_DAMAGED"),
+    JobsUnwritable: (Code.UNAVAILABLE, "JOBS_UNWRITABLE"),
+    NotPublished: (Code.FAILED_PRECONDITION, "ADAPTERS_UNWRITABLE"),
+    AdapterError: (Code.FAILED_PRECONDITION, "ADAPTERS_UNREADABLE"),
 }
 """Every error a caller can meet, by type; the nearest base class of an error decides."""
 

@@ -32,12 +32,14 @@ from emotional_ai.v1 import (
 )
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.guard import guard
+from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer, TrainingServicer
 from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import MemoryStore, SqliteStore, Store
 from emotional_ai_service.streams import Drain
 from emotional_ai_service.validation import check
+from emotional_ai_training.adapters import Registry
 
 ENGINE: Final = engine_pb2.DESCRIPTOR.services_by_name["EmotionEngine"]
 INFERENCE: Final = inference_pb2.DESCRIPTOR.services_by_name["Inference"]
@@ -72,6 +74,7 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         _ask_for_port(settings)  # First, so that a taken port is told before models are loaded.
         # Before the gRPC server, which would comment on every process that is started beside it.
         language = await stack.enter_async_context(speaking(settings.language)) if settings.language else None
+        jobs = await stack.enter_async_context(training_jobs(settings.jobs, clock))
         server = _server(settings)
         port = _bind(server, settings)
         engine = Engine(store, clock, live_sessions=settings.live_sessions)
@@ -79,9 +82,9 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
             guard(EmotionEngineServicer(engine, drain), ENGINE, check), server
         )
-        inference = InferenceServicer(engine, language)  # type: ignore[abstract]  # guard fills in what it lacks
+        inference = InferenceServicer(engine, language, Registry(settings.jobs.loras_dir))
         inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check), server)
-        training = TrainingServicer()  # type: ignore[abstract]  # guard fills in what it lacks
+        training = TrainingServicer(jobs, settings.jobs)
         training_pb2_grpc.add_TrainingServicer_to_server(guard(training, TRAINING, check), server)
         names = [service.full_name for service in (ENGINE, INFERENCE, TRAINING)]
         vitals = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in grpc-stubs
@@ -92,18 +95,23 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
             "": True,
             ENGINE.full_name: True,
             INFERENCE.full_name: language is not None,
-            TRAINING.full_name: False,
+            TRAINING.full_name: True,
         }
         for name, serves in served.items():
             health_now = (
                 health_pb2.HealthCheckResponse.SERVING if serves else health_pb2.HealthCheckResponse.NOT_SERVING
             )
             await vitals.set(name, health_now)
+
+        def begin_drain() -> None:
+            drain.begin()
+            jobs.drain()
+
         try:
-            yield Running(f"{settings.host}:{port}", drain.begin)
+            yield Running(f"{settings.host}:{port}", begin_drain)
         finally:
             await vitals.enter_graceful_shutdown()
-            drain.begin()
+            begin_drain()
             await drain.over(settings.drain_seconds)
             await server.stop(settings.drain_seconds)
 

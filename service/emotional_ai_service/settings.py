@@ -5,6 +5,7 @@ from enum import Enum
 from pathlib import Path
 
 from emotional_ai_service.stores import Durability
+from emotional_ai_training.jobs import DEFAULT_TARGET
 
 
 class StoreKind(Enum):
@@ -38,6 +39,20 @@ class LanguageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSettings:
+    """Training jobs, and the adapters they publish. Directories are made when the first job is."""
+
+    jobs_dir: Path = Path("jobs")
+    """Where jobs are kept."""
+    loras_dir: Path = Path("loras")
+    """Where adapters are published, and listed from."""
+    base_model: str = ""
+    """Base model of jobs that name none; the training server's only model if empty."""
+    target: str = DEFAULT_TARGET
+    """What runs a job in its process, as module:function."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the server is built from."""
 
@@ -47,6 +62,7 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     language: LanguageSettings | None = None
     """None serves the emotion engine alone; Converse, Generate and Appraise then answer FAILED_PRECONDITION."""
+    jobs: JobSettings = field(default_factory=JobSettings)
     live_sessions: int = 4096
     """Sessions kept in memory."""
     drain_seconds: float = 5.0

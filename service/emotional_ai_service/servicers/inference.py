@@ -1,5 +1,6 @@
 """The Inference service."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TypeVar
@@ -26,17 +27,22 @@ from emotional_ai_service.servicers.speech import (
     text_to,
 )
 from emotional_ai_service.session import Intent
-from emotional_ai_service.wire import agent_from, levels_from, signals_to, state_to
+from emotional_ai_service.wire import agent_from, levels_from, levels_to, signals_to, state_to
+from emotional_ai_training.adapters import Manifest, Registry
 
 Response = TypeVar("Response", pb.ConverseResponse, pb.GenerateResponse)
 
 
 class InferenceServicer(inference_pb2_grpc.InferenceServicer):
-    """Serves the language side of an engine's sessions; without `language` only expressions can be previewed."""
+    """Serves the language side of an engine's sessions, and the adapters of a registry.
 
-    def __init__(self, engine: Engine, language: Language | None) -> None:
+    Without `language` expressions can be previewed, and adapters listed.
+    """
+
+    def __init__(self, engine: Engine, language: Language | None, adapters: Registry) -> None:
         self._engine = engine
         self._optional_language = language
+        self._adapters = adapters
 
     async def Converse(
         self, request: pb.ConverseRequest, context: Context[pb.ConverseRequest, pb.ConverseResponse]
@@ -142,11 +148,28 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             ready=decoder.ready,
         )
 
+    async def ListAdapters(
+        self, request: pb.ListAdaptersRequest, context: Context[pb.ListAdaptersRequest, pb.ListAdaptersResponse]
+    ) -> pb.ListAdaptersResponse:
+        listing = await asyncio.to_thread(self._adapters.list)  # a damaged one is left out, and said to be in the log
+        return pb.ListAdaptersResponse(adapters=[_adapter_to(manifest) for manifest in listing.adapters])
+
     @property
     def _language(self) -> Language:
         if self._optional_language is None:
             raise LanguageOff
         return self._optional_language
+
+
+def _adapter_to(manifest: Manifest) -> pb.Adapter:
+    return pb.Adapter(
+        name=manifest.name,
+        digest=manifest.digest,
+        base_model_digest=manifest.base_model_digest,
+        prototype=levels_to(manifest.prototype),
+        scale=manifest.scale,
+        rank=manifest.rank,
+    )
 
 
 async def _spoken(
