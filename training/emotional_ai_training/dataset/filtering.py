@@ -7,6 +7,12 @@ from emotional_ai_training.conditioning import ADAPTERS
 from emotional_ai_training.judge import Judgement
 
 _BALANCED: Final = "balanced"
+_NEAR: Final = 0.5
+"""Least share of the strongest state's probability that the state asked for must have.
+
+On companion replies written by hand, half kept aside: ranking first keeps 82 and 87 % of what fits, first or second
+98 and 96 % with 25 % of misfits, this rule 95 and 93 % with 11 %.
+"""
 _STRONG: Final = 0.5
 """Probability of another state from which a balanced reply is not balanced."""
 
@@ -27,11 +33,12 @@ def opinions(judgement: Judgement) -> list[dict[str, float]]:
 def objection(state: str, opinion: Mapping[str, float]) -> str | None:
     """Why a reply that should express `state` is dropped, or None if it stays.
 
-    It stays if the state ranks first or second; a balanced one, besides, only if no other state is strong.
+    It stays if the state ranks first, or second and near the first; a balanced one, besides, only if no other state is
+    strong.
     """
     strongest = max(opinion, key=opinion.__getitem__)
     above = sum(value > opinion[state] for value in opinion.values())
-    if above > 1:
+    if above > 1 or opinion[state] < _NEAR * opinion[strongest]:
         return f"judged {strongest} instead"
     if state == _BALANCED and above and opinion[strongest] >= _STRONG:
         return f"judged strongly {strongest}"

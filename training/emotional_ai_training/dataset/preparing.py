@@ -22,7 +22,7 @@ from emotional_ai_training.dataset.filtering import StateJudge, objection, opini
 from emotional_ai_training.dataset.prompts import COMMITTED, Prompt, load_prompts
 from emotional_ai_training.dataset.replies import load_voices
 from emotional_ai_training.dataset.report import PreparationReport
-from emotional_ai_training.dataset.rows import News, Row, Source, Split
+from emotional_ai_training.dataset.rows import REPLAY, News, Row, Source, Split
 from emotional_ai_training.dataset.states import check_state
 
 Report = Callable[[str], None]
@@ -195,5 +195,5 @@ def _replay(
             name = f"replay-{len(replay):04d}"
             replay.append(replay_row(name, prompt.topic, text, reply.strip(), config.replay_licence))
         else:
-            desk.dropped["replay", "the base model said nothing"] += 1
+            desk.dropped[REPLAY, "the base model said nothing"] += 1
     return replay, ()

@@ -1,14 +1,16 @@
-"""What a preparation kept, dropped and missed, and the table that shows it."""
+"""What a preparation kept, dropped and missed, and the tables that show it."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rich.box import SIMPLE
+from rich.console import Group
 from rich.table import Table
 
 from emotional_ai_training.conditioning import ADAPTERS
 from emotional_ai_training.dataset.drafting import Cell
-from emotional_ai_training.dataset.rows import News, Source, Split
+from emotional_ai_training.dataset.rows import REPLAY, News, Source, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,35 @@ class PreparationReport:
         return dict(Counter({why: n for (of, why), n in self.dropped.items() if of == state}).most_common())
 
 
-def report_table(report: PreparationReport) -> Table:
-    """Lays the counts out for a terminal: one row a state."""
-    table = Table(title="training data", caption="\n".join(report.remarks) or None)
-    table.add_column("state")
-    for name in (*Split, *News, "borrowed", "missing"):
+def report_table(report: PreparationReport) -> Group:
+    """Lays the counts out for a terminal: rows by state, what was dropped and why, and what was left out."""
+    remarks = [f"{state}: {n} rows from {source}" for (state, source), n in sorted(report.borrowed.items())]
+    return Group(_kept_table(report), _dropped_table(report), *remarks, *report.remarks)
+
+
+def _kept_table(report: PreparationReport) -> Table:
+    table = Table(title="rows kept, and not found", box=SIMPLE, pad_edge=False)
+    table.add_column("state", no_wrap=True)
+    for name in (*Split, *News, "not found"):
         table.add_column(name, justify="right")
-    table.add_column("dropped, and why")
-    for state in ADAPTERS:
-        if not any(cell.state == state for cell in report.kept):
-            continue
+    for state in _states(report):
         counts = [report.kept_of(state, split) for split in Split] + [report.kept_of(state, news=n) for n in News]
-        counts.append(sum(n for (of, _), n in report.borrowed.items() if of == state))
         counts.append(sum(n for cell, n in report.missing.items() if cell.state == state))
-        why = "\n".join(f"{count} {reason}" for reason, count in report.dropped_of(state).items())
-        table.add_row(state, *map(str, counts), why)
-    table.add_row("replay", str(report.replay), *[""] * 6, "", "")
+        table.add_row(state, *map(str, counts))
+    table.add_row(REPLAY, str(report.replay))
     return table
+
+
+def _dropped_table(report: PreparationReport) -> Table:
+    table = Table(title="drafts dropped", box=SIMPLE, pad_edge=False)
+    table.add_column("state", no_wrap=True)
+    table.add_column("drafts", justify="right")
+    table.add_column("why", no_wrap=True)
+    for state in (*_states(report), REPLAY):
+        for reason, count in report.dropped_of(state).items():
+            table.add_row(state, str(count), reason)
+    return table
+
+
+def _states(report: PreparationReport) -> list[str]:
+    return [state for state in ADAPTERS if any(cell.state == state for cell in report.kept)]

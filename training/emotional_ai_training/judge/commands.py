@@ -22,6 +22,7 @@ def judge(
 ) -> None:
     """Train the judge that says which emotional state a text expresses, and print how well it does."""
     from rich.console import Console
+    from rich.markup import escape
 
     from emotional_ai_training.emotions import EmotionsError
     from emotional_ai_training.judge.scores import score_table
@@ -32,12 +33,12 @@ def judge(
     console = Console(stderr=True)
 
     def report(line: str) -> None:
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
 
     try:
         directory = encoder or encoder_dir(cache_dir(os.environ))
         scores = train_judge(goemotions, directory, into or COMMITTED, report, replies=replies)
     except (EmotionsError, ModelError) as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, markup=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from error
     Console(width=140).print(score_table(scores), highlight=False)

@@ -21,14 +21,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[impo
 
 from emotional_ai_training.conditioning import ADAPTERS
 from emotional_ai_training.emotions import DatasetUnusable, LinearHead, SentenceEncoder, clean
-from emotional_ai_training.emotions.goemotions import Split, load_split
+from emotional_ai_training.emotions.goemotions import LabelledTexts, Split, load_split
 from emotional_ai_training.emotions.grammar import load_grammar, spell_all
 from emotional_ai_training.emotions.terms import TermWeighting, terms
 from emotional_ai_training.judge.judge import judged, logits_by_terms
 from emotional_ai_training.judge.scores import JudgeScore, score
 from emotional_ai_training.judge.states import EXPRESSES, SILENT, state_labels
 from emotional_ai_training.judge.weights import COMMITTED, JudgeWeights, save_judge
-from emotional_ai_training.recipes_appraiser import fit_head
+from emotional_ai_training.recipes_appraiser import PROGRESS_EVERY, fit_head
 
 SENTENCES: Final = COMMITTED / "judge_sentences.txt"
 
@@ -82,13 +82,8 @@ def train_judge(
     config = config or JudgeConfig()
     encoder = SentenceEncoder(encoder_directory)
     measured_on = [] if replies is None else _replies(replies, encoder)
-    digests = {}
-    parts = {}
-    for split in Split:
-        rows = load_split(goemotions, split)
-        report(f"embedding {len(rows.texts)} texts of the {split} part")
-        digests[split.value] = rows.digest
-        parts[split] = Examples(rows.texts, encoder.encode(rows.texts), *state_labels(rows.labels))
+    rows = {split: load_split(goemotions, split) for split in Split}
+    parts = {split: _labelled(part, encoder, split, report) for split, part in rows.items()}
     report("fitting the states")
     weights = fit_judge(_joined(parts[Split.TRAIN], _own(encoder, config)), parts[Split.DEV], config)
     scores = measure([("GoEmotions test", parts[Split.TEST]), *measured_on], weights)
@@ -96,7 +91,7 @@ def train_judge(
         "expresses": EXPRESSES,
         "silent": SILENT,
         "config": asdict(config),
-        "data_sha256": digests,
+        "data_sha256": {split.value: part.digest for split, part in rows.items()},
         "scores": [asdict(row) for row in scores],
     }
     report(f"wrote {into}, SHA-256 {save_judge(weights, card, into)}")
@@ -162,6 +157,19 @@ def measure(sets: Sequence[tuple[str, Examples]], weights: JudgeWeights) -> list
         for half, found in (("embedding", judgement.by_embedding), ("both", judgement.both)):
             scores.append(score(name, half, rows.labels, rows.weights, found))
     return scores
+
+
+def _labelled(rows: LabelledTexts, encoder: SentenceEncoder, split: Split, report: Report) -> Examples:
+    report(f"embedding {len(rows.texts)} texts of the {split} part")
+    told = 0
+
+    def progress(done: int) -> None:
+        nonlocal told
+        if done - told >= PROGRESS_EVERY:
+            told = done
+            report(f"  {done} of {len(rows.texts)}, shortest first")
+
+    return Examples(rows.texts, encoder.encode(rows.texts, progress), *state_labels(rows.labels))
 
 
 def _own(encoder: SentenceEncoder, config: JudgeConfig) -> Examples:
