@@ -10,11 +10,13 @@
                 print(piece, end="")
 
 What to read, in order: `Client` and `AsyncClient` (client, aio), what their methods ask (calls), their streams (streams,
-aio_streams), errors. The messages of the contract are the types; all are in `emotional_ai.v1`, those a caller builds also here.
+aio_streams), the handles of training jobs (training_job, aio_training_job), errors. The messages of the contract are the types;
+all are in `emotional_ai.v1`, those a caller builds also here.
 """
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.aio_streams import AsyncReply, AsyncStateStream, AsyncWatch
+from emotional_ai.aio_training_job import AsyncTrainingJob
 from emotional_ai.backoff import Backoff
 from emotional_ai.calls import Deadlines
 from emotional_ai.client import Client
@@ -45,6 +47,7 @@ from emotional_ai.errors import (
 )
 from emotional_ai.stimuli import CHEMICALS, SIGNALS
 from emotional_ai.streams import Reply, StateStream, Watch
+from emotional_ai.training_job import JobCancelled, JobFailed, JobInterrupted, JobUnsuccessful, TrainingJob
 from emotional_ai.v1.engine_pb2 import (
     BigFive,
     ChemicalVector,
@@ -59,6 +62,7 @@ from emotional_ai.v1.engine_pb2 import (
     SustainedSignals,
 )
 from emotional_ai.v1.inference_pb2 import ChatMessage, Role, Sampling
+from emotional_ai.v1.training_pb2 import Job, JobStatus, Recipe, TrainingConfig
 
 __all__ = [
     "CHEMICALS",
@@ -69,6 +73,7 @@ __all__ = [
     "AsyncClient",
     "AsyncReply",
     "AsyncStateStream",
+    "AsyncTrainingJob",
     "AsyncWatch",
     "Backoff",
     "BigFive",
@@ -89,9 +94,16 @@ __all__ = [
     "FailedPrecondition",
     "Internal",
     "InvalidArgument",
+    "Job",
+    "JobCancelled",
+    "JobFailed",
+    "JobInterrupted",
+    "JobStatus",
+    "JobUnsuccessful",
     "NotFound",
     "OutOfRange",
     "PermissionDenied",
+    "Recipe",
     "Reply",
     "RequestRejected",
     "ResourceExhausted",
@@ -103,6 +115,8 @@ __all__ = [
     "StateStream",
     "Stimulus",
     "SustainedSignals",
+    "TrainingConfig",
+    "TrainingJob",
     "TryAgain",
     "Unauthenticated",
     "Unavailable",

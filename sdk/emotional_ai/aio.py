@@ -11,6 +11,7 @@ import grpc
 from grpc import aio
 
 from emotional_ai.aio_streams import AsyncReply, AsyncStateStream, AsyncWatch
+from emotional_ai.aio_training_job import AsyncTrainingJob
 from emotional_ai.backoff import Backoff
 from emotional_ai.calls import (
     Deadlines,
@@ -32,6 +33,7 @@ from emotional_ai.errors import raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai.v1 import training_pb2
 from emotional_ai.v1.engine_pb2_grpc import EmotionEngineStub
 from emotional_ai.v1.inference_pb2_grpc import InferenceStub
 from emotional_ai.v1.training_pb2_grpc import TrainingStub
@@ -138,6 +140,25 @@ class AsyncClient:
     list_jobs = _list(training.list_jobs)
     cancel_job = _call(training.cancel_job)
     watch_job = _watch(watching.watch_job)
+
+    async def train(
+        self,
+        recipe: training_pb2.Recipe.ValueType,
+        *,
+        config: training_pb2.TrainingConfig | None = None,
+        max_cost_usd: float = 0.0,
+        request_id: str = "",
+        timeout: float | None = None,  # noqa: ASYNC109  # as every call
+    ) -> AsyncTrainingJob:
+        """Starts a job, as `start_job`, and returns its handle: `(await client.train(Recipe.RECIPE_ALL)).result()`."""
+        job = await self.start_job(
+            recipe, config=config, max_cost_usd=max_cost_usd, request_id=request_id, timeout=timeout
+        )
+        return AsyncTrainingJob(self, job.job_id)
+
+    def training_job(self, job_id: str) -> AsyncTrainingJob:
+        """The handle of a job by its id; asks the service nothing."""
+        return AsyncTrainingJob(self, job_id)
 
     def stream(self, session_id: str, *, credit: int = 0, interval_ms: int = 0) -> AsyncStateStream:
         """Applies stimuli and follows the state over one stream: `async with client.stream("ada") as stream: ...`.

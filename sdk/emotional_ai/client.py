@@ -30,6 +30,8 @@ from emotional_ai.errors import raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event
 from emotional_ai.streams import Reply, StateStream, Watch
+from emotional_ai.training_job import TrainingJob
+from emotional_ai.v1 import training_pb2
 from emotional_ai.v1.engine_pb2_grpc import EmotionEngineStub
 from emotional_ai.v1.inference_pb2_grpc import InferenceStub
 from emotional_ai.v1.training_pb2_grpc import TrainingStub
@@ -136,6 +138,23 @@ class Client:
     list_jobs = _list(training.list_jobs)
     cancel_job = _call(training.cancel_job)
     watch_job = _watch(watching.watch_job)
+
+    def train(
+        self,
+        recipe: training_pb2.Recipe.ValueType,
+        *,
+        config: training_pb2.TrainingConfig | None = None,
+        max_cost_usd: float = 0.0,
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> TrainingJob:
+        """Starts a job, as `start_job`, and returns its handle: `client.train(Recipe.RECIPE_ALL).result()`."""
+        job = self.start_job(recipe, config=config, max_cost_usd=max_cost_usd, request_id=request_id, timeout=timeout)
+        return TrainingJob(self, job.job_id)
+
+    def training_job(self, job_id: str) -> TrainingJob:
+        """The handle of a job by its id; asks the service nothing."""
+        return TrainingJob(self, job_id)
 
     def stream(self, session_id: str, *, credit: int = 0, interval_ms: int = 0) -> StateStream:
         """Applies stimuli and follows the state over one stream: `with client.stream("ada") as stream: ...`.

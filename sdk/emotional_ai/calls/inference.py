@@ -36,7 +36,7 @@ def get_model(*, timeout: float | None = None) -> Unary[pb.GetModelResponse]:
 
 
 def list_adapters(*, timeout: float | None = None) -> Unary[Sequence[pb.Adapter]]:
-    """The adapters that can be blended, in the order blends use. Raises Unimplemented while the decoder does not blend."""
+    """The adapters that were published whole, in the order blends use; new ones appear as jobs end."""
     return unary(lambda on: on.inference.ListAdapters, pb.ListAdaptersRequest(), lambda r: r.adapters, timeout=timeout)
 
 

@@ -15,6 +15,8 @@ Record = dict[str, object]
 
 HINTS: Final = {
     "SESSION_NOT_FOUND": "`emotional-ai sessions list` shows those there are, `emotional-ai sessions create ID` makes one",
+    "JOB_NOT_FOUND": "`emotional-ai jobs list` shows those there are",
+    "JOB_NOT_RESUMABLE": "`emotional-ai jobs show ID` tells how it stands, `emotional-ai jobs start` begins anew",
 }
 """What a user of the command line does about an error whose message speaks of rpcs, by reason."""
 
