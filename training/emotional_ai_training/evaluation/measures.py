@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
+
+from emotional_ai_training.judge import scores
 
 LOOP: Final = 3
 """Times the same three words may come before a text counts as looping."""
@@ -19,8 +20,8 @@ def auc(after: ArrayLike, before: ArrayLike) -> float:
     high, low = np.asarray(after, dtype=float), np.asarray(before, dtype=float)
     if not high.size or not low.size:
         raise ValueError("an area under the curve needs scores on both sides")
-    ranks = rankdata(np.concatenate([high, low]))
-    return float((ranks[: high.size].sum() - high.size * (high.size + 1) / 2) / (high.size * low.size))
+    labels = np.concatenate([np.ones(high.size, dtype=bool), np.zeros(low.size, dtype=bool)])
+    return scores.auc(labels, np.concatenate([high, low]))
 
 
 def distinct(texts: Sequence[str], length: int = 2) -> float:

@@ -10,7 +10,7 @@ This is the composition root of a job's process: the one place that reads the en
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ import tinker
 from transformers.utils.logging import disable_progress_bar
 
 from emotional_ai_training.adapters import check_writable
-from emotional_ai_training.dataset import PrepareConfig, held_out_prompts, prepare, read_rows, write_rows
+from emotional_ai_training.dataset import PrepareConfig, Split, held_out_prompts, prepare, read_rows, write_rows
 from emotional_ai_training.evaluation.before_after import Speaking, StateReport, answers
 from emotional_ai_training.jobs import Plan, Recipe, Reporter
 from emotional_ai_training.judge import Judge
@@ -99,8 +99,8 @@ def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -
             approve(estimate(int(sum(planned.values())), int(sampled), settings.train_price, settings.sample_price))
         course = Course(server, name, plan.lora_rank, plan.seed, Progress(reporter, planned))
         prompts = {
-            "train": [prompt.text for prompt in held_out_prompts("train")],
-            "test": [prompt.text for prompt in held_out_prompts("test")],
+            "train": [prompt.text for prompt in held_out_prompts(Split.TRAIN)],
+            "test": [prompt.text for prompt in held_out_prompts(Split.TEST)],
         }
         return Training(chosen, base, data, prompts, tokenizer, judge, course).run()
 
@@ -134,7 +134,7 @@ def work(settings: Settings, data: TrainingData) -> dict[str, float]:
     if settings.recipe in (Recipe.CURIOSITY, Recipe.ALL):
         replies = settings.curiosity.steps * settings.curiosity.prompts * settings.curiosity.group
         planned[CURIOSITY] = float(2 * replies * SPOKEN_TOKENS)
-    planned[EVALUATION] = float(2 * (len(states) + 1) * len(held_out_prompts("test")) * SPOKEN_TOKENS)
+    planned[EVALUATION] = float(2 * (len(states) + 1) * len(held_out_prompts(Split.TEST)) * SPOKEN_TOKENS)
     return planned
 
 
@@ -150,7 +150,9 @@ class BaseSpeaker:
         self.course.progress.report(DATA, 1, 2, {})
         with session(self.course.server) as service:
             sampler = self.course.sampler(service, None)
-            return [whole_sentences(text) for text in answers(self.course, sampler, self.tokenizer, prompts, "", Speaking())]
+            return [
+                whole_sentences(text) for text in answers(self.course, sampler, self.tokenizer, prompts, "", Speaking())
+            ]
 
 
 def whole_sentences(text: str) -> str:
