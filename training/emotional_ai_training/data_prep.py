@@ -2,7 +2,7 @@
 
 import typer
 
-from emotional_ai_training.dataset.commands import prepare
+from emotional_ai_training.cli.prepare import prepare
 
 if __name__ == "__main__":
     typer.run(prepare)

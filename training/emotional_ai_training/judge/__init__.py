@@ -5,7 +5,6 @@ judge       Judge: probabilities of the five states, by embedding alone and by b
 weights     the trained heads on disk, checked against their digest
 scores      AUC and five-way macro-F1
 training    trains the heads on GoEmotions and own sentences, and measures them
-commands    `emotional-ai train judge`
 errors      what the judge refuses
 data/       the committed heads, the own sentences, and whom to thank
 """
