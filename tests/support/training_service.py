@@ -1,15 +1,18 @@
 """A service whose training jobs do what scripts say (see training_targets), in this process or in one of its own."""
 
+import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from loopback import IN_MEMORY, Served, hosted, service_process
-from tiny_jobs import TARGET
+from tiny_jobs import TARGET, until
 
 from emotional_ai_service.settings import JobSettings, Settings
 from emotional_ai_training.jobs import JobDirectory, JobsDirectory
+from emotional_ai_training.jobs.locking import held, holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +55,12 @@ class Workshop:
         job = self.jobs.job(job_id)
         assert job is not None
         return job
+
+    def kill_jobs(self) -> None:
+        """kill -9 of every job that runs; returns once none does."""
+        for job in map(self.job, self.jobs.ids()):
+            process = holder(job.lock_path)
+            if process is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            until(lambda lock=job.lock_path: not held(lock))
