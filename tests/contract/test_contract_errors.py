@@ -21,9 +21,13 @@ from emotional_ai_service.stores import (
     StoreUnwritable,
     base,
 )
+from emotional_ai_training.adapters import errors as adapter_errors
+from emotional_ai_training.jobs import errors as job_errors
 
-ABSTRACT = {ServiceError, core_errors.CoreError, StoreError, base.StoreUnusable}
+ABSTRACT = {ServiceError, core_errors.CoreError, StoreError, base.StoreUnusable, job_errors.JobsError}
 """Bases nobody raises."""
+IN_A_JOB = {job_errors.JobCancelled, adapter_errors.AdapterDamaged}
+"""What ends inside a job's process, or inside the registry, which lists the adapters that are whole."""
 AT_START = {StoreForeign, StoreTooNew, StoreLocked, StoreUnwritable}
 """What keeps the service from starting, so that no caller meets it."""
 
@@ -38,9 +42,9 @@ def defined_in(module: object) -> list[type[Exception]]:
 
 MET = [
     error
-    for module in (service_errors, core_errors, base)
+    for module in (service_errors, core_errors, base, job_errors, adapter_errors)
     for error in defined_in(module)
-    if error not in ABSTRACT | AT_START
+    if error not in ABSTRACT | AT_START | IN_A_JOB
 ]
 
 
