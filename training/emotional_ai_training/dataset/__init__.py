@@ -12,12 +12,20 @@ preparing    prepare: drafts, judged, until every part has its rows
 report       what was kept and dropped, as a table
 pairing      GoEmotions texts as replies, where they answer a prompt
 dialogues    replies from a file in the format of EmpatheticDialogues
-commands     `emotional-ai train prepare`
+language     which texts of others an agent may say
+borrowing    the two put together
 errors       what all this refuses
 data/        the prompts and replies
 """
 
-from emotional_ai_training.dataset.errors import DatasetError, MalformedRow, NothingLeft, TargetUnwritable, UnknownState
+from emotional_ai_training.dataset.errors import (
+    DatasetError,
+    DataUnreadable,
+    MalformedRow,
+    NothingLeft,
+    TargetUnwritable,
+    UnknownState,
+)
 from emotional_ai_training.dataset.filtering import StateJudge
 from emotional_ai_training.dataset.preparing import PrepareConfig, Prepared, Speaker, prepare
 from emotional_ai_training.dataset.prompts import SpelledPrompt, held_out_prompts
@@ -39,6 +47,7 @@ from emotional_ai_training.dataset.rows import (
 __all__ = [
     "REPLAY",
     "STATE_LABELS",
+    "DataUnreadable",
     "DatasetError",
     "Labels",
     "MalformedRow",

@@ -2,6 +2,7 @@
 
 DatasetError
 +-- MalformedRow      a row of a prepared file that is not what the schema says
++-- DataUnreadable    a prepared file that cannot be read, or holds no rows
 +-- UnknownState      a state that no adapter is trained for
 +-- NothingLeft       an option that asks for nothing, or a filter that left nothing
 +-- TargetUnwritable  a place the prepared file cannot be written to
@@ -27,6 +28,14 @@ class MalformedRow(DatasetError):
         self.path = path
         self.line = line
         self.field = field
+
+
+class DataUnreadable(DatasetError):
+    """A prepared file that cannot be read, or holds no rows."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}; `emotional-ai train prepare` writes such a file")
+        self.path = path
 
 
 class UnknownState(DatasetError):

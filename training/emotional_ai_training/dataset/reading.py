@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from emotional_ai_training.conditioning import ADAPTERS, Levels, conditioning_tokens
-from emotional_ai_training.dataset.errors import MalformedRow
+from emotional_ai_training.dataset.errors import DataUnreadable, MalformedRow
 from emotional_ai_training.dataset.rows import (
     CHEMICALS,
     REPLAY,
@@ -36,7 +36,7 @@ class _Refused(Exception):
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Reads a prepared file. Raises MalformedRow, naming line and field with what is allowed, or OSError."""
+    """Reads a prepared file. Raises MalformedRow, naming line and field with what is allowed, or DataUnreadable."""
     rows: list[Row] = []
     seen: set[str] = set()
     for number, line in enumerate(_lines(path), start=1):
@@ -52,7 +52,13 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    for number, line in enumerate(path.read_bytes().removesuffix(b"\n").split(b"\n"), start=1):
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataUnreadable(path, f"cannot be read: {error.strerror}") from error
+    if not content.strip():
+        raise DataUnreadable(path, "it holds no rows")
+    for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
         try:
             yield line.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -83,6 +89,8 @@ def _row(line: str) -> Row:
 
 
 def _object(line: str) -> dict[str, object]:
+    if not line.strip():
+        raise _Refused("row", "the line is empty")
     try:
         fields = json.loads(line)
     except ValueError as error:

@@ -4,6 +4,7 @@ A row is a short conversation in one emotional state. The system message tells t
 model is served; of the messages only those with `train` are learned from.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -122,6 +123,8 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
             file.writelines(f"{spelled(row)}\n" for row in rows)
         unfinished.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise TargetUnwritable(path, error.strerror or str(error)) from error
 
 
