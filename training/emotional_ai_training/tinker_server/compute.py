@@ -130,6 +130,9 @@ def attempt(run: Callable[[], Reply]) -> Reply:
         return failure(str(error), Category.USER)
     except TinkerServerError as error:
         return failure(str(error), Category.SERVER)
+    except OSError as error:
+        log.exception("a request failed")
+        return failure(f"the server cannot read or write its state: {error}", Category.SERVER)
     except Exception as error:
         log.exception("a request failed")
         return failure(f"the server failed: {type(error).__name__}: {error}", Category.SERVER)

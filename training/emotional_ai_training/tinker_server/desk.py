@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 
 from emotional_ai_training.tinker_server.compute import Compute, SampleTask, Task
 from emotional_ai_training.tinker_server.engine import Engine
@@ -12,7 +13,7 @@ from emotional_ai_training.tinker_server.futures import Futures
 from emotional_ai_training.tinker_server.replies import Category, Reply, failure
 from emotional_ai_training.tinker_server.turns import Turns
 
-GAP_SECONDS = 120.0
+GAP_SECONDS: Final = 60.0
 """A request that came early fails when the one before it has not come for so long."""
 
 
@@ -71,10 +72,13 @@ class Desk:
 
         def run() -> Reply:
             self.engine.drop(run_id)
-            self.engine.store.forget_ephemeral(run_id)
             return Reply(b"")
 
         self._compute.submit(Task(run, lambda _: None))
+
+    def forget_soon(self, run_id: str) -> None:
+        """As forget, from any thread."""
+        self._loop.call_soon_threadsafe(self.forget, run_id)
 
     def live(self, run_id: str) -> bool:
         """Whether the model may be sent requests."""
@@ -87,9 +91,22 @@ class Desk:
     def fail_overdue(self) -> None:
         """Fails requests that wait for one that never came."""
         for run_id, turns in self._turns.items():
-            for number, task in turns.overdue(self._loop.time() - GAP_SECONDS):
-                missing = f"request {turns.next} of {run_id} never came, so request {number} was not run"
-                task.answered(failure(missing, Category.USER))
+            missing = turns.next
+            late = turns.overdue(self._loop.time() - GAP_SECONDS)
+            for number, task in late:
+                message = f"request {missing} of {run_id} never came, so request {number} was not run"
+                task.answered(failure(message, Category.USER))
+            if late:
+                self._spoil(run_id)
+
+    def _spoil(self, run_id: str) -> None:
+        """What never came may have been a gradient: the next step must not be taken without it."""
+
+        def run() -> Reply:
+            self.engine.run(run_id).spoil()
+            return Reply(b"")
+
+        self._compute.submit(Task(run, lambda _: None))
 
     def _accept(self, request_id: str, *, urgent: bool) -> bool:
         if request_id in self.futures:

@@ -51,7 +51,7 @@ async def serving(engine: Engine, settings: ServerSettings) -> AsyncIterator[Ser
     training = Training(desk, sessions, samplers, settings.max_runs)
     archive = Archive(engine.store, wall_clock)
     service = Service(settings, engine, desk, sessions, samplers, training, archive)
-    engine.store.forget_ephemeral()
+    engine.store.tidy()
     compute.start()
     sweeper = asyncio.create_task(_sweep(service))
     try:

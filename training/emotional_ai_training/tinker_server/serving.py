@@ -23,7 +23,7 @@ from emotional_ai_training.tinker_server.engine import (
     native_dtype,
 )
 from emotional_ai_training.tinker_server.errors import NotServable
-from emotional_ai_training.tinker_server.service import serving
+from emotional_ai_training.tinker_server.service import Service, serving
 from emotional_ai_training.tinker_server.settings import Device, Dtype, ServerSettings
 
 
@@ -37,12 +37,22 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
         asyncio.run(_run(engine, listener, settings, lambda: ready(f"http://{shown}:{port}")))
 
 
+def web_server(service: Service) -> uvicorn.Server:
+    """The web server over a service; it keeps idle connections longer than the SDK does."""
+    config = uvicorn.Config(
+        application(service),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
+
+
 async def _run(engine: Engine, listener: socket.socket, settings: ServerSettings, ready: Callable[[], None]) -> None:
     async with serving(engine, settings) as service:
-        config = uvicorn.Config(
-            application(service), log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off"
-        )
-        server = uvicorn.Server(config)
+        server = web_server(service)
         parent = asyncio.create_task(_end_with_parent(server)) if settings.with_parent else None
         # The socket listens already: what comes before the server has started waits in its backlog.
         ready()

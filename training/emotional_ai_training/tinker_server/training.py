@@ -184,7 +184,7 @@ class Training:
                 raise InvalidRequest(
                     f"{self._max_runs} models are live already; finish a session that holds some, or raise --max-runs"
                 )
-            self._desk.submit(request_id, run)
+            self._desk.submit(request_id, _or(run, lambda: self._desk.forget_soon(run_id)))
             self._desk.begin_turns(run_id)
             self._sessions.holds(session_id, run_id)
         return {"request_id": request_id, "model_id": run_id}
@@ -208,3 +208,16 @@ class Training:
         served = self._desk.engine.base.name
         if name != served:
             raise InvalidRequest(f"base model {name!r} is not served here; served: {served}")
+
+
+def _or(run: Callable[[], Reply], undo: Callable[[], None]) -> Callable[[], Reply]:
+    """`run`, and `undo` where it fails."""
+
+    def tried() -> Reply:
+        try:
+            return run()
+        except BaseException:
+            undo()
+            raise
+
+    return tried

@@ -26,8 +26,14 @@ class Turns:
         return ready
 
     def overdue(self, before: float) -> list[tuple[int, Task]]:
-        """Takes out the early requests that came before that time: one before them never came."""
-        late = sorted(number for number, when in self.arrived.items() if when < before)
-        for number in late:
-            del self.arrived[number]
-        return [(number, self.early.pop(number)) for number in late]
+        """Gives up on a request that never came, if one waits for it since before that time.
+
+        Takes out all that wait, in order; numbers go on after the last of them.
+        """
+        if not any(when < before for when in self.arrived.values()):
+            return []
+        late = sorted(self.early.items())
+        self.next = late[-1][0] + 1
+        self.early.clear()
+        self.arrived.clear()
+        return late

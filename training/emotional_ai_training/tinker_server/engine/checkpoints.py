@@ -87,7 +87,7 @@ class CheckpointStore:
 
     def runs(self) -> list[RunRecord]:
         """Every run, the latest first."""
-        names = [path.name for path in self._runs.iterdir() if RUN.fullmatch(path.name)]
+        names = [path.parent.name for path in self._runs.glob("*/run.json") if RUN.fullmatch(path.parent.name)]
         return sorted((self.run(name) for name in names), key=lambda run: (run.created, run.run_id), reverse=True)
 
     def save(self, checkpoint: Checkpoint, contents: Contents, *, overwrite: bool) -> Checkpoint:
@@ -140,6 +140,12 @@ class CheckpointStore:
         """Has a checkpoint expire, or never."""
         checkpoint, contents = self.load(path, now)
         self.save(replace(checkpoint, expires=expiry(seconds, now)), contents, overwrite=True)
+
+    def tidy(self) -> None:
+        """Removes what a server that was killed left behind: half-written files, and unnamed samplers."""
+        for place in self._runs.glob("*/**/.*.new"):
+            place.unlink(missing_ok=True)
+        self.forget_ephemeral()
 
     def forget_ephemeral(self, run_id: str | None = None) -> None:
         """Removes what only samplers without a name used: of one run, or of all."""
@@ -197,11 +203,15 @@ def serialise(checkpoint: Checkpoint, contents: Contents) -> bytes:
 def write_atomically(place: Path, data: bytes) -> None:
     """Puts `data` in `place` whole or not at all, whatever ends the process."""
     beside = place.parent / f".{place.name}.{os.getpid()}.new"
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(place)
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(place)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
     directory = os.open(place.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

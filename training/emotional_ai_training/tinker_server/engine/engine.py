@@ -72,8 +72,11 @@ class Engine:
             raise UnknownName(f"model {run_id} is not live here") from error
 
     def drop(self, run_id: str) -> None:
-        """Forgets a live run; its checkpoints stay."""
+        """Forgets a live run, and what only its unnamed samplers used; its checkpoints stay."""
         self._runs.pop(run_id, None)
+        for path in [path for path in self._samplers if path.run_id == run_id]:
+            del self._samplers[path]
+        self.store.forget_ephemeral(run_id)
 
     def save(self, run_id: str, path: CheckpointPath, saving: Saving, now: datetime) -> Checkpoint:
         """Saves a live run; the kind of the path decides whether the optimizer's state goes along."""
