@@ -3,6 +3,7 @@
 settings        what flags and the environment say
 examples        messages to tokens and weights
 schedule        learning rates and batches
+journal         lines on disk that survive a kill
 run_directory   the record of one run; what makes it resumable
 course          what all runs share: open, save, finish
 fine_tuning     supervised fine-tuning, the loop

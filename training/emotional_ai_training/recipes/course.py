@@ -1,18 +1,22 @@
 """What all runs of one training share, and the moves they have in common: open, save, finish."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
 import tinker
 
+from emotional_ai_training.recipes.errors import StateLost
 from emotional_ai_training.recipes.progress import Progress
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
-from emotional_ai_training.tinker_api import TinkerServer, within
+from emotional_ai_training.tinker_api import TinkerFailure, TinkerServer, within
 from emotional_ai_training.tinker_api.deadlines import Future, T
 
 CLIP: Final = 1.0
 """Greatest norm of a gradient."""
+COURTESY: Final = 10.0
+"""Wall seconds that something may take which a training can do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,10 @@ class Course:
         return within(future, self.deadline, what, self.server.alive)
 
     def open(self, service: tinker.ServiceClient, run: RunDirectory, start: str | None) -> tinker.TrainingClient:
-        """A client where the run stands: at its last checkpoint, or at `start` with a fresh optimizer, or from nothing."""
+        """A client where the run stands: at its last checkpoint, or at `start` with a fresh optimizer, or from nothing.
+
+        Raises StateLost if the server does not have that state.
+        """
         if run.state is not None:
             future = service.create_training_client_from_state_with_optimizer(run.state)
         elif start is not None:
@@ -41,12 +48,14 @@ class Course:
             future = service.create_lora_training_client(
                 self.base_model, rank=self.rank, seed=self.seed, train_mlp=False, train_unembed=False
             )
-        return self.wait(future, "opening the training client")
+        with self._held(run.state or start):
+            return self.wait(future, "opening the training client")
 
     def sampler(self, service: tinker.ServiceClient, path: str | None) -> tinker.SamplingClient:
-        """A sampler of saved weights, or of the base model alone."""
+        """A sampler of saved weights, or of the base model alone. Raises StateLost as `open`."""
         model = None if path else self.base_model
-        return self.wait(service.create_sampling_client(model_path=path, base_model=model), "opening a sampler")
+        with self._held(path):
+            return self.wait(service.create_sampling_client(model_path=path, base_model=model), "opening a sampler")
 
     def finish(self, client: tinker.TrainingClient, run: RunDirectory) -> Finished:
         """Saves what a finished run leaves: weights to sample with and weights to download."""
@@ -65,11 +74,31 @@ class Course:
         """Notes a new checkpoint and deletes the one it replaces; a server that will not keeps it."""
         replaced = run.state
         run.checkpoint(next_step, state)
-        if replaced is not None:
-            where = self.server.address()
-            with suppress(tinker.TinkerError, TimeoutError):
-                rest = tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
-                rest.delete_checkpoint_from_tinker_path(replaced).result(timeout=self.deadline)
+        if replaced is not None and self.server.alive():
+            with suppress(tinker.TinkerError, TinkerFailure):
+                future = self._rest().delete_checkpoint_from_tinker_path(replaced)
+                within(future, min(COURTESY, self.deadline), "deleting a state", self.server.alive)
+
+    @contextmanager
+    def _held(self, path: str | None) -> Iterator[None]:
+        """Tells a state the server does not have from other refusals, such as a session that a restart has ended."""
+        try:
+            yield
+        except (tinker.NotFoundError, tinker.RequestFailedError) as error:
+            if path is not None and self._gone(path):
+                raise StateLost(path, str(self.server.address())) from error
+            raise
+
+    def _gone(self, path: str) -> bool:
+        try:
+            within(self._rest().get_weights_info_by_tinker_path(path), self.deadline, f"asking for {path}")
+        except tinker.NotFoundError:
+            return True
+        return False
+
+    def _rest(self) -> tinker.RestClient:
+        where = self.server.address()
+        return tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
 
 
 def adam(learning_rate: float) -> tinker.AdamParams:

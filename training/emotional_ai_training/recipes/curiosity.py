@@ -24,6 +24,7 @@ from emotional_ai_training.conditioning import BASELINE, Levels, conditioning_to
 from emotional_ai_training.jobs import JobCancelled
 from emotional_ai_training.recipes.course import Course, adam
 from emotional_ai_training.recipes.examples import ChatTokenizer, real, whole
+from emotional_ai_training.recipes.journal import append_line, read_lines, replace_text
 from emotional_ai_training.recipes.rewards import Floats, advantages, novelty, repetition, rewards
 from emotional_ai_training.recipes.run_directory import Finished, Metrics, RunDirectory
 from emotional_ai_training.tinker_api import session, supervised
@@ -44,10 +45,10 @@ class Judge(Protocol):
 class Curiosity:
     """Settings of the run."""
 
-    steps: int = 12
+    steps: int = 10
     prompts: int = 4
     """Prompts a step."""
-    group: int = 6
+    group: int = 4
     """Replies to each prompt."""
     max_tokens: int = 36
     temperature: float = 1.0
@@ -55,7 +56,7 @@ class Curiosity:
     learning_rate: float = 3e-4
     strength: float = 1.0
     """Weight of curiosity in the reward (lambda)."""
-    cap: float = 0.7
+    cap: float = 1.0
     """Novelty beyond which nothing more is earned."""
     dopamine: tuple[float, ...] = (0.60, 0.75, 0.90, 0.90)
     """Levels the prompts of a step are spoken at, in turn."""
@@ -65,7 +66,7 @@ class Curiosity:
     """Divergence per token from the reference that the penalty steers to, in nats."""
     divergence_bound: float = 0.4
     """Divergence per token at which the run ends, in nats."""
-    save_every: int = 4
+    save_every: int = 5
     seed: int = 0
 
 
@@ -254,16 +255,14 @@ class _Memory:
 
     def __init__(self, file: Path, next_step: int, judge: Judge) -> None:
         self._file = file
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
-        kept = [row for row in rows if row["step"] < next_step]
-        file.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        kept = [row for row in read_lines(file) if row["step"] < next_step]
+        replace_text(file, "".join(json.dumps(row) + "\n" for row in kept))
         texts = [text for row in kept for text in row["replies"]][-REMEMBERED:]
         self.embeddings: NDArray[np.float32] = judge.assess(texts)[1] if texts else np.zeros((0, 0), dtype=np.float32)
 
     def add(self, step: int, texts: Sequence[str], embeddings: Floats) -> None:
         """Remembers a step's replies, forgetting the oldest."""
-        with self._file.open("a", encoding="utf-8") as out:
-            out.write(json.dumps({"step": step, "replies": list(texts)}) + "\n")
+        append_line(self._file, {"step": step, "replies": list(texts)})
         earlier = self.embeddings if self.embeddings.size else embeddings[:0]
         self.embeddings = np.concatenate([earlier, embeddings])[-REMEMBERED:]
 

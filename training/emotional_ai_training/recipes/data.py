@@ -13,7 +13,7 @@ from emotional_ai_training.recipes.examples import ChatTokenizer, Example
 
 REPLAY: Final = "replay"
 REPLAY_SHARE: Final = 0.1
-"""Replay rows in a state's run, as a share of its own rows."""
+"""Replay rows in a run, as a share of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,16 @@ class TrainingData:
     digest: str
     """SHA-256 of the rows' file."""
 
-    def for_conditioning(self) -> list[Example]:
-        """All states and the replay rows."""
-        return [example for examples in self.train.values() for example in examples]
+    def for_conditioning(self, each: int, seed: int) -> list[Example]:
+        """At most `each` rows of every state, chosen by the seed, and a share of replay rows."""
+        draw = random.Random(f"{seed}/conditioning")
+        own = [
+            example
+            for state, examples in self.train.items()
+            if state != REPLAY
+            for example in draw.sample(examples, min(each, len(examples)))
+        ]
+        return [*own, *self._replay(len(own), draw)]
 
     def held_out_of_all(self, most: int) -> list[Example]:
         """A fixed selection over all states, at most `most` of them."""
@@ -41,9 +48,11 @@ class TrainingData:
             raise DataUnusable(
                 f"no rows of {state} to train on; the data holds {', '.join(sorted(self.train)) or 'none'}"
             )
+        return [*own, *self._replay(len(own), random.Random(f"{seed}/{state}"))]
+
+    def _replay(self, own: int, draw: random.Random) -> list[Example]:
         replay = self.train.get(REPLAY, [])
-        share = min(len(replay), round(len(own) * REPLAY_SHARE))
-        return [*own, *random.Random(f"{seed}/{state}").sample(replay, share)]
+        return draw.sample(replay, min(len(replay), round(own * REPLAY_SHARE)))
 
 
 def training_data(rows: Sequence[Row], file: Path, tokenizer: ChatTokenizer) -> TrainingData:

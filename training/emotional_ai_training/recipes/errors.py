@@ -7,6 +7,7 @@ RecipeError
 ├── DataUnusable       the rows leave a recipe without anything to learn
 ├── RunConflict        a directory holds a run with other settings
 ├── RunUnwritable      a directory cannot be written to
+├── StateLost          the server no longer has what a run goes on from
 └── ExportRefused      an exported adapter is in a form that cannot be used
 """
 
@@ -60,6 +61,13 @@ class RunUnwritable(RecipeError):
 
     def __init__(self, directory: Path, error: OSError) -> None:
         super().__init__(f"cannot write to {directory}: {error.strerror or error}")
+
+
+class StateLost(RecipeError):
+    """The server no longer has what a run goes on from: it expired, was deleted, or lies with another server."""
+
+    def __init__(self, path: str, server: str) -> None:
+        super().__init__(f"{server} does not have {path}, from which this training goes on; begin anew with --fresh")
 
 
 class ExportRefused(RecipeError):

@@ -31,6 +31,8 @@ class FineTuning:
     """Peak; see `schedule`."""
     batch_size: int = 8
     epochs: int = 1
+    rows_each: int = 1000
+    """Most rows of one state."""
     save_every: int = 10
     """Steps between checkpoints."""
     seed: int = 0

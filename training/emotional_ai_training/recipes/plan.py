@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,17 @@ import tinker
 from transformers.utils.logging import disable_progress_bar
 
 from emotional_ai_training.adapters import check_writable
-from emotional_ai_training.dataset import PrepareConfig, Split, held_out_prompts, prepare, read_rows, write_rows
+from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.dataset import (
+    News,
+    PrepareConfig,
+    SpelledPrompt,
+    Split,
+    held_out_prompts,
+    prepare,
+    read_rows,
+    write_rows,
+)
 from emotional_ai_training.evaluation.before_after import Speaking, StateReport, answers
 from emotional_ai_training.jobs import Plan, Recipe, Reporter
 from emotional_ai_training.judge import Judge
@@ -34,9 +45,9 @@ from emotional_ai_training.recipes.examples import ChatTokenizer
 from emotional_ai_training.recipes.fine_tuning import FineTuning
 from emotional_ai_training.recipes.progress import Progress
 from emotional_ai_training.recipes.settings import TrainingSettings, training_settings
-from emotional_ai_training.recipes.state_adapters import STATES
 from emotional_ai_training.recipes.training import (
     CURIOSITY,
+    CURIOUS_STATE,
     EVALUATION,
     BaseModel,
     Settings,
@@ -60,6 +71,15 @@ MODEL_VARIABLE: Final = "EMOTIONAL_AI_MODEL"
 DATA: Final = "data"
 QUICK_ANSWER: Final = 60.0
 """Wall seconds a server may take to say what it trains."""
+ROWS: Final = 96
+"""Rows prepared for a state's own run."""
+CONDITIONING_ROWS: Final = 60
+"""Rows of a state in the base conditioning."""
+STATE_RATE: Final = 0.7
+CURIOSITY_RATE: Final = 0.3
+"""Peak learning rates of the later recipes, as a share of the first one's."""
+ASKED: Final = 45
+"""Held-out prompts of the evaluation."""
 SPOKEN_TOKENS: Final = 110
 """Tokens a sampled reply costs with its prompt, about; for plans, not for bills."""
 
@@ -100,7 +120,7 @@ def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -
         course = Course(server, name, plan.lora_rank, plan.seed, Progress(reporter, planned))
         prompts = {
             "train": [prompt.text for prompt in held_out_prompts(Split.TRAIN)],
-            "test": [prompt.text for prompt in held_out_prompts(Split.TEST)],
+            "test": asked(held_out_prompts(Split.TEST), ASKED),
         }
         return Training(chosen, base, data, prompts, tokenizer, judge, course).run()
 
@@ -122,11 +142,10 @@ def training_server(
 def work(settings: Settings, data: TrainingData) -> dict[str, float]:
     """Tokens each stage will take, about."""
     planned: dict[str, float] = {}
-    conditioning = sum(len(example.tokens) for example in data.for_conditioning())
+    together = data.for_conditioning(settings.conditioning.rows_each, settings.seed)
+    conditioning = sum(len(example.tokens) for example in together)
     planned["conditioning"] = float(conditioning * settings.conditioning.epochs)
-    states = (
-        [state for state in STATES if state in settings.states] if settings.recipe is not Recipe.CONDITIONING else []
-    )
+    states = _states(settings)
     for state in states:
         planned[state] = float(
             sum(len(example.tokens) for example in data.for_state(state, settings.seed)) * settings.state.epochs
@@ -134,8 +153,17 @@ def work(settings: Settings, data: TrainingData) -> dict[str, float]:
     if settings.recipe in (Recipe.CURIOSITY, Recipe.ALL):
         replies = settings.curiosity.steps * settings.curiosity.prompts * settings.curiosity.group
         planned[CURIOSITY] = float(2 * replies * SPOKEN_TOKENS)
-    planned[EVALUATION] = float(2 * (len(states) + 1) * len(held_out_prompts(Split.TEST)) * SPOKEN_TOKENS)
+    planned[EVALUATION] = float(2 * max(len(states), 1) * ASKED * SPOKEN_TOKENS)
     return planned
+
+
+def _states(settings: Settings) -> list[str]:
+    """The states whose adapters a recipe trains."""
+    if settings.recipe is Recipe.CONDITIONING:
+        return []
+    if settings.recipe is Recipe.CURIOSITY:
+        return [CURIOUS_STATE]
+    return [state for state in ADAPTERS if state in settings.states]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +189,25 @@ def whole_sentences(text: str) -> str:
     return text[: end + 1]
 
 
+def asked(prompts: Sequence[SpelledPrompt], count: int) -> list[str]:
+    """`count` prompts, as many of each kind of news as there can be, always the same."""
+    by_news = [[prompt.text for prompt in prompts if prompt.news is news] for news in News]
+    taken = chain.from_iterable(zip_longest(*by_news))
+    return list(islice((text for text in taken if text is not None), count))
+
+
 def _data(plan: Plan, course: Course, tokenizer: ChatTokenizer, judge: Judge) -> TrainingData:
     if plan.data_path:
         return training_data(read_rows(plan.data_path), plan.data_path, tokenizer)
     file = plan.checkpoints_dir / "training_data.jsonl"
     if not file.is_file():
         course.progress.report(DATA, 0, 2, {})
-        prepared = prepare(PrepareConfig(seed=plan.seed), judge, log.info, speaker=BaseSpeaker(course, tokenizer))
+        prepared = prepare(
+            PrepareConfig(seed=plan.seed, train_rows=ROWS, test_rows=0),
+            judge,
+            log.info,
+            speaker=BaseSpeaker(course, tokenizer),
+        )
         file.parent.mkdir(parents=True, exist_ok=True)
         write_rows(file, prepared.rows)
         course.progress.report(DATA, 2, 2, {})
@@ -177,10 +217,12 @@ def _data(plan: Plan, course: Course, tokenizer: ChatTokenizer, judge: Judge) ->
 def _settings(plan: Plan) -> Settings:
     return Settings(
         recipe=plan.recipe,
-        states=plan.states or STATES,
-        conditioning=FineTuning(plan.learning_rate, plan.batch_size, plan.epochs, seed=plan.seed),
-        state=FineTuning(plan.learning_rate / 2, plan.batch_size, plan.epochs, seed=plan.seed),
-        curiosity=Curiosity(learning_rate=plan.learning_rate * 0.3, seed=plan.seed),
+        states=plan.states or ADAPTERS,
+        conditioning=FineTuning(
+            plan.learning_rate, plan.batch_size, plan.epochs, rows_each=CONDITIONING_ROWS, seed=plan.seed
+        ),
+        state=FineTuning(STATE_RATE * plan.learning_rate, plan.batch_size, plan.epochs, seed=plan.seed),
+        curiosity=Curiosity(learning_rate=CURIOSITY_RATE * plan.learning_rate, seed=plan.seed),
         speaking=Speaking(seed=plan.seed),
         seed=plan.seed,
         loras_dir=plan.loras_dir,

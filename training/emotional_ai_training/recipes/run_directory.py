@@ -8,13 +8,13 @@
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emotional_ai_training.recipes.errors import RunConflict, RunUnwritable
+from emotional_ai_training.recipes.errors import RunConflict
+from emotional_ai_training.recipes.journal import append_line, read_lines, replace_text, writable
 
 Metrics = dict[str, float]
 
@@ -32,37 +32,35 @@ class Finished:
 
 
 class RunDirectory:
-    """One run. Opening it again finds where it stands."""
+    """One run. Opening it again finds where it stands. Every method raises RunUnwritable where the disk refuses."""
 
     def __init__(self, directory: Path, config: Mapping[str, Any]) -> None:
         """Raises RunConflict if another run lies there, RunUnwritable if nothing can be written there."""
         self.path = directory
-        try:
+        with writable(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            self._settle(dict(config))
-        except OSError as error:
-            raise RunUnwritable(directory, error) from error
-        saved = _lines(directory / "checkpoints.jsonl")
+        self._settle(dict(config))
+        saved = read_lines(directory / "checkpoints.jsonl")
         self.next_step: int = int(saved[-1]["next_step"]) if saved else 0
         self.state: str | None = str(saved[-1]["state"]) if saved else None
         self._forget_after(self.next_step)
 
     def checkpoint(self, next_step: int, state: str) -> None:
         """Notes that the server has saved everything before `next_step` as `state`."""
-        _append(self.path / "checkpoints.jsonl", {"next_step": next_step, "state": state})
+        append_line(self.path / "checkpoints.jsonl", {"next_step": next_step, "state": state})
         self.next_step, self.state = next_step, state
 
     def metrics(self, step: int, values: Metrics) -> None:
         """Notes the metrics of a step."""
-        _append(self.path / "metrics.jsonl", {"step": step, **values})
+        append_line(self.path / "metrics.jsonl", {"step": step, **values})
 
     def history(self) -> list[Metrics]:
         """The metrics so far, oldest first."""
-        return _lines(self.path / "metrics.jsonl")
+        return read_lines(self.path / "metrics.jsonl")
 
     def finish(self, finished: Finished) -> None:
         """Notes that the run is over."""
-        _replace(self.path / "final.json", json.dumps(asdict(finished), indent=2) + "\n")
+        replace_text(self.path / "final.json", json.dumps(asdict(finished), indent=2) + "\n")
 
     def finished(self) -> Finished | None:
         """Where the finished run lies, or None if it is not over."""
@@ -76,7 +74,7 @@ class RunDirectory:
     def _settle(self, config: dict[str, Any]) -> None:
         file, wanted = self.path / "config.json", json.loads(json.dumps(config))
         if not file.is_file():
-            _replace(file, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
+            replace_text(file, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
             return
         found = json.loads(file.read_text(encoding="utf-8"))
         differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
@@ -85,34 +83,7 @@ class RunDirectory:
 
     def _forget_after(self, step: int) -> None:
         file = self.path / "metrics.jsonl"
-        rows = _lines(file)
+        rows = read_lines(file)
         kept = [row for row in rows if row["step"] < step]
         if len(kept) < len(rows):
-            _replace(file, "".join(json.dumps(row) + "\n" for row in kept))
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """The lines of a file that were written whole; a torn last line is as if it had not been written."""
-    if not file.is_file():
-        return []
-    text = file.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if len(whole) < len(text):
-        _replace(file, whole)
-    return [json.loads(line) for line in whole.splitlines()]
-
-
-def _append(file: Path, value: Mapping[str, Any]) -> None:
-    with file.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(value) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _replace(file: Path, text: str) -> None:
-    beside = file.with_name(f".{file.name}.new")
-    with beside.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(file)
+            replace_text(file, "".join(json.dumps(row) + "\n" for row in kept))

@@ -5,16 +5,11 @@ with a fresh optimizer, an adapter holds the conditioning and its state together
 """
 
 from collections.abc import Sequence
-from typing import Final
 
-from emotional_ai_training.conditioning import ADAPTERS
-from emotional_ai_training.recipes.conditioning import PUBLISHED_AS
 from emotional_ai_training.recipes.course import Course
 from emotional_ai_training.recipes.examples import Example
 from emotional_ai_training.recipes.fine_tuning import FineTuning, fine_tune
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
-
-STATES: Final = tuple(name for name in ADAPTERS if name != PUBLISHED_AS)
 
 
 def train_state_adapter(

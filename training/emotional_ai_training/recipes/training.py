@@ -26,7 +26,7 @@ from emotional_ai_training.recipes.exporting import export
 from emotional_ai_training.recipes.figures import draw_curves
 from emotional_ai_training.recipes.fine_tuning import FineTuning
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
-from emotional_ai_training.recipes.state_adapters import STATES, train_state_adapter
+from emotional_ai_training.recipes.state_adapters import train_state_adapter
 from emotional_ai_training.tinker_api import session
 
 EVALUATION: Final = "evaluation"
@@ -98,10 +98,10 @@ class Training:
         recipe, chosen = self._settings.recipe, self._settings.states
         base = self._conditioning()
         found: dict[str, Finished] = {}
-        if recipe in (Recipe.CONDITIONING, Recipe.ALL):
+        if recipe is Recipe.CONDITIONING:
             found[PUBLISHED_AS] = base
         if recipe in (Recipe.STATE_ADAPTERS, Recipe.ALL):
-            found |= {state: self._state(state, base) for state in STATES if state in chosen}
+            found |= {state: self._state(state, base) for state in ADAPTERS if state in chosen}
         if recipe is Recipe.CURIOSITY or (recipe is Recipe.ALL and CURIOUS_STATE in found):
             found[CURIOUS_STATE] = self._curiosity(found.get(CURIOUS_STATE) or self._state(CURIOUS_STATE, base))
         return {name: found[name] for name in ADAPTERS if name in found}
@@ -110,7 +110,9 @@ class Training:
         config = self._settings.conditioning
         run = self._open(CONDITIONING, config)
         held_out = self._data.held_out_of_all(HELD_OUT)
-        return train_conditioning(config, self._data.for_conditioning(), held_out, run, self._course)
+        return train_conditioning(
+            config, self._data.for_conditioning(config.rows_each, self._settings.seed), held_out, run, self._course
+        )
 
     def _state(self, state: str, base: Finished) -> Finished:
         config = self._settings.state
@@ -164,8 +166,8 @@ class Training:
             exported = Path(folder)
             rank = export(rest, finished.external, exported, self._course.deadline)
             scale, measured = self._scale(report.state, exported)
-            stage = CONDITIONING if report.state == PUBLISHED_AS else report.state
-            config = self._settings.conditioning if report.state == PUBLISHED_AS else self._settings.state
+            lineage = self._lineage(report.state)
+            config = self._settings.state if report.state in lineage else self._settings.conditioning
             manifest = Manifest(
                 name=report.state,
                 base_model=self._base.name,
@@ -174,10 +176,10 @@ class Training:
                 scale=scale or 1.0,
                 scale_calibrated=scale is not None,
                 rank=rank,
-                recipe=CURIOSITY if CURIOSITY in self._runs and report.state == CURIOUS_STATE else stage,
+                recipe=" > ".join(lineage),
                 seed=self._settings.seed,
                 learning_rate=config.learning_rate,
-                steps=sum(len(self._runs[name].history()) for name in self._lineage(report.state)),
+                steps=sum(len(self._runs[name].history()) for name in lineage),
                 data_digest=self._data.digest,
                 metrics={**report.metrics(), **measured},
             )
@@ -185,8 +187,8 @@ class Training:
 
     def _lineage(self, state: str) -> list[str]:
         """The runs an adapter has gone through."""
-        names = [CONDITIONING] if state == PUBLISHED_AS else [CONDITIONING, state]
-        return [*names, CURIOSITY] if state == CURIOUS_STATE and CURIOSITY in self._runs else names
+        after = (state, CURIOSITY) if state == CURIOUS_STATE else (state,)
+        return [name for name in (CONDITIONING, *after) if name in self._runs]
 
     def _scale(self, state: str, adapter: Path) -> tuple[float | None, dict[str, float]]:
         """The calibrated scale and what was measured at it; None where the base model is not on this machine."""

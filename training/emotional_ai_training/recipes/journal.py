@@ -1,0 +1,52 @@
+"""Files of one JSON object a line, and small files replaced whole: what a process that is killed at any moment leaves readable."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from emotional_ai_training.recipes.errors import RunUnwritable
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """The lines that were written whole; a torn last line is removed, as if it had not been written.
+
+    This and the other functions raise RunUnwritable, naming the file's directory.
+    """
+    if not file.is_file():
+        return []
+    text = file.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
+    if len(whole) < len(text):
+        replace_text(file, whole.decode())
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def append_line(file: Path, value: Mapping[str, Any]) -> None:
+    """Adds one line and returns once it is on disk."""
+    with writable(file.parent), file.open("a", encoding="utf-8") as out:
+        out.write(json.dumps(value) + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Gives the file that text in one step."""
+    beside = file.with_name(f".{file.name}.new")
+    with writable(file.parent):
+        with beside.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(file)
+
+
+@contextmanager
+def writable(directory: Path) -> Iterator[None]:
+    """Raises RunUnwritable, naming `directory`, for what the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise RunUnwritable(directory, error) from error
