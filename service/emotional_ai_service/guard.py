@@ -53,7 +53,7 @@ from emotional_ai_service.stores import (
 )
 from emotional_ai_service.workers import Overloaded
 from emotional_ai_training.adapters import AdapterError, NotPublished
-from emotional_ai_training.jobs import JobDamaged, JobsUnwritable
+from emotional_ai_training.jobs import JobDamaged, JobsUnusable
 
 DOMAIN: Final = "emotional-ai"
 Code = grpc.StatusCode
@@ -86,7 +86,7 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     JobEnded: (Code.FAILED_PRECONDITION, "JOB_ENDED"),
     JobNotResumable: (Code.FAILED_PRECONDITION, "JOB_NOT_RESUMABLE"),
     JobDamaged: (Code.DATA_LOSS, "JOB_DAMAGED"),
-    JobsUnwritable: (Code.UNAVAILABLE, "JOBS_UNWRITABLE"),
+    JobsUnusable: (Code.UNAVAILABLE, "JOBS_UNUSABLE"),
     NotPublished: (Code.FAILED_PRECONDITION, "ADAPTERS_UNWRITABLE"),
     AdapterError: (Code.FAILED_PRECONDITION, "ADAPTERS_UNREADABLE"),
 }

@@ -58,11 +58,11 @@ def test_a_broken_rule_reads_well_in_a_standard_tool(address: str) -> None:
 
 @pytest.mark.parametrize("name", ["", *NAMES])
 def test_health_tells_what_is_served(address: str, name: str) -> None:
-    """An engine without language, and training that is not served yet, are there and say that they do not serve."""
+    """An engine without language is there and says that it does not serve; training needs no model in the service."""
     with grpc.insecure_channel(address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=PATIENCE)
-    serves = name in ("", "emotional_ai.v1.EmotionEngine")
+    serves = name != "emotional_ai.v1.Inference"
     wanted = health_pb2.HealthCheckResponse.SERVING if serves else health_pb2.HealthCheckResponse.NOT_SERVING
     assert answer.status == wanted
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tiny_adapters import manifest, peft_dir, published
+from tiny_disk import room_for
 
 from emotional_ai_training.adapters import (
     AdapterDamaged,
@@ -114,6 +115,15 @@ def test_a_target_that_is_not_writable_is_refused_and_keeps_what_it_has(loras: P
             check_writable(loras)
     finally:
         loras.chmod(0o755)
+    assert load_manifest(loras / "balanced") == first
+
+
+def test_a_disk_that_fills_up_keeps_the_adapter_it_has(loras: Path) -> None:
+    first = published(loras, "balanced")
+    peft_dir(loras.parent / "peft", fill=0.1)
+    with room_for(64), pytest.raises(NotPublished, match="nothing was replaced"):
+        publish(loras.parent / "peft", manifest("balanced"), loras)
+    assert [path.name for path in loras.iterdir()] == ["balanced"]
     assert load_manifest(loras / "balanced") == first
 
 

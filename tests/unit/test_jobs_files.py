@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_disk import room_for
 from tiny_jobs import PATIENCE, made
 
 from emotional_ai_training.conditioning import ADAPTERS
@@ -16,7 +17,7 @@ from emotional_ai_training.jobs import (
     JobDamaged,
     JobDirectory,
     JobsDirectory,
-    JobsUnwritable,
+    JobsUnusable,
     Outcome,
     Plan,
     ProgressReader,
@@ -163,10 +164,12 @@ def test_a_request_without_an_id_finds_nothing(jobs: JobsDirectory, tmp_path: Pa
 def test_a_place_that_cannot_hold_jobs_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     jobs = JobsDirectory(tmp_path / "file" / "jobs")
-    with pytest.raises(JobsUnwritable, match="file/jobs cannot be written"), jobs.ordering():
+    with pytest.raises(JobsUnusable, match="file/jobs cannot hold jobs"), jobs.ordering():
         pass
-    with pytest.raises(JobsUnwritable):
+    with pytest.raises(JobsUnusable):
         made(jobs, tmp_path)
+    with pytest.raises(JobsUnusable):
+        JobsDirectory(tmp_path / "file").ids()
 
 
 def test_orders_are_taken_one_at_a_time(tmp_path: Path) -> None:
@@ -315,6 +318,16 @@ def test_a_line_that_is_no_report_is_refused_by_file(tmp_path: Path) -> None:
         ProgressReader(path).read()
     with pytest.raises(JobDamaged):
         latest_report(path)
+
+
+def test_a_report_the_disk_took_half_of_is_as_if_it_had_not_been_made(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    log = ProgressLog(path)
+    fill(log, 2)
+    with room_for(path.stat().st_size + 20), pytest.raises(OSError, match=r"part of a report|too large"):
+        log.append(9, "cold", 1, 2, {}, 0.0)
+    assert log.append(9, "cold", 1, 2, {}, 0.0).sequence == 3
+    assert [report.stage for report in ProgressReader(path).read()] == ["warm", "warm", "cold"]
 
 
 def test_a_reporter_raises_nothing_and_a_report_that_is_none_is_logged(

@@ -12,7 +12,16 @@ from emotional_ai_service.jobs.follower import Follower, News
 from emotional_ai_service.jobs.scheduler import Scheduler
 from emotional_ai_service.settings import JobSettings
 from emotional_ai_training.adapters import check_writable
-from emotional_ai_training.jobs import JobDamaged, JobDirectory, JobsDirectory, JobStanding, Plan, Recipe, Standing
+from emotional_ai_training.jobs import (
+    JobDamaged,
+    JobDirectory,
+    JobsDirectory,
+    JobStanding,
+    JobsUnusable,
+    Plan,
+    Recipe,
+    Standing,
+)
 
 RESUMABLE = (Standing.FAILED, Standing.CANCELLED, Standing.INTERRUPTED)
 
@@ -50,7 +59,7 @@ class Jobs:
     async def start(self, request_id: str, plan: Callable[[Path], Plan]) -> JobStanding:
         """A new job, or the one the request made before. `plan` is told the job's directory.
 
-        Raises JobsUnwritable, or NotPublished where adapters could not be written in the end.
+        Raises JobsUnusable, or NotPublished where adapters could not be written in the end.
         """
 
         def take() -> JobStanding:
@@ -66,7 +75,7 @@ class Jobs:
     async def resume(self, job_id: str, request_id: str, recipe: Recipe, max_cost_usd: float) -> JobStanding:
         """Puts a job back into the queue, unless the request did so before.
 
-        Raises JobNotFound, JobNotResumable, JobDamaged, JobsUnwritable.
+        Raises JobNotFound, JobNotResumable, JobDamaged, JobsUnusable.
         """
 
         def take() -> JobStanding:
@@ -105,18 +114,14 @@ class Jobs:
     async def cancel(self, job_id: str) -> JobStanding:
         """Cancels a queued job at once, and has a running one stop at its next step.
 
-        Raises JobNotFound, JobEnded, JobDamaged, JobsUnwritable.
+        Raises JobNotFound, JobEnded, JobDamaged, JobsUnusable.
         """
 
         def stop() -> JobStanding:
-            job = self._job(job_id)
-            while (found := job.standing()).standing is Standing.QUEUED:
-                if job.withdraw(self._clock()):
-                    return job.standing()
-            if found.standing.ended:
-                raise JobEnded(job_id, found.standing.value)
-            job.ask_to_stop()
-            return job.standing()
+            try:
+                return self._stopped(self._job(job_id))
+            except OSError as error:
+                raise JobsUnusable(self._directory.path, error) from error
 
         return await self._ordered(stop)
 
@@ -150,6 +155,16 @@ class Jobs:
         found = await asyncio.to_thread(take)
         self._scheduler.wake()
         return found
+
+    def _stopped(self, job: JobDirectory) -> JobStanding:
+        """Raises JobEnded, JobDamaged, OSError."""
+        while (found := job.standing()).standing is Standing.QUEUED:
+            if job.withdraw(self._clock()):
+                return job.standing()
+        if found.standing.ended:
+            raise JobEnded(job.job_id, found.standing.value)
+        job.ask_to_stop()
+        return job.standing()
 
     def _job(self, job_id: str) -> JobDirectory:
         job = self._directory.job(job_id)

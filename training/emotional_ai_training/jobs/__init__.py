@@ -24,7 +24,7 @@ errors        what is refused
 """
 
 from emotional_ai_training.jobs.directory import JobDirectory, JobStanding, Outcome, Standing
-from emotional_ai_training.jobs.errors import JobCancelled, JobDamaged, JobsError, JobsUnwritable
+from emotional_ai_training.jobs.errors import JobCancelled, JobDamaged, JobsError, JobsUnusable
 from emotional_ai_training.jobs.launching import DEFAULT_TARGET, launch
 from emotional_ai_training.jobs.locking import FileLock, take_lock
 from emotional_ai_training.jobs.plan import Plan, Recipe
@@ -43,7 +43,7 @@ __all__ = [
     "JobStanding",
     "JobsDirectory",
     "JobsError",
-    "JobsUnwritable",
+    "JobsUnusable",
     "Outcome",
     "Plan",
     "ProgressReader",

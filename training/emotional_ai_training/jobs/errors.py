@@ -3,7 +3,7 @@
 JobCancelled          a training that stopped because it was asked to, at a state it can be resumed from
 JobsError
 +-- JobDamaged        a job's directory holds something that cannot be read
-+-- JobsUnwritable    the directory of jobs cannot be written, or its disk is full
++-- JobsUnusable      the directory of jobs cannot be read or written, or its disk is full
 """
 
 from pathlib import Path
@@ -25,11 +25,11 @@ class JobDamaged(JobsError):
         self.path = path
 
 
-class JobsUnwritable(JobsError):
-    """The directory of jobs cannot be written; nothing was begun."""
+class JobsUnusable(JobsError):
+    """The directory of jobs cannot be read or written; nothing was begun."""
 
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(
-            f"{path} cannot be written: {error.strerror or error}; make room there, or choose another with --jobs"
+            f"{path} cannot hold jobs: {error.strerror or error}; make room there, or choose another with --jobs"
         )
         self.path = path

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, final
 
 from emotional_ai_training.jobs.directory import JobDirectory, Standing
-from emotional_ai_training.jobs.errors import JobDamaged, JobsUnwritable
+from emotional_ai_training.jobs.errors import JobDamaged, JobsUnusable
 from emotional_ai_training.jobs.locking import FileLock, take_lock
 from emotional_ai_training.jobs.plan import Plan
 from emotional_ai_training.jobs.record import JobRecord
@@ -38,11 +38,13 @@ class JobsDirectory:
         self._records: dict[str, tuple[Stamp, JobRecord]] = {}
 
     def ids(self) -> list[str]:
-        """Ids of all jobs, newest first."""
+        """Ids of all jobs, newest first. Raises JobsUnusable."""
         try:
             return sorted((entry.name for entry in self.path.iterdir() if _ID.fullmatch(entry.name)), reverse=True)
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise JobsUnusable(self.path, error) from error
 
     def job(self, job_id: str) -> JobDirectory | None:
         """The job of that id; None if there is none."""
@@ -65,13 +67,13 @@ class JobsDirectory:
 
     @contextmanager
     def ordering(self) -> Iterator[None]:
-        """Keeps others, in whatever process, from making or resuming jobs meanwhile. Raises JobsUnwritable."""
+        """Keeps others, in whatever process, from making or resuming jobs meanwhile. Raises JobsUnusable."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             while (lock := take_lock(self.path / ".orders")) is None:
                 time.sleep(_LOCK_SECONDS)
         except OSError as error:
-            raise JobsUnwritable(self.path, error) from error
+            raise JobsUnusable(self.path, error) from error
         with lock:
             yield
 
@@ -82,7 +84,7 @@ class JobsDirectory:
     def make(self, now_us: int, token: str, request_id: str, plan: Callable[[Path], Plan]) -> JobDirectory:
         """A new job, queued. `plan` is told the job's directory; `token` are six hex digits that tell jobs of a moment apart.
 
-        Raises JobsUnwritable; then nothing was made.
+        Raises JobsUnusable; then nothing was made.
         """
         moment = f"{datetime.fromtimestamp(now_us // 1_000_000, UTC):%Y%m%dT%H%M%S}{now_us % 1_000_000:06d}"
         path, staged = self.path / f"job-{moment}-{token}", self.path / f".making-{token}"
@@ -100,11 +102,11 @@ class JobsDirectory:
             staged.rename(path)
         except OSError as error:
             shutil.rmtree(staged, ignore_errors=True)
-            raise JobsUnwritable(self.path, error) from error
+            raise JobsUnusable(self.path, error) from error
         return JobDirectory(path)
 
     def resume(self, job: JobDirectory, now_us: int, request_id: str, max_cost_usd: float) -> None:
-        """Puts an ended job back into the queue, to go on from its last state. Raises JobsUnwritable, or JobDamaged."""
+        """Puts an ended job back into the queue, to go on from its last state. Raises JobsUnusable, or JobDamaged."""
         record = job.record()
         again = replace(
             record,
@@ -116,7 +118,7 @@ class JobsDirectory:
         try:
             job.write_record(again)
         except OSError as error:
-            raise JobsUnwritable(self.path, error) from error
+            raise JobsUnusable(self.path, error) from error
 
     def _all(self) -> list[tuple[JobDirectory, JobRecord]]:
         """Every job whose record can be read, newest first; read again only where the record changed."""
