@@ -1,4 +1,4 @@
-"""Files of one JSON object a line, and small files replaced whole: what a process that is killed at any moment leaves readable."""
+"""Files of one JSON object a line, and small files replaced whole: a process killed at any moment leaves them readable."""
 
 import json
 import os

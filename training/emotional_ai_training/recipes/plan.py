@@ -10,7 +10,7 @@ This is the composition root of a job's process: the one place that reads the en
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial

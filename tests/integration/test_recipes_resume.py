@@ -1,0 +1,137 @@
+"""Whatever ends a training in the middle, going on with it gives the numbers of one that was never interrupted."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny_training
+from tiny_model import write_tiny_model
+from tiny_training import (
+    EXPLORING,
+    STEPS,
+    Told,
+    cancel,
+    explored,
+    fine_tuned,
+    kill_server,
+    losses,
+    numbers,
+    run_in,
+    without_telemetry,
+)
+
+from emotional_ai_training.jobs import JobCancelled
+from emotional_ai_training.recipes.run_directory import Finished
+from emotional_ai_training.tinker_api import EmbeddedServer
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed:ResourceWarning"
+)  # the SDK leaves connections to the collector
+PATIENCE = 90.0
+"""Seconds a child process may take."""
+EXPLORED = ("reward", "task", "curiosity", "divergence", "beta")
+CLOSE = 1e-6
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("resume")
+
+
+@pytest.fixture(scope="module")
+def model(place: Path) -> Path:
+    return write_tiny_model(place / "tiny")
+
+
+@pytest.fixture(scope="module")
+def server(model: Path, place: Path) -> Iterator[EmbeddedServer]:
+    with without_telemetry(), EmbeddedServer(model, place / "tinker", threads=1) as embedded:
+        yield embedded
+
+
+@pytest.fixture(scope="module")
+def tuned(server: EmbeddedServer, model: Path, place: Path) -> Finished:
+    """A run that nothing disturbed, in the directory `tuned`."""
+    return fine_tuned(server, model, place / "tuned")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tuned: Finished, place: Path) -> list[float]:
+    found = losses(place / "tuned")
+    assert len(found) == STEPS
+    assert found[-1] < found[0]
+    return found
+
+
+@pytest.fixture(scope="module")
+def exploration(server: EmbeddedServer, model: Path, tuned: Finished, place: Path) -> list[list[float]]:
+    explored(server, model, place / "explored", tuned)
+    return numbers(place / "explored", *EXPLORED)
+
+
+@pytest.mark.parametrize("step", [1, 3, 5])
+def test_a_cancelled_fine_tuning_goes_on_exactly(
+    server: EmbeddedServer, model: Path, tmp_path: Path, undisturbed: list[float], step: int
+) -> None:
+    with pytest.raises(JobCancelled, match=rf"stopped after step {step + 2} of {STEPS}; it can go on"):
+        fine_tuned(server, model, tmp_path, Told(step, cancel))
+    assert run_in(tmp_path).next_step == step + 2
+    again = Told()
+    fine_tuned(server, model, tmp_path, again)
+    assert again.steps == list(range(step + 3, STEPS + 1))
+    assert losses(tmp_path) == pytest.approx(undisturbed, abs=CLOSE)
+
+
+def test_a_training_cancelled_behind_its_last_step_is_finished(
+    server: EmbeddedServer, model: Path, tmp_path: Path, undisturbed: list[float]
+) -> None:
+    fine_tuned(server, model, tmp_path, Told(STEPS - 1, cancel))
+    assert losses(tmp_path) == pytest.approx(undisturbed, abs=CLOSE)
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_a_fine_tuning_whose_server_is_killed_heals_by_itself(
+    server: EmbeddedServer, model: Path, place: Path, tmp_path: Path, undisturbed: list[float], step: int
+) -> None:
+    reporter = Told(step, lambda _: kill_server(place / "tinker"))
+    fine_tuned(server, model, tmp_path, reporter)
+    saved = 3 * (step // 3)
+    assert reporter.steps == [*range(1, step + 1), *range(saved + 1, STEPS + 1)]
+    assert losses(tmp_path) == pytest.approx(undisturbed, abs=CLOSE)
+
+
+def test_a_killed_training_takes_its_server_along_and_goes_on_exactly(
+    model: Path, tmp_path: Path, undisturbed: list[float]
+) -> None:
+    command = [sys.executable, tiny_training.__file__, str(model), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line == "step 5\n":
+                child.kill()
+        assert child.wait(PATIENCE) == -9
+    again = Told()
+    with EmbeddedServer(model, tmp_path / "tinker", threads=1) as server:
+        fine_tuned(server, model, tmp_path, again)
+    assert again.steps[0] in {4, 7}
+    assert losses(tmp_path) == pytest.approx(undisturbed, abs=CLOSE)
+
+
+def test_a_cancelled_exploration_goes_on_exactly(
+    server: EmbeddedServer, model: Path, tmp_path: Path, tuned: Finished, exploration: list[list[float]]
+) -> None:
+    with pytest.raises(JobCancelled, match=f"stopped after step 2 of {EXPLORING.steps}"):
+        explored(server, model, tmp_path, tuned, Told(1, cancel))
+    explored(server, model, tmp_path, tuned)
+    assert numbers(tmp_path, *EXPLORED) == [pytest.approx(row, abs=CLOSE) for row in exploration]
+
+
+def test_an_exploration_whose_server_is_killed_heals_by_itself(
+    server: EmbeddedServer, model: Path, place: Path, tmp_path: Path, tuned: Finished, exploration: list[list[float]]
+) -> None:
+    reporter = Told(3, lambda _: kill_server(place / "tinker"))
+    explored(server, model, tmp_path, tuned, reporter)
+    assert reporter.steps == [1, 2, 3, 3, 4]
+    assert numbers(tmp_path, *EXPLORED) == [pytest.approx(row, abs=CLOSE) for row in exploration]
