@@ -10,6 +10,8 @@ from torch import Tensor
 
 from emotional_ai_training.tinker_server.errors import InvalidRequest
 
+WIDE: Final = 512
+"""Likeliest tokens looked at before the whole vocabulary is sorted; at usual settings the nucleus lies within."""
 STOP_WINDOW: Final = 64
 """Last tokens decoded to look for a stop string; longer stop strings are refused."""
 
@@ -67,8 +69,13 @@ def choose(logprobs: Tensor, choice: Choice, draw: torch.Generator) -> int:
 
 def _from_kept(scaled: Tensor, choice: Choice, draw: torch.Generator) -> int:
     count = len(scaled) if choice.top_k == -1 else min(choice.top_k, len(scaled))
-    values, tokens = scaled.topk(count)
+    values, tokens = scaled.topk(min(count, WIDE))
     weights = torch.softmax(values, -1).double()
+    if len(values) < count:
+        weights = (values - torch.logsumexp(scaled, -1)).double().exp()
+        if choice.top_k != -1 or float(weights.sum()) < choice.top_p:
+            values, tokens = scaled.topk(count)
+            weights = torch.softmax(values, -1).double()
     before = weights.cumsum(-1) - weights
     kept = weights * (before < choice.top_p)
     return int(tokens[_inverse(kept.cumsum(-1), draw)])
