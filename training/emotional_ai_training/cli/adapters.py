@@ -46,7 +46,7 @@ def train_adapters(
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: the states are {', '.join(ADAPTERS)}", param_hint="--state")
     console = Console()
-    with readable(console):
+    with readable():
         from emotional_ai_training.recipes.plan import train
 
         plan = Plan(

@@ -9,7 +9,6 @@ from typing import Final
 import tinker
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.prompt import Confirm
 
@@ -101,16 +100,16 @@ def approval(console: Console, most_dollars: float | None) -> Callable[[Estimate
 
 
 @contextmanager
-def readable(console: Console) -> Iterator[None]:
-    """Turns what is expected to go wrong into one line and status 1, a cancelled run into status 130."""
+def readable() -> Iterator[None]:
+    """Turns what is expected to go wrong into one line on standard error and status 1, a cancelled run into status 130."""
     try:
         yield
     except EXPECTED as error:
-        console.print(f"[red]stopped:[/] {escape(explain(error))}", highlight=False)
+        typer.echo(f"error: {explain(error)}", err=True)
         raise typer.Exit(1) from error
     except JobCancelled as error:
-        console.print(f"{escape(str(error))}: run the same command again", highlight=False)
+        typer.echo(f"{error}: run the same command again", err=True)
         raise typer.Exit(130) from error
     except KeyboardInterrupt as error:
-        console.print("stopped; the same command goes on from the last saved state", highlight=False)
+        typer.echo("stopped; the same command goes on from the last saved state", err=True)
         raise typer.Exit(130) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from emotional_ai_training.dataset import Row
+from emotional_ai_training.dataset import Row, Split, read_rows
 from emotional_ai_training.recipes.errors import DataUnusable
 from emotional_ai_training.recipes.examples import ChatTokenizer, Example
 
@@ -55,16 +55,33 @@ class TrainingData:
         return draw.sample(replay, min(len(replay), round(own * REPLAY_SHARE)))
 
 
+def read_data(file: Path, states: Sequence[str]) -> list[Row]:
+    """The rows of `file`, with something to learn for each of `states`.
+
+    Raises MalformedRow, naming line and field, or DataUnusable, naming the states without rows.
+    """
+    try:
+        rows = read_rows(file)
+    except OSError as error:
+        raise DataUnusable(f"{file} cannot be read: {error.strerror}") from error
+    learned = {row.state_label for row in rows if row.split is Split.TRAIN}
+    if not learned - {REPLAY}:
+        raise DataUnusable(f"{file} holds no row to train a state on; prepare it anew: emotional-ai train prepare")
+    if missing := [state for state in states if state not in learned]:
+        raise DataUnusable(
+            f"{file} holds no row of {', '.join(missing)} to train on; it holds {', '.join(sorted(learned))}"
+        )
+    return rows
+
+
 def training_data(rows: Sequence[Row], file: Path, tokenizer: ChatTokenizer) -> TrainingData:
-    """Tokenises the rows of `file`. Raises DataUnusable if none is to be learned, ExampleTooLong naming a row."""
+    """Tokenises the rows of `file`. Raises ExampleTooLong naming a row."""
     train: dict[str, list[Example]] = {}
     held_out: dict[str, list[Example]] = {}
     for row in rows:
-        if row.split not in ("train", "dev"):
+        if row.split is Split.TEST:
             continue
-        part = train if row.split == "train" else held_out
+        part = train if row.split is Split.TRAIN else held_out
         chat = [(message.role, message.content) for message in row.messages]
         part.setdefault(row.state_label, []).append(tokenizer.example(row.id, chat))
-    if not train:
-        raise DataUnusable(f"{file} holds no row of the train split; prepare it anew: emotional-ai train prepare")
     return TrainingData(train, held_out, hashlib.sha256(file.read_bytes()).hexdigest())

@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -30,7 +30,6 @@ from emotional_ai_training.dataset import (
     Split,
     held_out_prompts,
     prepare,
-    read_rows,
     write_rows,
 )
 from emotional_ai_training.evaluation.before_after import Speaking, StateReport, answers
@@ -39,7 +38,7 @@ from emotional_ai_training.judge import Judge
 from emotional_ai_training.models import cache_dir, default_model_dir, encoder_dir, model_digest
 from emotional_ai_training.recipes.course import Course
 from emotional_ai_training.recipes.curiosity import Curiosity
-from emotional_ai_training.recipes.data import TrainingData, training_data
+from emotional_ai_training.recipes.data import TrainingData, read_data, training_data
 from emotional_ai_training.recipes.errors import SettingRefused
 from emotional_ai_training.recipes.examples import ChatTokenizer
 from emotional_ai_training.recipes.fine_tuning import FineTuning
@@ -100,9 +99,12 @@ def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -
     os.environ.setdefault("TINKER_TELEMETRY", "0")
     logging.getLogger("tinker").setLevel(logging.ERROR)  # it warns of every wait; deadlines and attempts are ours
     disable_progress_bar()  # type: ignore[no-untyped-call]  # the bars are the training's
-    settings = training_settings(os.environ)
+    settings = replace(training_settings(os.environ), lora_rank=plan.lora_rank, learning_rate=plan.learning_rate)
     cache = cache_dir(os.environ)
     check_writable(plan.loras_dir)
+    chosen = _settings(plan)
+    states = _states(chosen)
+    given = read_data(plan.data_path, states) if plan.data_path else None  # before a server is started for nothing
     with training_server(settings, plan.checkpoints_dir, cache) as (server, directory):
         where = server.address()
         rest = tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
@@ -111,8 +113,8 @@ def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -
         base = BaseModel(name, model_digest(directory, cache) if directory else digest_of_name(name), directory)
         judge = Judge(encoder_dir(cache))
         course = Course(server, name, plan.lora_rank, plan.seed, Progress(reporter, {}))
-        data = _data(plan, course, tokenizer, judge)
-        chosen = _settings(plan)
+        file = plan.data_path or _prepared(plan, course, tokenizer, judge)
+        data = training_data(given or read_data(file, states), file, tokenizer)
         planned = work(chosen, data)
         if settings.remote is not None and settings.remote.base_url is None:
             sampled = planned.get(CURIOSITY, 0) + planned[EVALUATION]
@@ -196,9 +198,8 @@ def asked(prompts: Sequence[SpelledPrompt], count: int) -> list[str]:
     return list(islice((text for text in taken if text is not None), count))
 
 
-def _data(plan: Plan, course: Course, tokenizer: ChatTokenizer, judge: Judge) -> TrainingData:
-    if plan.data_path:
-        return training_data(read_rows(plan.data_path), plan.data_path, tokenizer)
+def _prepared(plan: Plan, course: Course, tokenizer: ChatTokenizer, judge: Judge) -> Path:
+    """The file of rows among the checkpoints, prepared if it is not there."""
     file = plan.checkpoints_dir / "training_data.jsonl"
     if not file.is_file():
         course.progress.report(DATA, 0, 2, {})
@@ -211,7 +212,7 @@ def _data(plan: Plan, course: Course, tokenizer: ChatTokenizer, judge: Judge) ->
         file.parent.mkdir(parents=True, exist_ok=True)
         write_rows(file, prepared.rows)
         course.progress.report(DATA, 2, 2, {})
-    return training_data(read_rows(file), file, tokenizer)
+    return file
 
 
 def _settings(plan: Plan) -> Settings:

@@ -3,12 +3,15 @@
 import tinker
 
 from emotional_ai_training.tinker_api.deadlines import within
-from emotional_ai_training.tinker_api.errors import BaseModelUnavailable
+from emotional_ai_training.tinker_api.errors import BaseModelUnavailable, KeyRefused
 
 
 def live_models(rest: tinker.RestClient, seconds: float) -> list[str]:
-    """Names of the base models the server trains now."""
-    capabilities = within(rest.get_server_capabilities(), seconds, "asking the server what it trains")
+    """Names of the base models the server trains now. Raises KeyRefused if it does not know the key."""
+    try:
+        capabilities = within(rest.get_server_capabilities(), seconds, "asking the server what it trains")
+    except (tinker.AuthenticationError, tinker.PermissionDeniedError) as error:
+        raise KeyRefused("the Tinker server") from error
     return [
         model.model_name for model in capabilities.supported_models if model.trainable is not False and model.model_name
     ]
