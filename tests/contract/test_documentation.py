@@ -60,8 +60,9 @@ def test_the_example_simulates() -> None:
     assert len(response) == len(request.times)
 
 
-def test_tasks_name_requirements_and_tests_that_exist() -> None:
-    folder = ROOT / "specs" / "emotion-engine"
+@pytest.mark.parametrize("feature", ["emotion-engine", "training"])
+def test_tasks_name_requirements_and_tests_that_exist(feature: str) -> None:
+    folder = ROOT / "specs" / feature
     requirements = (folder / "requirements.md").read_text(encoding="utf-8")
     known = set()
     for number, body in re.findall(
