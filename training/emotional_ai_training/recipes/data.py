@@ -58,12 +58,9 @@ class TrainingData:
 def read_data(file: Path, states: Sequence[str]) -> list[Row]:
     """The rows of `file`, with something to learn for each of `states`.
 
-    Raises MalformedRow, naming line and field, or DataUnusable, naming the states without rows.
+    Raises DataUnreadable, MalformedRow, naming line and field, or DataUnusable, naming the states without rows.
     """
-    try:
-        rows = read_rows(file)
-    except OSError as error:
-        raise DataUnusable(f"{file} cannot be read: {error.strerror}") from error
+    rows = read_rows(file)
     learned = {row.state_label for row in rows if row.split is Split.TRAIN}
     if not learned - {REPLAY}:
         raise DataUnusable(f"{file} holds no row to train a state on; prepare it anew: emotional-ai train prepare")
