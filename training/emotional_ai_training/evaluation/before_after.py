@@ -33,6 +33,16 @@ class Speaking:
     top_p: float = 0.9
     seed: int = 0
 
+    def params(self, number: int, end: int) -> tinker.SamplingParams:
+        """Settings of the reply with this number; `end` is the token that ends a turn."""
+        return tinker.SamplingParams(
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed + number,
+            stop=[end],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StateReport:
@@ -108,15 +118,7 @@ def answers(
     """One reply to each prompt, spoken in the state `told` tells of."""
     futures = [
         sampler.sample(
-            tinker.ModelInput.from_ints(tokenizer.prompt(text, told)),
-            1,
-            tinker.SamplingParams(
-                max_tokens=speaking.max_tokens,
-                temperature=speaking.temperature,
-                top_p=speaking.top_p,
-                seed=speaking.seed + number,
-                stop=[tokenizer.end],
-            ),
+            tinker.ModelInput.from_ints(tokenizer.prompt(text, told)), 1, speaking.params(number, tokenizer.end)
         )
         for number, text in enumerate(prompts)
     ]
