@@ -37,7 +37,7 @@ def train_adapters(
     from rich.console import Console
 
     from emotional_ai_training.conditioning import ADAPTERS
-    from emotional_ai_training.evaluation.tables import before_after_table
+    from emotional_ai_training.evaluation.tables import before_after_table, curiosity_table
     from emotional_ai_training.jobs import Plan, Recipe
     from emotional_ai_training.recipes.console import approval, console_reporter, readable
     from emotional_ai_training.recipes.workplace import begin, finish
@@ -66,7 +66,9 @@ def train_adapters(
         if plan.resume:
             console.print(f"going on with the unfinished run in {checkpoints}/; --fresh begins anew")
         with console_reporter(console) as reporter:
-            reports = train(plan, reporter, approval(console, max_cost_usd))
+            outcome = train(plan, reporter, approval(console, max_cost_usd))
         finish(checkpoints)
-        console.print(before_after_table(reports))
+        console.print(before_after_table(outcome.reports))
+        if outcome.diversity is not None:
+            console.print(curiosity_table(*outcome.diversity))
         console.print(f"adapters in {loras}/, curves in {checkpoints}/curves.png")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from emotional_ai_training.evaluation.before_after import StateReport
+from emotional_ai_training.evaluation.diversity import Diversity
 
 
 def before_after_table(reports: Sequence[StateReport]) -> Table:
@@ -24,4 +25,16 @@ def before_after_table(reports: Sequence[StateReport]) -> Table:
             f"{report.distinct_before:.2f} → {report.distinct_after:.2f}",
             f"{report.broken_before:.0%} → {report.broken_after:.0%}",
         )
+    return table
+
+
+def curiosity_table(before: Diversity, after: Diversity) -> Table:
+    """What curiosity changed, at one temperature."""
+    table = Table(title="curiosity, at a fixed temperature", title_justify="left")
+    table.add_column("high_dopamine")
+    for heading in ("distinct-2", "distance", "judged", "broken"):
+        table.add_column(heading, justify="right")
+    for name, found in (("before", before), ("after", after)):
+        row = f"{found.distinct:.3f}", f"{found.distance:.3f}", f"{found.judged:.2f}", f"{found.broken:.0%}"
+        table.add_row(name, *row)
     return table

@@ -32,7 +32,7 @@ from emotional_ai_training.dataset import (
     prepare,
     write_rows,
 )
-from emotional_ai_training.evaluation.before_after import Speaking, StateReport, answers
+from emotional_ai_training.evaluation.before_after import Speaking, answers
 from emotional_ai_training.jobs import Plan, Recipe, Reporter
 from emotional_ai_training.judge import Judge
 from emotional_ai_training.models import cache_dir, default_model_dir, encoder_dir, model_digest
@@ -49,6 +49,7 @@ from emotional_ai_training.recipes.training import (
     CURIOUS_STATE,
     EVALUATION,
     BaseModel,
+    Outcome,
     Settings,
     Training,
     digest_of_name,
@@ -88,10 +89,11 @@ def run_plan(plan: Plan, reporter: Reporter) -> tuple[str, ...]:
 
     Raises JobCancelled at a resumable state; the same plan then goes on from there.
     """
-    return tuple(report.state for report in train(plan, reporter, partial(check_cost, most_dollars=plan.max_cost_usd)))
+    outcome = train(plan, reporter, partial(check_cost, most_dollars=plan.max_cost_usd))
+    return tuple(report.state for report in outcome.reports)
 
 
-def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -> list[StateReport]:
+def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -> Outcome:
     """Runs a plan and returns what its adapters measured; raises as `run_plan` does.
 
     `approve` is asked before a hosted run, and raises CostRefused to stop it.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from emotional_ai_training.adapters import Manifest, publish
 from emotional_ai_training.conditioning import ADAPTERS, prototype
 from emotional_ai_training.evaluation.before_after import NEUTRAL_PASSAGES, Speaking, StateReport, before_after
+from emotional_ai_training.evaluation.diversity import Diversity, diversity
 from emotional_ai_training.evaluation.scale import calibrate
 from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.judge import Judge
@@ -32,6 +33,8 @@ from emotional_ai_training.tinker_api import session
 EVALUATION: Final = "evaluation"
 CURIOSITY: Final = "curiosity"
 CURIOUS_STATE: Final = "high_dopamine"
+DIVERSITY_PROMPTS: Final = 15
+"""Held-out prompts that diversity is measured on."""
 HELD_OUT: Final = 16
 """Held-out examples a run watches, and a scale is calibrated on."""
 
@@ -62,6 +65,14 @@ class Settings:
     checkpoints_dir: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a training measured: a report a published adapter, and diversity before and after curiosity, if it was trained."""
+
+    reports: list[StateReport]
+    diversity: tuple[Diversity, Diversity] | None
+
+
 class Training:
     """One training; `run` may be called again in a new process with the same arguments and goes on where it stood."""
 
@@ -80,8 +91,8 @@ class Training:
         self._tokenizer, self._judge, self._course = tokenizer, judge, course
         self._runs: dict[str, RunDirectory] = {}
 
-    def run(self) -> list[StateReport]:
-        """Trains, measures and publishes what the recipe names; the reports, one a published adapter."""
+    def run(self) -> Outcome:
+        """Trains, measures and publishes what the recipe names."""
         finished = self._trained()
         for name, run in self._runs.items():
             draw_curves({name: run.history()}, run.path / "curves.png")
@@ -89,9 +100,11 @@ class Training:
             {name: run.history() for name, run in self._runs.items()}, self._settings.checkpoints_dir / "curves.png"
         )
         reports = self._measured({state: done.sampler for state, done in finished.items()})
+        explored = self._diversity() if CURIOSITY in self._runs else None
         for report in reports:
-            self._publish(report, finished[report.state])
-        return reports
+            more = explored[1].metrics("curious") if explored and report.state == CURIOUS_STATE else {}
+            self._publish(report, finished[report.state], more)
+        return Outcome(reports, explored)
 
     def _trained(self) -> dict[str, Finished]:
         """Where the adapters to publish lie, by name in the fixed order."""
@@ -159,7 +172,22 @@ class Training:
                 done,
             )
 
-    def _publish(self, report: StateReport, finished: Finished) -> None:
+    def _diversity(self) -> tuple[Diversity, Diversity]:
+        """Of the curious state before and after curiosity."""
+        prompts = self._prompts["test"][:DIVERSITY_PROMPTS]
+        found = []
+        with session(self._course.server) as service:
+            for name in (CURIOUS_STATE, CURIOSITY):
+                done = self._runs[name].finished()
+                assert done is not None
+                sampler = self._course.sampler(service, done.sampler)
+                speaking = self._settings.speaking
+                found.append(
+                    diversity(self._course, sampler, self._tokenizer, self._judge, CURIOUS_STATE, prompts, speaking)
+                )
+        return found[0], found[1]
+
+    def _publish(self, report: StateReport, finished: Finished, more: Mapping[str, float]) -> None:
         where = self._course.server.address()
         rest = tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
         with tempfile.TemporaryDirectory(prefix="emotional-ai-") as folder:
@@ -181,7 +209,7 @@ class Training:
                 learning_rate=config.learning_rate,
                 steps=sum(len(self._runs[name].history()) for name in lineage),
                 data_digest=self._data.digest,
-                metrics={**report.metrics(), **measured},
+                metrics={**report.metrics(), **more, **measured},
             )
             publish(exported, manifest, self._settings.loras_dir)
 
