@@ -15,6 +15,7 @@ from emotional_ai_service.settings import JobSettings, LanguageSettings, Setting
 from emotional_ai_service.stores import Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
 from emotional_ai_training.models import (
+    DEFAULT_MODEL,
     ModelError,
     cache_dir,
     check_model_dir,
@@ -70,7 +71,7 @@ BaseModel = Annotated[
     typer.Option(
         "--base-model",
         envvar="MODEL_NAME",
-        help="Base model of training jobs that name none. Default: the training server's only one.",
+        help="Base model of training jobs that name none. Default: the model at hand, or with TINKER_API_KEY its server's only one.",
     ),
 ]
 JobTarget = Annotated[str, typer.Option("--job-target", hidden=True, help="What runs a training job: module:function.")]
@@ -114,12 +115,16 @@ def serve(
         language = None if engine_only else _language(model, threads)
     except ModelError as error:
         _fail(str(error))
+    if model is not None:
+        os.environ["EMOTIONAL_AI_MODEL"] = str(model.resolve())  # jobs train the model that is served
     settings = Settings(
         host=host,
         port=port,
         store=StoreSettings(store, _database(db, store), durability),
         language=language,
-        jobs=JobSettings((jobs or _jobs_dir(db)).resolve(), loras.resolve(), base_model, job_target),
+        jobs=JobSettings(
+            (jobs or _jobs_dir(db)).resolve(), loras.resolve(), base_model or _base_model(model), job_target
+        ),
     )
     _serve(settings, with_parent=with_parent)
 
@@ -158,6 +163,13 @@ def _address(service: "subprocess.Popen[str]") -> str:
         if line.startswith(READY):
             return line.removeprefix(READY).strip()
     raise typer.Exit(service.wait() or 1)
+
+
+def _base_model(model: Path | None) -> str:
+    """What jobs train: the embedded server names a model by its directory; another server's line-up is not known here."""
+    if os.environ.get("TINKER_API_KEY"):
+        return ""
+    return model.resolve().name if model else DEFAULT_MODEL.name
 
 
 def _language(model: Path | None, threads: int) -> LanguageSettings:

@@ -109,7 +109,7 @@ class InferenceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAdapters(self, request, context):
-        """Lists the adapters that can be blended. UNIMPLEMENTED until the decoder blends.
+        """Lists the adapters on this machine that can be blended; a newly trained one appears without a restart.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

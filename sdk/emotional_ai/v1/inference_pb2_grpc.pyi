@@ -50,7 +50,7 @@ class InferenceStub:
     GetModel: _grpc.UnaryUnaryMultiCallable[_inference_pb2.GetModelRequest, _inference_pb2.GetModelResponse]
     """Names the language model, its digest and its limits."""
     ListAdapters: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ListAdaptersRequest, _inference_pb2.ListAdaptersResponse]
-    """Lists the adapters that can be blended. UNIMPLEMENTED until the decoder blends."""
+    """Lists the adapters on this machine that can be blended; a newly trained one appears without a restart."""
 
 @_typing.type_check_only
 class InferenceAsyncStub(InferenceStub):
@@ -71,7 +71,7 @@ class InferenceAsyncStub(InferenceStub):
     GetModel: _aio.UnaryUnaryMultiCallable[_inference_pb2.GetModelRequest, _inference_pb2.GetModelResponse]  # type: ignore[assignment]
     """Names the language model, its digest and its limits."""
     ListAdapters: _aio.UnaryUnaryMultiCallable[_inference_pb2.ListAdaptersRequest, _inference_pb2.ListAdaptersResponse]  # type: ignore[assignment]
-    """Lists the adapters that can be blended. UNIMPLEMENTED until the decoder blends."""
+    """Lists the adapters on this machine that can be blended; a newly trained one appears without a restart."""
 
 class InferenceServicer(metaclass=_abc_1.ABCMeta):
     """Language in the light of an emotional state."""
@@ -125,6 +125,6 @@ class InferenceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ListAdaptersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ListAdaptersResponse, _abc.Awaitable[_inference_pb2.ListAdaptersResponse]]:
-        """Lists the adapters that can be blended. UNIMPLEMENTED until the decoder blends."""
+        """Lists the adapters on this machine that can be blended; a newly trained one appears without a restart."""
 
 def add_InferenceServicer_to_server(servicer: InferenceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,7 +4,7 @@ isort:skip_file
 Training: long-running jobs that train emotional adapters through the Tinker API.
 
 A job is a durable record and a handle: it survives the connection that started it and the service that runs it.
-Every rpc answers UNIMPLEMENTED until the training recipes are served.
+Its process is its own: a service that is restarted finds it where it is.
 """
 
 from collections import abc as _abc
