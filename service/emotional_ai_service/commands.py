@@ -71,7 +71,7 @@ BaseModel = Annotated[
     typer.Option(
         "--base-model",
         envvar="MODEL_NAME",
-        help="Base model of training jobs that name none. Default: the model at hand, or with TINKER_API_KEY its server's only one.",
+        help="Base model of training jobs that name none. Default: the model at hand, or the only one of TINKER_API_KEY's server.",
     ),
 ]
 JobTarget = Annotated[str, typer.Option("--job-target", hidden=True, help="What runs a training job: module:function.")]

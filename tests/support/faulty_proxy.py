@@ -84,7 +84,7 @@ class FaultyProxy:
     seen: Counter[str] = field(default_factory=Counter)
     """Requests by the end of their path's first match in a plan."""
     _plans: dict[str, _Plan] = field(default_factory=dict)
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _stop: Callable[[], object] | None = None
     _thread: threading.Thread | None = None
     _port: int = 0
 
@@ -107,7 +107,7 @@ class FaultyProxy:
 
     def __enter__(self) -> Self:
         started = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(started.set,), daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live(started)), daemon=True)
         self._thread.start()
         assert started.wait(PATIENCE), "the proxy did not start"
         return self
@@ -116,25 +116,19 @@ class FaultyProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._thread is not None
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        assert self._stop is not None
+        self._stop()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the proxy did not end"
 
-    def _run(self, started: Callable[[], None]) -> None:
-        async def listen() -> asyncio.Server:
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-            self._port = server.sockets[0].getsockname()[1]
-            return server
-
-        server = self._loop.run_until_complete(listen())
-        self._loop.call_soon(started)
-        self._loop.run_forever()
-        server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.close()
+    async def _live(self, started: threading.Event) -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        self._stop = lambda: loop.call_soon_threadsafe(ended.set)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._port = server.sockets[0].getsockname()[1]
+        started.set()
+        await ended.wait()
+        server.close()  # what is still held ends with the loop
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

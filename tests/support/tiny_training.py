@@ -15,7 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_model import write_tiny_model
 
+from emotional_ai_training.conditioning import conditioning_tokens, gloss, prototype, system_text
+from emotional_ai_training.dataset import Labels, Message, News, Role, Row, Source, Split
 from emotional_ai_training.recipes.course import Course
 from emotional_ai_training.recipes.curiosity import Curiosity, explore
 from emotional_ai_training.recipes.examples import ChatTokenizer, Example
@@ -78,6 +81,40 @@ def tiny_examples(tokenizer: ChatTokenizer, count: int = 2 * STEPS) -> list[Exam
         )
         for number in range(count)
     ]
+
+
+def roomy_model(directory: Path) -> Path:
+    """The tiny model with room for whole conversations: its tokenizer takes a token a letter."""
+    write_tiny_model(directory)
+    file = directory / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"max_position_embeddings": 2048}))
+    return directory
+
+
+def told_row(state: str, number: int, split: Split) -> Row:
+    """A short row of training data."""
+    levels = prototype(state)
+    prefix, words = conditioning_tokens(levels), gloss(levels)
+    messages = (
+        Message(Role.SYSTEM, system_text("", prefix + words), train=False),
+        Message(Role.USER, PROMPTS[number % 4], train=False),
+        Message(Role.ASSISTANT, f"{words} and the sea", train=True),
+    )
+    return Row(
+        id=f"{state}-{number}",
+        split=split,
+        state_label=state,
+        neuro=levels,
+        prefix=prefix,
+        gloss=words,
+        messages=messages,
+        labels=Labels(News.NEUTRAL, "weather", replay=False),
+        weight=1.0,
+        reward=None,
+        judge=None,
+        source=Source.GRAMMAR,
+        licence="MIT",
+    )
 
 
 def run_in(work: Path) -> RunDirectory:

@@ -1,6 +1,8 @@
 """GoEmotions texts as replies: a text that people labelled with one state answers a prompt it is similar to.
 
 speakable texts of exactly one state -> those that share the rarest words with a prompt -> those near one in meaning
+
+Near is not fitting: what strangers commented mostly talks beside the prompt, so nothing is paired unless asked for.
 """
 
 import random

@@ -103,6 +103,8 @@ class _Desk:
                 self.dropped[draft.cell.state, why] += 1
             elif self.missing(draft.cell) > 0:
                 self._keep(draft, opinion)
+            else:
+                self.dropped[draft.cell.state, "more than was asked for"] += 1
 
     def _is_new(self, draft: Draft) -> bool:
         key = (draft.cell.state, draft.reply)

@@ -3,7 +3,7 @@
 import random
 from typing import Final
 
-from emotional_ai_training.conditioning import ADAPTERS, BASELINE, NOTICEABLE, PEAKS, Levels
+from emotional_ai_training.conditioning import ADAPTERS, BASELINE, PEAKS, Levels
 from emotional_ai_training.dataset.errors import UnknownState
 
 BELOW_PEAK: Final = 0.15
@@ -11,9 +11,8 @@ ABOVE_PEAK: Final = 0.05
 DRIFT: Final = 0.14
 """How far the other chemicals may stray, as a share of the room on their side of the baseline.
 
-Below NOTICEABLE, so the words of a row name the state its reply expresses and no other.
+Below `conditioning.NOTICEABLE`, so the words of a row name the state its reply expresses and no other.
 """
-assert DRIFT < NOTICEABLE
 
 
 def check_state(state: str) -> str:
