@@ -71,7 +71,7 @@ BaseModel = Annotated[
     typer.Option(
         "--base-model",
         envvar="MODEL_NAME",
-        help="Base model of training jobs that name none. Default: the model at hand, or the only one of TINKER_API_KEY's server.",
+        help="Base model of training jobs that name none. Default: the model at hand, or the only one TINKER_API_KEY opens.",
     ),
 ]
 JobTarget = Annotated[str, typer.Option("--job-target", hidden=True, help="What runs a training job: module:function.")]
