@@ -1,7 +1,7 @@
 """Curiosity: reinforcement learning of the high-dopamine adapter, so that eagerness looks further than one phrase.
 
     each step   sample a group of replies to each prompt, at a dopamine level of its own
-                reward = judge's probability of the state - repetition + curiosity, gated by dopamine (see `rewards`)
+                reward = judge's probability of the state, up to `enough`, - repetition + curiosity, gated by dopamine
                 importance-sampling policy gradient on the group's advantages, less beta * (log p - log p_reference)
                 beta follows the measured divergence, and the run stops where it leaves its bound
 
@@ -54,8 +54,10 @@ class Curiosity:
     temperature: float = 1.0
     """1, so that sampled log-probabilities are those of the policy that is trained."""
     learning_rate: float = 3e-4
-    strength: float = 1.0
-    """Weight of curiosity in the reward (lambda)."""
+    strength: float = 4.0
+    """Weight of curiosity in the reward (lambda): novelty varies within a group about a quarter as much as the judge."""
+    enough: float = 0.6
+    """Probability of the state from which more of it earns nothing, so that it is left to curiosity what else is said."""
     cap: float = 1.0
     """Novelty beyond which nothing more is earned."""
     dopamine: tuple[float, ...] = (0.60, 0.75, 0.90, 0.90)
@@ -166,7 +168,7 @@ class _Explorer:
         replies = list(chain.from_iterable(groups))
         task, embeddings = self._judge.assess([reply.text for reply in replies])
         repeated = np.array([repetition(reply.tokens) for reply in replies], dtype=np.float32)
-        task = task - repeated
+        task = np.minimum(task, np.float32(config.enough)) - repeated
         novelties, earned, learned = [], [], list[Floats]()
         for index, (group, dopamine) in enumerate(zip(groups, levels, strict=True)):
             part = slice(index * config.group, index * config.group + len(group))

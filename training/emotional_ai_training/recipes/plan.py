@@ -18,7 +18,6 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Final
 
-import tinker
 from transformers.utils.logging import disable_progress_bar
 
 from emotional_ai_training.adapters import check_writable
@@ -62,6 +61,7 @@ from emotional_ai_training.tinker_api import (
     check_cost,
     choose_base_model,
     estimate,
+    rest_client,
     session,
 )
 
@@ -76,7 +76,7 @@ ROWS: Final = 96
 CONDITIONING_ROWS: Final = 60
 """Rows of a state in the base conditioning."""
 STATE_RATE: Final = 0.7
-CURIOSITY_RATE: Final = 0.3
+CURIOSITY_RATE: Final = 0.5
 """Peak learning rates of the later recipes, as a share of the first one's."""
 ASKED: Final = 45
 """Held-out prompts of the evaluation."""
@@ -108,9 +108,9 @@ def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -
     states = _states(chosen)
     given = read_data(plan.data_path, states) if plan.data_path else None  # before a server is started for nothing
     with training_server(settings, plan.checkpoints_dir, cache) as (server, directory):
-        where = server.address()
-        rest = tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
-        name = choose_base_model(rest, plan.base_model or settings.model_name, QUICK_ANSWER)
+        name = choose_base_model(
+            rest_client(server, QUICK_ANSWER), plan.base_model or settings.model_name, QUICK_ANSWER
+        )
         tokenizer = ChatTokenizer(_tokenizer_dir(settings, directory))
         base = BaseModel(name, model_digest(directory, cache) if directory else digest_of_name(name), directory)
         judge = Judge(encoder_dir(cache))
