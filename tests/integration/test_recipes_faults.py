@@ -25,6 +25,7 @@ from emotional_ai_training.tinker_api import (
     TinkerServer,
     choose_base_model,
     explain,
+    rest_client,
 )
 from emotional_ai_training.tinker_api.supervision import ATTEMPTS_WITHOUT_PROGRESS
 from emotional_ai_training.tinker_server.process import LocalServer
@@ -146,6 +147,25 @@ def test_a_server_that_answers_no_more_is_given_up_in_bounded_time(
     assert proxy.seen["/forward_backward"] >= ATTEMPTS_WITHOUT_PROGRESS
 
 
+@pytest.mark.parametrize("route", ["/client/config", "/create_session"])
+def test_a_server_that_takes_no_session_is_given_up_in_bounded_time(
+    server: TinkerServer, proxy: FaultyProxy, model: Path, tmp_path: Path, route: str
+) -> None:
+    proxy.plan(route, Hold(), for_ever=True)
+    with pytest.raises(DeadlineExceeded, match=r"opening the training client: no answer within 0\.5 s"):
+        fine_tuned(server, model, tmp_path, deadline=0.5)
+
+
+def test_a_server_that_stays_silent_is_named_in_bounded_time_and_reached_once_it_speaks(
+    server: TinkerServer, proxy: FaultyProxy
+) -> None:
+    proxy.plan("/api", Hold(), for_ever=True)
+    with pytest.raises(DeadlineExceeded, match=rf"reaching {proxy.base_url}: no answer within 0\.5 s"):
+        rest_client(server, 0.5)
+    proxy.clear()
+    assert choose_base_model(rest_client(server, 30.0), "", 30.0) == "tiny"
+
+
 @pytest.mark.parametrize("route", ["/forward_backward", "/retrieve_future"])
 def test_no_step_without_its_gradient_survives(
     server: TinkerServer,
@@ -182,8 +202,8 @@ def test_a_wrong_key_is_refused_and_the_setting_named(local: LocalServer, model:
     stranger = Address(local.base_url, "tml-wrong")
     with pytest.raises(KeyRefused, match="TINKER_API_KEY"):
         fine_tuned(RemoteServer(stranger), model, tmp_path)
-    with pytest.raises(KeyRefused, match="TINKER_API_KEY"):
-        choose_base_model(tinker.RestClient(base_url=stranger.base_url, api_key=stranger.api_key), "", 30.0)
+    with pytest.raises(KeyRefused, match=f"{local.base_url} refused the key: set TINKER_API_KEY"):
+        rest_client(RemoteServer(stranger), 30.0)
 
 
 def test_a_retired_base_model_is_refused_with_the_live_ones(rest: tinker.RestClient) -> None:

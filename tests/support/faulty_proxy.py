@@ -84,6 +84,8 @@ class FaultyProxy:
     seen: Counter[str] = field(default_factory=Counter)
     """Requests by the end of their path's first match in a plan."""
     _plans: dict[str, _Plan] = field(default_factory=dict)
+    _held: set[asyncio.StreamWriter] = field(default_factory=set)
+    _loop: asyncio.AbstractEventLoop | None = None
     _stop: Callable[[], object] | None = None
     _thread: threading.Thread | None = None
     _port: int = 0
@@ -98,8 +100,10 @@ class FaultyProxy:
         self._plans[route] = _Plan(list(faults), for_ever, after)
 
     def clear(self) -> None:
-        """From now on everything passes."""
+        """From now on everything passes; connections that are held are dropped."""
         self._plans.clear()
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(lambda: [writer.close() for writer in self._held])
 
     def spent(self) -> bool:
         """Whether every fault that was planned has happened."""
@@ -123,7 +127,7 @@ class FaultyProxy:
 
     async def _live(self, started: threading.Event) -> None:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        self._stop = lambda: loop.call_soon_threadsafe(ended.set)
+        self._loop, self._stop = loop, lambda: loop.call_soon_threadsafe(ended.set)
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self._port = server.sockets[0].getsockname()[1]
         started.set()
@@ -144,7 +148,9 @@ class FaultyProxy:
             case Answer() as answer:
                 writer.write(_spelled(answer))
             case Hold():
+                self._held.add(writer)
                 await reader.read()
+                self._held.discard(writer)
             case Delay(seconds):
                 await asyncio.sleep(seconds)
                 writer.write(await self._forwarded(request))

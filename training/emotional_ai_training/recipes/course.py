@@ -10,7 +10,7 @@ import tinker
 from emotional_ai_training.recipes.errors import StateLost
 from emotional_ai_training.recipes.progress import Progress
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
-from emotional_ai_training.tinker_api import TinkerFailure, TinkerServer, within
+from emotional_ai_training.tinker_api import TinkerFailure, TinkerServer, in_background, rest_client, within
 from emotional_ai_training.tinker_api.deadlines import Future, T
 
 CLIP: Final = 1.0
@@ -39,23 +39,26 @@ class Course:
 
         Raises StateLost if the server does not have that state.
         """
-        if run.state is not None:
-            future = service.create_training_client_from_state_with_optimizer(run.state)
-        elif start is not None:
-            future = service.create_training_client_from_state(start)
-        else:
+
+        def opened() -> tinker.TrainingClient:
+            if run.state is not None:
+                return service.create_training_client_from_state_with_optimizer(run.state).result()
+            if start is not None:
+                return service.create_training_client_from_state(start).result()
             # The output embedding stays as it is: its adapters are not read alike everywhere.
-            future = service.create_lora_training_client(
+            return service.create_lora_training_client(
                 self.base_model, rank=self.rank, seed=self.seed, train_mlp=False, train_unembed=False
-            )
+            ).result()
+
         with self._held(run.state or start):
-            return self.wait(future, "opening the training client")
+            return self.wait(in_background(opened), "opening the training client")
 
     def sampler(self, service: tinker.ServiceClient, path: str | None) -> tinker.SamplingClient:
         """A sampler of saved weights, or of the base model alone. Raises StateLost as `open`."""
         model = None if path else self.base_model
         with self._held(path):
-            return self.wait(service.create_sampling_client(model_path=path, base_model=model), "opening a sampler")
+            opened = in_background(lambda: service.create_sampling_client(model_path=path, base_model=model).result())
+            return self.wait(opened, "opening a sampler")
 
     def finish(self, client: tinker.TrainingClient, run: RunDirectory) -> Finished:
         """Saves what a finished run leaves: weights to sample with and weights to download."""
@@ -76,8 +79,8 @@ class Course:
         run.checkpoint(next_step, state)
         if replaced is not None and self.server.alive():
             with suppress(tinker.TinkerError, TinkerFailure):
-                future = self._rest().delete_checkpoint_from_tinker_path(replaced)
-                within(future, min(COURTESY, self.deadline), "deleting a state", self.server.alive)
+                rest = rest_client(self.server, COURTESY)
+                within(rest.delete_checkpoint_from_tinker_path(replaced), COURTESY, "deleting", self.server.alive)
 
     @contextmanager
     def _held(self, path: str | None) -> Iterator[None]:
@@ -91,14 +94,11 @@ class Course:
 
     def _gone(self, path: str) -> bool:
         try:
-            within(self._rest().get_weights_info_by_tinker_path(path), self.deadline, f"asking for {path}")
+            rest = rest_client(self.server, self.deadline)
+            self.wait(rest.get_weights_info_by_tinker_path(path), f"asking for {path}")
         except tinker.NotFoundError:
             return True
         return False
-
-    def _rest(self) -> tinker.RestClient:
-        where = self.server.address()
-        return tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
 
 
 def adam(learning_rate: float) -> tinker.AdamParams:

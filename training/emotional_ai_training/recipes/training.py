@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import tinker
 from numpy.typing import NDArray
 
 from emotional_ai_training.adapters import Manifest, publish
@@ -28,7 +27,7 @@ from emotional_ai_training.recipes.figures import draw_curves
 from emotional_ai_training.recipes.fine_tuning import FineTuning
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
 from emotional_ai_training.recipes.state_adapters import train_state_adapter
-from emotional_ai_training.tinker_api import session
+from emotional_ai_training.tinker_api import rest_client, session
 
 EVALUATION: Final = "evaluation"
 CURIOSITY: Final = "curiosity"
@@ -188,8 +187,7 @@ class Training:
         return found[0], found[1]
 
     def _publish(self, report: StateReport, finished: Finished, more: Mapping[str, float]) -> None:
-        where = self._course.server.address()
-        rest = tinker.RestClient(base_url=where.base_url, api_key=where.api_key)
+        rest = rest_client(self._course.server, self._course.deadline)
         with tempfile.TemporaryDirectory(prefix="emotional-ai-") as folder:
             exported = Path(folder)
             rank = export(rest, finished.external, exported, self._course.deadline)

@@ -2,7 +2,7 @@
 
     errors        what can go wrong, and what of it a new attempt may mend
     servers       where training takes place: a server by its address, or an embedded one, started by the command itself
-    deadlines     `within`: the result of a future, or an error in bounded time
+    deadlines     `within`: the result of a future, or an error in bounded time; `in_background`: calls that block
     supervision   `supervised`: attempts from the last saved state
     base_models   which base models a server trains, by its own word
     prices        what a hosted run costs, before it starts
@@ -12,7 +12,7 @@ The SDK retries its own requests; nothing here retries what it retries.
 """
 
 from emotional_ai_training.tinker_api.base_models import choose_base_model
-from emotional_ai_training.tinker_api.deadlines import within
+from emotional_ai_training.tinker_api.deadlines import in_background, within
 from emotional_ai_training.tinker_api.downloads import download_adapter
 from emotional_ai_training.tinker_api.errors import (
     BaseModelUnavailable,
@@ -27,7 +27,14 @@ from emotional_ai_training.tinker_api.errors import (
     mendable,
 )
 from emotional_ai_training.tinker_api.prices import Estimate, check_cost, estimate
-from emotional_ai_training.tinker_api.servers import Address, EmbeddedServer, RemoteServer, TinkerServer, session
+from emotional_ai_training.tinker_api.servers import (
+    Address,
+    EmbeddedServer,
+    RemoteServer,
+    TinkerServer,
+    rest_client,
+    session,
+)
 from emotional_ai_training.tinker_api.supervision import supervised
 
 __all__ = [
@@ -49,7 +56,9 @@ __all__ = [
     "download_adapter",
     "estimate",
     "explain",
+    "in_background",
     "mendable",
+    "rest_client",
     "session",
     "supervised",
     "within",

@@ -1,5 +1,7 @@
 """A deadline on every future: the SDK retries so patiently that a failure looks like a hang."""
 
+import concurrent.futures
+import threading
 import time
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
@@ -39,3 +41,17 @@ def within(future: Future[T], seconds: float, what: str, alive: Callable[[], boo
                 raise DeadlineExceeded(what, seconds) from error
         except (ValueError, RuntimeError) as error:
             raise FutureFailed(what, str(error)) from error
+
+
+def in_background(call: Callable[[], T]) -> Future[T]:
+    """The result of a call that blocks as long as it likes, as the SDK's constructors do; its thread dies with the process."""
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future

@@ -9,10 +9,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 import tinker
 
+from emotional_ai_training.tinker_api.deadlines import in_background, within
 from emotional_ai_training.tinker_api.errors import KeyRefused, TinkerFailure
 from emotional_ai_training.tinker_server.process import LocalServer
 
@@ -103,7 +104,7 @@ def session(server: TinkerServer) -> Iterator[tinker.ServiceClient]:
         client = tinker.ServiceClient(base_url=where.base_url, api_key=where.api_key)
     except tinker.TinkerError as error:
         raise KeyRefused(str(where)) from error
-    status = "errored"
+    status: Literal["success", "errored", "interrupted"] = "errored"
     try:
         yield client
         status = "success"
@@ -114,5 +115,16 @@ def session(server: TinkerServer) -> Iterator[tinker.ServiceClient]:
         raise KeyRefused(str(where)) from error
     finally:
         # The session may be unreachable by now; its end is a courtesy.
-        with suppress(tinker.TinkerError, TinkerFailure, TimeoutError, RuntimeError, ValueError, OSError):
-            client.close(status).result(timeout=GOODBYE)  # type: ignore[arg-type]
+        with suppress(tinker.TinkerError, TinkerFailure, OSError):
+            ended = in_background(lambda: client.close(status).result())
+            within(ended, GOODBYE, "ending the session", server.alive)
+
+
+def rest_client(server: TinkerServer, seconds: float) -> tinker.RestClient:
+    """A client of what the server stores. Raises KeyRefused, or DeadlineExceeded after `seconds` wall seconds."""
+    where = server.address()
+    reached = in_background(lambda: tinker.RestClient(base_url=where.base_url, api_key=where.api_key))
+    try:
+        return within(reached, seconds, f"reaching {where}", server.alive)
+    except (tinker.AuthenticationError, tinker.PermissionDeniedError) as error:
+        raise KeyRefused(str(where)) from error
