@@ -103,7 +103,8 @@ class FaultyProxy:
         """From now on everything passes; connections that are held are dropped."""
         self._plans.clear()
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(lambda: [writer.close() for writer in self._held])
+        for writer in list(self._held):
+            self._loop.call_soon_threadsafe(writer.close)
 
     def spent(self) -> bool:
         """Whether every fault that was planned has happened."""
