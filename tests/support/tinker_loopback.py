@@ -24,7 +24,7 @@ from emotional_ai_training.tinker_server.serving import web_server
 from emotional_ai_training.tinker_server.settings import ServerSettings
 
 KEY = "tml-loopback"
-PATIENCE = 60.0
+PATIENCE = 100.0
 """Seconds a test waits for what must come."""
 LEFT_OPEN = "ignore:Exception ignored in. <(socket|function _SelectorTransport):pytest.PytestUnraisableExceptionWarning"
 """For tests that use the SDK: it fetches its configuration over a connection of its own that it never closes."""

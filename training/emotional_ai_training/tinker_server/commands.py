@@ -8,10 +8,7 @@ from typing import Annotated
 import typer
 
 from emotional_ai_training.tinker_server.errors import NotServable
-from emotional_ai_training.tinker_server.settings import Device, Dtype, ServerSettings, new_key
-
-READY = "ready "
-"""What a server started with --with-parent prints, followed by its address."""
+from emotional_ai_training.tinker_server.settings import READY, Device, Dtype, ServerSettings, new_key
 
 
 def tinker_server(

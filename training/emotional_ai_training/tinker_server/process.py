@@ -9,11 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from emotional_ai_training.tinker_server.commands import READY
 from emotional_ai_training.tinker_server.errors import ServerStartFailed
-from emotional_ai_training.tinker_server.settings import new_key
+from emotional_ai_training.tinker_server.settings import READY, new_key
 
-START_SECONDS: Final = 120.0
+START_SECONDS: Final = 300.0
 STOP_SECONDS: Final = 15.0
 LOG_NAME: Final = "server.log"
 

@@ -12,6 +12,8 @@ from emotional_ai_training.tinker_server.errors import NotServable
 
 KEY: Final = re.compile(r"tml-[A-Za-z0-9_-]{1,200}")
 LOCALHOST: Final = "localhost"
+READY: Final = "ready "
+"""What a child server prints, followed by its address, once it takes requests."""
 
 
 class Device(StrEnum):
