@@ -45,7 +45,7 @@ class Judge(Protocol):
 class Curiosity:
     """Settings of the run."""
 
-    steps: int = 10
+    steps: int = 8
     prompts: int = 4
     """Prompts a step."""
     group: int = 4
@@ -68,7 +68,7 @@ class Curiosity:
     """Divergence per token from the reference that the penalty steers to, in nats."""
     divergence_bound: float = 0.4
     """Divergence per token at which the run ends, in nats."""
-    save_every: int = 5
+    save_every: int = 4
     seed: int = 0
 
 

@@ -71,9 +71,9 @@ MODEL_VARIABLE: Final = "EMOTIONAL_AI_MODEL"
 DATA: Final = "data"
 QUICK_ANSWER: Final = 60.0
 """Wall seconds a server may take to say what it trains."""
-ROWS: Final = 96
+ROWS: Final = 80
 """Rows prepared for a state's own run."""
-CONDITIONING_ROWS: Final = 60
+CONDITIONING_ROWS: Final = 50
 """Rows of a state in the base conditioning."""
 STATE_RATE: Final = 0.7
 CURIOSITY_RATE: Final = 0.5
