@@ -35,7 +35,9 @@ CURIOUS_STATE: Final = "high_dopamine"
 DIVERSITY_PROMPTS: Final = 15
 """Held-out prompts that diversity is measured on."""
 HELD_OUT: Final = 16
-"""Held-out examples a run watches, and a scale is calibrated on."""
+"""Held-out examples a run watches."""
+CALIBRATION: Final = 8
+"""Held-out examples, and half as many again neutral passages, that a scale is calibrated on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +220,11 @@ class Training:
 
     def _scale(self, state: str, adapter: Path) -> tuple[float | None, dict[str, float]]:
         """The calibrated scale and what was measured at it; None where the base model is not on this machine."""
-        held_out = self._data.held_out.get(state, [])[:HELD_OUT]
+        held_out = self._data.held_out.get(state, [])[:CALIBRATION]
         if self._base.directory is None or not held_out:
             return None, {}
-        passages = [self._tokenizer.encode(text) for text in NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()]
+        neutral = NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()[: CALIBRATION * 3 // 2]
+        passages = [self._tokenizer.encode(text) for text in neutral]
         found = calibrate(
             self._base.directory,
             adapter,
