@@ -13,7 +13,7 @@ from emotional_ai_training.adapters import Manifest, publish
 from emotional_ai_training.conditioning import ADAPTERS, prototype
 from emotional_ai_training.evaluation.before_after import NEUTRAL_PASSAGES, Speaking, StateReport, before_after
 from emotional_ai_training.evaluation.diversity import Diversity, diversity
-from emotional_ai_training.evaluation.scale import calibrate
+from emotional_ai_training.evaluation.scale import SCALES, calibrate
 from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.judge import Judge
 from emotional_ai_training.recipes.conditioning import PUBLISHED_AS, train_conditioning
@@ -231,7 +231,7 @@ class Training:
             [(example.tokens, example.trained) for example in held_out],
             [(tokens, len(tokens) - 1) for tokens in passages],
         )
-        return found.scale, {"held_out_loss": min(found.losses)}
+        return found.scale, {"held_out_loss": found.losses[SCALES.index(found.scale)]}
 
 
 class StateJudge:
