@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotional_ai_training.recipes.rewards import advantages, gate, novelty, repetition, rewards
+from emotional_ai_training.recipes.rewards import advantages, fresh_pairs, gate, novelty, repetition, rewards
 
 unit = st.floats(0, 1)
 
@@ -52,7 +52,8 @@ def test_remembered_replies_make_their_like_less_novel() -> None:
     group = unit_rows(rng, 5)
     alone = novelty(group, np.zeros((0, 0), dtype=np.float32))
     remembered = novelty(group, np.repeat(group[:1], 3, axis=0))
-    assert remembered[0] == pytest.approx(0, abs=1e-6) < alone[0]
+    assert remembered[0] == pytest.approx(0, abs=1e-6)
+    assert alone[0] > 0.1
 
 
 def test_a_single_reply_without_memory_has_nothing_to_differ_from() -> None:
@@ -75,3 +76,10 @@ def test_repetition_counts_pairs_already_used() -> None:
     assert repetition([1, 2, 3, 4]) == 0
     assert repetition([1, 2, 1, 2, 1]) == 0.5
     assert repetition([7]) == 0
+
+
+def test_fresh_pairs_are_those_no_other_reply_has() -> None:
+    assert fresh_pairs(["so glad you came", "so glad we met", "word", ""]).tolist() == pytest.approx(
+        [2 / 3, 2 / 3, 0, 0]
+    )
+    assert fresh_pairs(["the same", "the same"]).tolist() == [0, 0]

@@ -25,7 +25,7 @@ def test_every_epoch_takes_every_example_once(count: int, size: int, epochs: int
     per_epoch = -(-count // size)
     assert len(steps) == per_epoch * epochs
     for epoch in range(epochs):
-        taken = sum(steps[epoch * per_epoch : (epoch + 1) * per_epoch], [])
+        taken = [index for batch in steps[epoch * per_epoch : (epoch + 1) * per_epoch] for index in batch]
         assert sorted(taken) == list(range(count))
 
 

@@ -23,6 +23,7 @@ from emotional_ai_training.tinker_server.engine import (
     PassResult,
     Run,
     adapter_config,
+    load_base,
     loss_named,
 )
 from emotional_ai_training.tinker_server.engine.optimizer import Adam
@@ -245,6 +246,26 @@ def test_runs_on_one_model_do_not_touch_each_other(base: BaseModel) -> None:
         for run in (second, first):
             run.optim_step(AdamParams(learning_rate=1e-2))
     assert torch.equal(first.adapter.flat, alone.adapter.flat)
+
+
+def test_frozen_weights_in_bf16_give_nearly_the_same_loss_and_train(directory: Path, base: BaseModel) -> None:
+    half = load_base(directory, torch.device("cpu"), torch.bfloat16)
+    run, exact = moved_run(half, steps=0), moved_run(base, steps=0)
+    losses = [run.forward_backward(data_of(), CROSS_ENTROPY).loss]
+    assert losses[0] == pytest.approx(exact.forward(data_of(), CROSS_ENTROPY).loss, rel=0.02)
+    for _ in range(3):
+        run.optim_step(AdamParams(learning_rate=1e-2))
+        losses.append(run.forward_backward(data_of(), CROSS_ENTROPY).loss)
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_a_model_behind_a_link_goes_by_both_names(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(directory)
+    linked = load_base(tmp_path / "link", torch.device("cpu"), torch.float32)
+    linked.check_name("link")
+    linked.check_name("tiny")
+    with pytest.raises(InvalidRequest, match="served: tiny"):
+        linked.check_name("other")
 
 
 @pytest.mark.parametrize("rank", [0, 3, 6, 129, 256, -4])

@@ -5,6 +5,7 @@ nearly as probable as the base model finds it. Needs the base model on this mach
 """
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,10 @@ def calibrate(model_dir: Path, adapter_dir: Path, replies: Scored, neutral: Scor
     if not replies or not neutral:
         raise ValueError("a calibration needs held-out replies and neutral text")
     base = AutoModelForCausalLM.from_pretrained(model_dir, local_files_only=True, dtype=torch.float32)
-    model = PeftModel.from_pretrained(base, str(adapter_dir)).eval()
+    with warnings.catch_warnings():
+        # PEFT asks transformers for an attribute by its old name.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        model = PeftModel.from_pretrained(base, str(adapter_dir)).eval()
     with _scaled(model, 0.0):
         plain = loss(model, neutral)
     losses, ratios = [], []

@@ -9,16 +9,15 @@ from emotional_ai_training.evaluation.diversity import Diversity
 
 
 def before_after_table(reports: Sequence[StateReport]) -> Table:
-    """The before/after table, one row a state."""
+    """The before/after table, one row a state; `by emb.` is the AUC by the judge's embedding half alone."""
     table = Table(title="before and after, on held-out prompts", title_justify="left")
     table.add_column("state")
-    for heading in ("judged before", "after", "AUC", "AUC, embedding", "perplexity", "distinct-2", "broken"):
+    for heading in ("judged", "AUC", "by emb.", "perpl.", "distinct-2", "broken"):
         table.add_column(heading, justify="right")
     for report in reports:
         table.add_row(
             report.state,
-            f"{report.judged_before:.2f}",
-            f"{report.judged_after:.2f}",
+            f"{report.judged_before:.2f} → {report.judged_after:.2f}",
             f"{report.auc:.2f}",
             f"{report.auc_by_embedding:.2f}",
             f"×{report.perplexity_ratio:.2f}",

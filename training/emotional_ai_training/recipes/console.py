@@ -21,7 +21,7 @@ from emotional_ai_training.recipes.errors import RecipeError
 from emotional_ai_training.tinker_api import CostRefused, Estimate, TinkerFailure, check_cost, explain
 from emotional_ai_training.tinker_server.errors import TinkerServerError
 
-_SHOWN = ("loss", "held_out_loss", "reward", "curiosity", "divergence")
+_SHOWN = ("loss", "reward")
 
 
 EXPECTED: Final = (
@@ -51,7 +51,7 @@ class ConsoleReporter:
         """Moves the bar of a stage."""
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total_steps, told="", left="")
-        told = "  ".join(f"{name} {metrics[name]:.3f}" for name in _SHOWN if name in metrics)
+        told = next((f"{name} {metrics[name]:.2f}" for name in _SHOWN if name in metrics), "")
         left = f"{remaining_seconds / 60:.1f} min left" if remaining_seconds else ""
         self._bars.update(self._tasks[stage], completed=step, told=told, left="" if step == total_steps else left)
 
@@ -68,8 +68,8 @@ class ConsoleReporter:
 def console_reporter(console: Console) -> Iterator[ConsoleReporter]:
     """A reporter on this terminal, heeding Ctrl-C and SIGTERM while it is open."""
     columns = (
-        TextColumn("{task.description:<16}"),
-        BarColumn(bar_width=28),
+        TextColumn("{task.description:<14}"),
+        BarColumn(bar_width=14),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}"),

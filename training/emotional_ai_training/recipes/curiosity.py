@@ -25,7 +25,7 @@ from emotional_ai_training.jobs import JobCancelled
 from emotional_ai_training.recipes.course import Course, adam
 from emotional_ai_training.recipes.examples import ChatTokenizer, real, whole
 from emotional_ai_training.recipes.journal import append_line, read_lines, replace_text
-from emotional_ai_training.recipes.rewards import Floats, advantages, novelty, repetition, rewards
+from emotional_ai_training.recipes.rewards import Floats, advantages, fresh_pairs, novelty, repetition, rewards
 from emotional_ai_training.recipes.run_directory import Finished, Metrics, RunDirectory
 from emotional_ai_training.tinker_api import session, supervised
 
@@ -172,7 +172,8 @@ class _Explorer:
         novelties, earned, learned = [], [], list[Floats]()
         for index, (group, dopamine) in enumerate(zip(groups, levels, strict=True)):
             part = slice(index * config.group, index * config.group + len(group))
-            novel = novelty(embeddings[part], self._memory.embeddings)
+            meant = novelty(embeddings[part], self._memory.embeddings)
+            novel = (meant + fresh_pairs([reply.text for reply in group])) / 2
             reward = rewards(task[part].tolist(), novel.tolist(), dopamine, config.strength, config.cap)
             novelties.append(novel)
             earned.append(reward)

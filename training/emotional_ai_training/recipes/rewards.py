@@ -2,7 +2,8 @@
 
     reward     = task + lambda * gate(DA) * min(novelty, cap)
     gate(DA)   = clip((DA - 0.6) / 0.3, 0, 1): exactly 0 at and below 0.6
-    novelty    = mean cosine distance to the nearest replies among the group's others and those remembered
+    novelty    = half the mean cosine distance to the nearest replies among the group's others and those remembered,
+                 half the share of word pairs that none of the group's others has
     advantage  = (reward - mean of the group) / (standard deviation of the group)
 
 Novelty as distance to the nearest of an archive: Lehman and Stanley 2011, "Abandoning Objectives". Advantages by group:
@@ -37,6 +38,16 @@ def novelty(group: Floats, remembered: Floats) -> Floats:
     near = np.sort(distances, axis=1)[:, : min(NEAREST, len(others) - 1)]
     means: Floats = near.mean(axis=1, dtype=np.float32) if near.shape[1] else np.zeros(len(group), dtype=np.float32)
     return means
+
+
+def fresh_pairs(texts: Sequence[str]) -> Floats:
+    """Share of each text's word pairs that no other of the texts has, in [0, 1]; 0 for a text of fewer than two words."""
+    pairs = [set(pairwise(text.lower().split())) for text in texts]
+    shares = []
+    for index, own in enumerate(pairs):
+        others = set[tuple[str, str]]().union(*pairs[:index], *pairs[index + 1 :])
+        shares.append(len(own - others) / len(own) if own else 0.0)
+    return np.asarray(shares, dtype=np.float32)
 
 
 def rewards(task: Sequence[float], novelties: Sequence[float], dopamine: float, strength: float, cap: float) -> Floats:

@@ -59,11 +59,16 @@ class Settings:
     states: Sequence[str]
     conditioning: FineTuning
     state: FineTuning
+    balanced: FineTuning
     curiosity: Curiosity
     speaking: Speaking
     seed: int
     loras_dir: Path
     checkpoints_dir: Path
+
+    def of(self, state: str) -> FineTuning:
+        """Settings of a state's own run."""
+        return self.balanced if state == PUBLISHED_AS else self.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ class Training:
         )
 
     def _state(self, state: str, base: Finished) -> Finished:
-        config = self._settings.state
+        config = self._settings.of(state)
         run = self._open(state, config)
         held_out = self._data.held_out.get(state, [])[:HELD_OUT]
         examples = self._data.for_state(state, self._settings.seed)
@@ -195,7 +200,7 @@ class Training:
             rank = export(rest, finished.external, exported, self._course.deadline)
             scale, measured = self._scale(report.state, exported)
             lineage = self._lineage(report.state)
-            config = self._settings.state if report.state in lineage else self._settings.conditioning
+            config = self._settings.of(report.state) if report.state in lineage else self._settings.conditioning
             manifest = Manifest(
                 name=report.state,
                 base_model=self._base.name,
