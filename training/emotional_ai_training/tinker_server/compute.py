@@ -7,15 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from emotional_ai_training.tinker_server.engine import SampleRequest, SampleResult
+from emotional_ai_training.tinker_server.engine import TOGETHER, SampleRequest, SampleResult
 from emotional_ai_training.tinker_server.errors import InvalidRequest, TinkerServerError, UnknownName
 from emotional_ai_training.tinker_server.names import CheckpointPath
 from emotional_ai_training.tinker_server.replies import Category, Reply, failure
 
 LINGER_SECONDS: Final = 0.01
 """Sampling waits so long for company that may be on its way."""
-TOGETHER: Final = 64
-"""Samples begun together."""
 
 log = logging.getLogger(__name__)
 Answered = Callable[[Reply], None]

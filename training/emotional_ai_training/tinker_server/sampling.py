@@ -76,10 +76,8 @@ class Samplers:
         }
 
     def _weights(self, path: str | None, base_model: str | None) -> CheckpointPath | None:
-        served = self._desk.engine.base.name
         if path is None:
-            if base_model != served:
-                raise InvalidRequest(f"base model {base_model!r} is not served here; served: {served}")
+            self._desk.engine.base.check_name(base_model or "")
             return None
         weights = parse_path(path)
         if weights.kind is not Kind.SAMPLER:

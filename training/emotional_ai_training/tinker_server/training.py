@@ -205,9 +205,7 @@ class Training:
         raise UnknownName(f"model {run_id} is not live here: its session ended, or the server was restarted; {last}")
 
     def _check_base(self, name: str) -> None:
-        served = self._desk.engine.base.name
-        if name != served:
-            raise InvalidRequest(f"base model {name!r} is not served here; served: {served}")
+        self._desk.engine.base.check_name(name)
 
 
 def _or(run: Callable[[], Reply], undo: Callable[[], None]) -> Callable[[], Reply]:

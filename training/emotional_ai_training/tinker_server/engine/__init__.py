@@ -30,12 +30,13 @@ from emotional_ai_training.tinker_server.engine.losses import Loss, LossName, lo
 from emotional_ai_training.tinker_server.engine.optimizer import AdamParams
 from emotional_ai_training.tinker_server.engine.passes import Datum, PassResult
 from emotional_ai_training.tinker_server.engine.run import Run
-from emotional_ai_training.tinker_server.engine.sampling import Sampled, SampleRequest, SampleResult
+from emotional_ai_training.tinker_server.engine.sampling import TOGETHER, Sampled, SampleRequest, SampleResult
 from emotional_ai_training.tinker_server.engine.scoring import PromptScores, Scoring
 
 __all__ = [
     "ALPHA",
     "CPU_DESCRIPTION",
+    "TOGETHER",
     "AdamParams",
     "BaseModel",
     "Checkpoint",

@@ -26,8 +26,12 @@ CPU_DESCRIPTION: Final = Path("/proc/cpuinfo")
 class BaseModel:
     """A causal language model from a local directory; used by one thread only."""
 
-    def __init__(self, name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(
+        self, name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, alias: str | None = None
+    ) -> None:
         self.name = name
+        self.names = frozenset({name, alias or name})
+        """What clients may call it."""
         model.eval()  # type: ignore[no-untyped-call]
         self.model = model.requires_grad_(False)
         self.tokenizer = tokenizer
@@ -61,6 +65,11 @@ class BaseModel:
         ).last_hidden_state
         return hidden[:, -1]
 
+    def check_name(self, name: str) -> None:
+        """Raises InvalidRequest unless that is what this model is called."""
+        if name not in self.names:
+            raise InvalidRequest(f"base model {name[:200]!r} is not served here; served: {self.name}")
+
     def check_tokens(self, least: int, greatest: int) -> None:
         """Raises InvalidRequest where token ids between these are not all the model's."""
         if least < 0 or greatest >= self.vocabulary:
@@ -92,12 +101,12 @@ class BaseModel:
 
 
 def load_base(directory: Path, device: torch.device, dtype: torch.dtype) -> BaseModel:
-    """The checkpoint in `directory`, from local files only; it is named after the directory."""
+    """The checkpoint in `directory`, from local files only; it is named after the directory, behind a link too."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is the server's log
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, local_files_only=True)
     model.to(device)  # type: ignore[arg-type]
-    return BaseModel(directory.resolve().name, model, tokenizer)
+    return BaseModel(directory.resolve().name, model, tokenizer, directory.absolute().name)
 
 
 def native_dtype(device: torch.device, cpu_description: str) -> torch.dtype:

@@ -16,6 +16,10 @@ STOP_WINDOW: Final = 64
 """Last tokens decoded to look for a stop string; longer stop strings are refused."""
 
 
+LIKELIEST: Final = 1024
+"""Tokens sorted at first; all of them only where these do not reach top_p."""
+
+
 class StopReason(StrEnum):
     """Why a sequence ended."""
 
@@ -68,14 +72,14 @@ def choose(logprobs: Tensor, choice: Choice, draw: torch.Generator) -> int:
 
 
 def _from_kept(scaled: Tensor, choice: Choice, draw: torch.Generator) -> int:
+    """A token from the `top_k` likeliest, and of those from the fewest that reach `top_p`."""
     count = len(scaled) if choice.top_k == -1 else min(choice.top_k, len(scaled))
-    values, tokens = scaled.topk(min(count, WIDE))
-    weights = torch.softmax(values, -1).double()
-    if len(values) < count:
-        weights = (values - torch.logsumexp(scaled, -1)).double().exp()
-        if choice.top_k != -1 or float(weights.sum()) < choice.top_p:
-            values, tokens = scaled.topk(count)
-            weights = torch.softmax(values, -1).double()
+    values, tokens = scaled.topk(min(count, LIKELIEST))
+    whole = torch.logsumexp(scaled if count > len(values) else values, -1)
+    if len(values) < count and float(torch.exp(values - whole).sum()) < choice.top_p:
+        values, tokens = scaled.topk(count)
+        whole = torch.logsumexp(values, -1)
+    weights = torch.exp(values - whole).double()
     before = weights.cumsum(-1) - weights
     kept = weights * (before < choice.top_p)
     return int(tokens[_inverse(kept.cumsum(-1), draw)])

@@ -41,10 +41,11 @@ class Loss:
     required: tuple[str, ...]
     coefficient: str
     """The column whose zeros mark tokens that move nothing."""
+    per_token: Callable[[Tensor, Mapping[str, Tensor]], Tensor]
+    """Losses of tokens from their log-probabilities and the columns, all of one shape."""
     optional: tuple[str, ...] = ()
     settings: Mapping[str, float] = field(default_factory=dict)
     """Numbers the request may set, and what they are if it does not; a column of the same name goes before."""
-    per_token: Callable[[Tensor, Mapping[str, Tensor]], Tensor] = lambda logprobs, _: logprobs
 
     def check(self, columns: frozenset[str], config: Mapping[str, float]) -> None:
         """Raises InvalidRequest unless the columns and settings are exactly what this loss reads."""
@@ -81,9 +82,7 @@ def _ppo(logprobs: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
 _POLICY: Final = ("logprobs", "advantages")
 _CLIP: Final = {"clip_low_threshold": CLIP_LOW, "clip_high_threshold": CLIP_HIGH}
 LOSSES: Final[Mapping[LossName, Loss]] = {
-    LossName.CROSS_ENTROPY: Loss(LossName.CROSS_ENTROPY, ("weights",), "weights", per_token=_cross_entropy),
-    LossName.IMPORTANCE_SAMPLING: Loss(
-        LossName.IMPORTANCE_SAMPLING, _POLICY, "advantages", per_token=_importance_sampling
-    ),
-    LossName.PPO: Loss(LossName.PPO, _POLICY, "advantages", tuple(_CLIP), _CLIP, _ppo),
+    LossName.CROSS_ENTROPY: Loss(LossName.CROSS_ENTROPY, ("weights",), "weights", _cross_entropy),
+    LossName.IMPORTANCE_SAMPLING: Loss(LossName.IMPORTANCE_SAMPLING, _POLICY, "advantages", _importance_sampling),
+    LossName.PPO: Loss(LossName.PPO, _POLICY, "advantages", _ppo, tuple(_CLIP), _CLIP),
 }
