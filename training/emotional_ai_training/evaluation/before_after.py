@@ -28,7 +28,7 @@ NEUTRAL_PASSAGES: Final = Path(__file__).parent / "data" / "neutral_passages.txt
 class Speaking:
     """How the evaluation samples."""
 
-    max_tokens: int = 40
+    max_tokens: int = 36
     temperature: float = 0.7
     top_p: float = 0.9
     seed: int = 0

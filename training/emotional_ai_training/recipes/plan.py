@@ -81,7 +81,7 @@ BALANCED_PASSES: Final = 2
 """`balanced` has the farthest to go: one pass like the others' left the judge's AUC at .76."""
 CURIOSITY_RATE: Final = 0.5
 """Peak learning rates of the later recipes, as a share of the first one's."""
-ASKED: Final = 45
+ASKED: Final = 42
 """Held-out prompts of the evaluation."""
 SPOKEN_TOKENS: Final = 110
 """Tokens a sampled reply costs with its prompt, about; for plans, not for bills."""

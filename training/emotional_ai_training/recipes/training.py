@@ -34,10 +34,9 @@ CURIOSITY: Final = "curiosity"
 CURIOUS_STATE: Final = "high_dopamine"
 DIVERSITY_PROMPTS: Final = 15
 """Held-out prompts that diversity is measured on."""
-HELD_OUT: Final = 16
-"""Held-out examples a run watches."""
-CALIBRATION: Final = 8
-"""Held-out examples, and half as many again neutral passages, that a scale is calibrated on."""
+HELD_OUT: Final = 8
+"""Held-out examples a run watches, and that a scale is calibrated on together with PASSAGES neutral passages."""
+PASSAGES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +224,10 @@ class Training:
 
     def _scale(self, state: str, adapter: Path) -> tuple[float | None, dict[str, float]]:
         """The calibrated scale and what was measured at it; None where the base model is not on this machine."""
-        held_out = self._data.held_out.get(state, [])[:CALIBRATION]
+        held_out = self._data.held_out.get(state, [])[:HELD_OUT]
         if self._base.directory is None or not held_out:
             return None, {}
-        neutral = NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()[: CALIBRATION * 3 // 2]
+        neutral = NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()[:PASSAGES]
         passages = [self._tokenizer.encode(text) for text in neutral]
         found = calibrate(
             self._base.directory,
