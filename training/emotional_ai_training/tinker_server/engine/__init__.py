@@ -17,18 +17,13 @@ checkpoints   runs and checkpoints on disk
 
 from emotional_ai_training.tinker_server.engine.adapter import ALPHA, LoraSettings
 from emotional_ai_training.tinker_server.engine.base import CPU_DESCRIPTION, BaseModel, load_base, native_dtype
-from emotional_ai_training.tinker_server.engine.checkpoints import (
-    Checkpoint,
-    CheckpointStore,
-    RunRecord,
-    adapter_config,
-    expiry,
-)
+from emotional_ai_training.tinker_server.engine.checkpoints import CheckpointStore, expiry
 from emotional_ai_training.tinker_server.engine.choosing import Choice, StopReason, Stops
 from emotional_ai_training.tinker_server.engine.engine import Engine, Saving
 from emotional_ai_training.tinker_server.engine.losses import Loss, LossName, loss_named
 from emotional_ai_training.tinker_server.engine.optimizer import AdamParams
 from emotional_ai_training.tinker_server.engine.passes import Datum, PassResult
+from emotional_ai_training.tinker_server.engine.records import Checkpoint, RunRecord, adapter_config
 from emotional_ai_training.tinker_server.engine.run import Run
 from emotional_ai_training.tinker_server.engine.sampling import TOGETHER, Sampled, SampleRequest, SampleResult
 from emotional_ai_training.tinker_server.engine.scoring import PromptScores, Scoring

@@ -8,11 +8,9 @@
 A file is written beside its place, flushed to disk and renamed; a run's directory is written before its first checkpoint.
 """
 
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from emotional_ai_training.tinker_server.engine.adapter import ALPHA, LoraSettings
+from emotional_ai_training.tinker_server.engine.records import Checkpoint, RunRecord, checkpoint_of, run_of
 from emotional_ai_training.tinker_server.errors import InvalidRequest, UnknownName
 from emotional_ai_training.tinker_server.names import PUBLIC, RUN, CheckpointPath, Kind, check_run
 
@@ -32,41 +30,15 @@ TTL_SECONDS: Final = (3600, 10 * 366 * 86400)
 
 
 @dataclass(frozen=True, slots=True)
-class RunRecord:
-    """What is known of a run for ever."""
-
-    run_id: str
-    base_model: str
-    settings: LoraSettings
-    user_metadata: Mapping[str, str]
-    created: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What is known of a checkpoint without reading its tensors."""
-
-    path: CheckpointPath
-    base_model: str
-    settings: LoraSettings
-    created: datetime
-    size_bytes: int
-    steps: int
-    """Optimizer steps taken before it."""
-    user_metadata: Mapping[str, str]
-    expires: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Contents:
-    """The tensors of a checkpoint: the adapter's, and the optimizer's moments where it has them."""
+    """The tensors of a checkpoint: the adapter's, and the optimizer's moments and steps where it has them."""
 
     adapter: dict[str, Tensor]
     moments: tuple[Tensor, Tensor, int] | None
 
 
 class CheckpointStore:
-    """All runs and checkpoints under one directory; every method takes the time it is called at."""
+    """All runs and checkpoints under one directory; methods that depend on the time take it."""
 
     def __init__(self, root: Path) -> None:
         self._runs = root / "runs"
@@ -76,12 +48,12 @@ class CheckpointStore:
         """Remembers a run."""
         directory = self._runs / record.run_id
         directory.mkdir(parents=True, exist_ok=True)
-        write_atomically(directory / "run.json", json.dumps(_run_json(record), indent=2).encode())
+        write_atomically(directory / "run.json", record.text().encode())
 
     def run(self, run_id: str) -> RunRecord:
         """The record of a run; UnknownName without one."""
         try:
-            return _run_of(run_id, (self._runs / check_run(run_id) / "run.json").read_bytes())
+            return run_of(run_id, (self._runs / check_run(run_id) / "run.json").read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise UnknownName(f"there is no training run {run_id}") from error
 
@@ -93,7 +65,7 @@ class CheckpointStore:
     def save(self, checkpoint: Checkpoint, contents: Contents, *, overwrite: bool) -> Checkpoint:
         """Writes it for good; InvalidRequest where the name is taken and `overwrite` is false."""
         place = self._place(checkpoint.path)
-        if place.exists() and not overwrite and not self._gone(place, checkpoint.created):
+        if place.exists() and not overwrite and not self._read(checkpoint.path).gone(checkpoint.created):
             raise InvalidRequest(
                 f"{checkpoint.path} exists; choose another name, or overwrite=True for a training state"
             )
@@ -104,7 +76,10 @@ class CheckpointStore:
 
     def get(self, path: CheckpointPath, now: datetime) -> Checkpoint:
         """The record of a checkpoint; UnknownName without one, or once it has expired."""
-        return self._known(path, self._place(path), now)
+        checkpoint = self._read(path)
+        if checkpoint.gone(now):
+            raise UnknownName(f"there is no checkpoint {path} any more: it expired on {checkpoint.expires}")
+        return checkpoint
 
     def load(self, path: CheckpointPath, now: datetime) -> tuple[Checkpoint, Contents]:
         """A checkpoint whole; UnknownName as for get."""
@@ -121,15 +96,15 @@ class CheckpointStore:
         return self._place(path)
 
     def checkpoints(self, run_id: str, now: datetime) -> list[Checkpoint]:
-        """A run's checkpoints that have not expired, the latest first; expired ones are removed."""
+        """A run's checkpoints, the latest first; expired ones are removed."""
         found = []
         for kind in PUBLIC:
             for place in (self._runs / check_run(run_id) / kind).glob(f"[!.]*{SUFFIX}"):
-                path = CheckpointPath(run_id, kind, place.name.removesuffix(SUFFIX))
-                if self._gone(place, now):
+                checkpoint = self._read(CheckpointPath(run_id, kind, place.name.removesuffix(SUFFIX)))
+                if checkpoint.gone(now):
                     place.unlink(missing_ok=True)
                 else:
-                    found.append(self._known(path, place, now))
+                    found.append(checkpoint)
         return sorted(found, key=lambda checkpoint: (checkpoint.created, str(checkpoint.path)), reverse=True)
 
     def delete(self, path: CheckpointPath, now: datetime) -> None:
@@ -155,15 +130,15 @@ class CheckpointStore:
     def _place(self, path: CheckpointPath) -> Path:
         return self._runs / path.run_id / path.kind / f"{path.name}{SUFFIX}"
 
-    def _known(self, path: CheckpointPath, place: Path, now: datetime) -> Checkpoint:
-        if not place.exists() or self._gone(place, now):
-            raise UnknownName(f"there is no checkpoint {path}")
-        return _checkpoint_of(path, place)
-
-    @staticmethod
-    def _gone(place: Path, now: datetime) -> bool:
-        expires = _record(place)["expires"]
-        return expires is not None and datetime.fromisoformat(str(expires)) <= now
+    def _read(self, path: CheckpointPath) -> Checkpoint:
+        place = self._place(path)
+        try:
+            with safe_open(place, "pt") as file:
+                return checkpoint_of(path, file.metadata()[RECORD], place.stat().st_size)
+        except FileNotFoundError as error:
+            raise UnknownName(f"there is no checkpoint {path}") from error
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise InvalidRequest(f"{place} was not written by this server: {error}") from error
 
 
 def expiry(seconds: int | None, now: datetime) -> datetime | None:
@@ -175,29 +150,12 @@ def expiry(seconds: int | None, now: datetime) -> datetime | None:
     return now + timedelta(seconds=seconds)
 
 
-def adapter_config(checkpoint: Checkpoint) -> dict[str, object]:
-    """The adapter_config.json that makes PEFT read the factors as they were trained."""
-    return {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": checkpoint.base_model,
-        "r": checkpoint.settings.rank,
-        "lora_alpha": ALPHA,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "fan_in_fan_out": False,
-        "inference_mode": True,
-        "init_lora_weights": True,
-        "target_modules": list(checkpoint.settings.targets),
-    }
-
-
 def serialise(checkpoint: Checkpoint, contents: Contents) -> bytes:
     """The bytes of a checkpoint's file."""
     tensors = dict(contents.adapter)
     if contents.moments is not None:
         tensors[FIRST], tensors[SECOND] = (moment.detach().cpu().contiguous() for moment in contents.moments[:2])
-    return save(tensors, metadata={"format": "pt", RECORD: json.dumps(_checkpoint_json(checkpoint), sort_keys=True)})
+    return save(tensors, metadata={"format": "pt", RECORD: checkpoint.text()})
 
 
 def write_atomically(place: Path, data: bytes) -> None:
@@ -217,61 +175,3 @@ def write_atomically(place: Path, data: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
-
-
-def _record(place: Path) -> dict[str, object]:
-    try:
-        with safe_open(place, "pt") as file:
-            record: dict[str, object] = json.loads(file.metadata()[RECORD])
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InvalidRequest(f"{place} is no checkpoint of this server: {error}") from error
-    return record
-
-
-def _settings_json(settings: LoraSettings) -> dict[str, object]:
-    return {
-        "rank": settings.rank,
-        "train_attn": settings.train_attn,
-        "train_mlp": settings.train_mlp,
-        "train_unembed": settings.train_unembed,
-    }
-
-
-def _run_json(record: RunRecord) -> dict[str, object]:
-    return {
-        "base_model": record.base_model,
-        "lora": _settings_json(record.settings),
-        "user_metadata": dict(record.user_metadata),
-        "created": record.created.isoformat(),
-    }
-
-
-def _run_of(run_id: str, text: bytes) -> RunRecord:
-    found = json.loads(text)
-    created = datetime.fromisoformat(found["created"]).astimezone(UTC)
-    return RunRecord(run_id, found["base_model"], LoraSettings(**found["lora"]), found["user_metadata"], created)
-
-
-def _checkpoint_json(checkpoint: Checkpoint) -> dict[str, object]:
-    return {
-        "base_model": checkpoint.base_model,
-        "lora": _settings_json(checkpoint.settings),
-        "created": checkpoint.created.isoformat(),
-        "expires": None if checkpoint.expires is None else checkpoint.expires.isoformat(),
-        "steps": checkpoint.steps,
-        "user_metadata": dict(checkpoint.user_metadata),
-    }
-
-
-def _checkpoint_of(path: CheckpointPath, place: Path) -> Checkpoint:
-    found = json.loads(json.dumps(_record(place)))
-    return Checkpoint(
-        path=path,
-        base_model=found["base_model"],
-        settings=LoraSettings(**found["lora"]),
-        created=datetime.fromisoformat(found["created"]),
-        size_bytes=place.stat().st_size,
-        steps=found["steps"],
-        user_metadata=found["user_metadata"],
-        expires=None if found["expires"] is None else datetime.fromisoformat(found["expires"]),
-    )

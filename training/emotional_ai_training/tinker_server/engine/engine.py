@@ -11,7 +11,8 @@ from typing import Final
 
 from emotional_ai_training.tinker_server.engine.adapter import Adapter
 from emotional_ai_training.tinker_server.engine.base import BaseModel
-from emotional_ai_training.tinker_server.engine.checkpoints import Checkpoint, CheckpointStore, Contents, RunRecord
+from emotional_ai_training.tinker_server.engine.checkpoints import CheckpointStore, Contents
+from emotional_ai_training.tinker_server.engine.records import Checkpoint, RunRecord
 from emotional_ai_training.tinker_server.engine.run import Run
 from emotional_ai_training.tinker_server.engine.sampling import SampleRequest, SampleResult, sample
 from emotional_ai_training.tinker_server.errors import InvalidRequest, UnknownName
