@@ -7,7 +7,7 @@ import pytest
 import tinker
 
 from emotional_ai_training.recipes.errors import SettingRefused
-from emotional_ai_training.recipes.settings import training_settings
+from emotional_ai_training.recipes.settings import check_strength, training_settings
 from emotional_ai_training.tinker_api import (
     CostRefused,
     DeadlineExceeded,
@@ -123,9 +123,9 @@ def test_a_run_is_allowed_up_to_its_limit() -> None:
 @pytest.mark.parametrize(
     ("environ", "named"),
     [
-        ({"LORA_RANK": "12"}, "LORA_RANK is 12; it must be a power of two"),
-        ({"LORA_RANK": "eight"}, "LORA_RANK is 'eight'"),
-        ({"LEARNING_RATE": "2"}, "LEARNING_RATE is 2.0"),
+        ({"TINKER_TRAIN_PRICE": "dear"}, "TINKER_TRAIN_PRICE is 'dear'; it must be a number"),
+        ({"TINKER_TRAIN_PRICE": "nan"}, "TINKER_TRAIN_PRICE is 'nan'; it must be 0 or more"),
+        ({"TINKER_SAMPLE_PRICE": "-1"}, "TINKER_SAMPLE_PRICE is '-1'; it must be 0 or more"),
         ({"TINKER_API_KEY": "sk-123"}, "a key begins with tml-"),
         ({"TINKER_BASE_URL": "http://127.0.0.1:1"}, "set the key its server knows"),
     ],
@@ -134,6 +134,37 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(environ: dict[str, str], 
     with pytest.raises(SettingRefused) as raised:
         training_settings(environ)
     assert named in str(raised.value)
+
+
+@pytest.mark.parametrize("rank", [0, 3, 12, 256])
+def test_a_rank_that_is_no_power_of_two_is_refused(rank: int) -> None:
+    with pytest.raises(SettingRefused, match="power of two"):
+        check_strength(rank, 1e-3)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, 2.0, float("nan")])
+def test_a_learning_rate_out_of_range_is_refused(rate: float) -> None:
+    with pytest.raises(SettingRefused, match=r"must be in \(0, 0.1\]"):
+        check_strength(8, rate)
+
+
+@pytest.mark.parametrize(
+    ("environ", "paid"),
+    [
+        ({}, False),
+        ({"TINKER_API_KEY": "tml-a"}, True),
+        ({"TINKER_API_KEY": "tml-a", "TINKER_BASE_URL": "http://127.0.0.1:9"}, False),
+        ({"TINKER_API_KEY": "tml-a", "TINKER_BASE_URL": "http://localhost:9"}, False),
+        ({"TINKER_API_KEY": "tml-a", "TINKER_BASE_URL": "https://tinker.example/api"}, True),
+    ],
+)
+def test_only_servers_on_this_machine_are_free(environ: dict[str, str], paid: bool) -> None:
+    assert training_settings(environ).paid is paid
+
+
+def test_a_limit_that_is_no_number_allows_nothing() -> None:
+    with pytest.raises(CostRefused):
+        check_cost(estimate(1_000_000, 0, 1.0, 1.0), float("nan"))
 
 
 def test_the_key_is_never_printed() -> None:

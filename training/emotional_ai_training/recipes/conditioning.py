@@ -5,7 +5,7 @@ prompts with the base model's own replies and no state, against drift. The resul
 from: blend weights sum to 1, so a blend carries the conditioning exactly once.
 
 Published by itself it is `balanced`; a training of all states trains `balanced` on from it like the others, because by
-itself it is no more even than the base model (the judge's AUC is .43, trained on it is in the table of the README).
+itself it sounds no more even than the base model.
 """
 
 from collections.abc import Sequence

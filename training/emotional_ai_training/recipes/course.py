@@ -7,11 +7,11 @@ from typing import Final
 
 import tinker
 
+from emotional_ai_training.jobs import JobCancelled
 from emotional_ai_training.recipes.errors import StateLost
 from emotional_ai_training.recipes.progress import Progress
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
-from emotional_ai_training.tinker_api import TinkerFailure, TinkerServer, in_background, rest_client, within
-from emotional_ai_training.tinker_api.deadlines import Future, T
+from emotional_ai_training.tinker_api import Future, T, TinkerFailure, TinkerServer, in_background, rest_client, within
 
 CLIP: Final = 1.0
 """Greatest norm of a gradient."""
@@ -29,6 +29,11 @@ class Course:
     seed: int
     progress: Progress
     deadline: float = 300.0
+
+    def heed(self, stage: str) -> None:
+        """Raises JobCancelled if the training is to stop; called where everything so far is saved."""
+        if self.progress.cancelled:
+            raise JobCancelled(f"{stage} stopped; it can go on from there")
 
     def wait(self, future: Future[T], what: str) -> T:
         """The result of a future, in bounded time; see `within`."""

@@ -27,7 +27,7 @@ from emotional_ai_training.recipes.examples import ChatTokenizer, real, whole
 from emotional_ai_training.recipes.journal import append_line, read_lines, replace_text
 from emotional_ai_training.recipes.rewards import Floats, advantages, fresh_pairs, novelty, repetition, rewards
 from emotional_ai_training.recipes.run_directory import Finished, Metrics, RunDirectory
-from emotional_ai_training.tinker_api import session, supervised
+from emotional_ai_training.tinker_api import Future, session, supervised
 
 REMEMBERED: Final = 64
 """Replies that novelty is measured against, beside the group's own."""
@@ -104,10 +104,12 @@ def explore(
     Raises as `fine_tune` does.
     """
     if (done := run.finished()) is not None:
+        course.progress.finished(stage)
         return done
     course.progress.start(stage, run.next_step, config.steps)
 
     def attempt() -> Finished:
+        course.heed(stage)
         run.rewind()
         with session(course.server) as service:
             client = course.open(service, run, start.state)
@@ -142,8 +144,10 @@ class _Explorer:
         self._memory = _Memory(run.path / "replies.jsonl", run.next_step, judge)
 
     def train(self) -> None:
-        """Makes the steps that are left; JobCancelled if told to stop."""
+        """Makes the steps that are left, none behind one that left the bound; JobCancelled if told to stop."""
         total = self._config.steps
+        if (history := self._run.history()) and history[-1]["divergence"] > self._config.divergence_bound:
+            return
         for step in range(self._run.next_step, total):
             metrics = self._step(step)
             stops = self._course.progress.cancelled
@@ -187,7 +191,6 @@ class _Explorer:
             "curiosity": float(np.concatenate(novelties).mean()),
             "repetition": float(repeated.mean()),
             "divergence": divergence,
-            "beta": self._beta,
         }
         self._steer(divergence)
         return {**metrics, "beta": self._beta}
@@ -226,14 +229,16 @@ class _Explorer:
             for prompt, group, futures in zip(prompts, sampled, scored, strict=True)
         ]
 
-    def _reply(self, prompt: tuple[int, ...], sequence: tinker.SampledSequence, scored: object) -> Reply:
-        reference = self._course.wait(scored, "scoring by the reference")  # type: ignore[arg-type, var-annotated]
+    def _reply(
+        self, prompt: tuple[int, ...], sequence: tinker.SampledSequence, scored: Future[list[float | None]]
+    ) -> Reply:
+        reference = self._course.wait(scored, "scoring by the reference")
         assert sequence.logprobs is not None
         return Reply(
             prompt=prompt,
             tokens=tuple(sequence.tokens),
             logprobs=tuple(sequence.logprobs),
-            reference=tuple(reference[len(prompt) :]),
+            reference=tuple(value for value in reference[len(prompt) :] if value is not None),
             text=self._tokenizer.decode(sequence.tokens),
         )
 

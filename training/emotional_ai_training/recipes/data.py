@@ -80,5 +80,7 @@ def training_data(rows: Sequence[Row], file: Path, tokenizer: ChatTokenizer) -> 
             continue
         part = train if row.split is Split.TRAIN else held_out
         chat = [(message.role, message.content) for message in row.messages]
-        part.setdefault(row.state_label, []).append(tokenizer.example(row.id, chat))
+        if any(message.train for message in row.messages[:-1]) or not row.messages[-1].train:
+            raise DataUnusable(f"row {row.id}: only the last message can be learned, and it must be")
+        part.setdefault(row.state_label, []).append(tokenizer.example(row.id, chat, row.weight))
     return TrainingData(train, held_out, hashlib.sha256(file.read_bytes()).hexdigest())

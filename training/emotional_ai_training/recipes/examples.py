@@ -29,15 +29,17 @@ class Example:
     id: str
     tokens: tuple[int, ...]
     trained: int
+    weight: float = 1.0
+    """Factor of its loss, >= 0."""
 
-    def datum(self, weight: float) -> tinker.Datum:
-        """The example with `weight` on each learned token and 0 on the others."""
+    def datum(self, share: float) -> tinker.Datum:
+        """The example with `share` times its weight on each learned token and 0 on the others."""
         untrained = len(self.tokens) - 1 - self.trained
         return tinker.Datum(
             model_input=tinker.ModelInput.from_ints(list(self.tokens[:-1])),
             loss_fn_inputs={
                 "target_tokens": whole(self.tokens[1:]),
-                "weights": real([0.0] * untrained + [weight] * self.trained),
+                "weights": real([0.0] * untrained + [share * self.weight] * self.trained),
             },
         )
 
@@ -53,6 +55,8 @@ class ChatTokenizer:
         if tokenizer.chat_template is None or tokenizer.eos_token is None:
             raise TokenizerUnusable(directory, "it lacks a chat template or an end token")
         self._tokenizer = tokenizer
+        self._directory = directory
+        self._end_text = str(tokenizer.eos_token)
         self.end: int = tokenizer.eos_token_id
 
     def prompt(self, text: str, conditioning: str = "") -> list[int]:
@@ -63,16 +67,18 @@ class ChatTokenizer:
         """Tokens of a conversation up to where the agent is to speak."""
         return self.encode(self._rendered(chat, answer=True))
 
-    def example(self, row: str, chat: Chat) -> Example:
+    def example(self, row: str, chat: Chat, weight: float = 1.0) -> Example:
         """The conversation, its last message to be learned together with the end of the turn; ExampleTooLong otherwise."""
         prompt = self._rendered(chat[:-1], answer=True)
-        whole = self._rendered(chat, answer=False)
-        reply = whole[len(prompt) :].rpartition(str(self._tokenizer.eos_token))[0]
+        conversation = self._rendered(chat, answer=False)
+        reply, mark, _ = conversation[len(prompt) :].rpartition(self._end_text)
+        if not conversation.startswith(prompt) or not mark:
+            raise TokenizerUnusable(self._directory, f"its chat template does not end a turn with {self._end_text}")
         learned = [*self.encode(reply), self.end]
         tokens = (*self.encode(prompt), *learned)
         if len(tokens) > LONGEST:
             raise ExampleTooLong(row, len(tokens), LONGEST)
-        return Example(row, tokens, len(learned))
+        return Example(row, tokens, len(learned), weight)
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text as it stands."""

@@ -19,8 +19,7 @@ from emotional_ai_training.recipes.course import Course, adam
 from emotional_ai_training.recipes.examples import Example
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
 from emotional_ai_training.recipes.schedule import batches, learning_rate
-from emotional_ai_training.tinker_api import session, supervised
-from emotional_ai_training.tinker_api.deadlines import Future
+from emotional_ai_training.tinker_api import Future, session, supervised
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +66,13 @@ def fine_tune(
     resumable state when the training is cancelled, TinkerFailure or an error of the API when no attempt can mend it.
     """
     if (done := run.finished()) is not None:
+        course.progress.finished(stage)
         return done
     plan = batches(len(examples), config.batch_size, config.epochs, config.seed)
     course.progress.start(stage, run.next_step, len(plan))
 
     def attempt() -> Finished:
+        course.heed(stage)
         run.rewind()
         with session(course.server) as service:
             client = course.open(service, run, start)

@@ -31,6 +31,10 @@ class Progress:
         """Notes where a stage begins: steps before it were made earlier and say nothing about the pace."""
         self._skipped[stage] = self._planned.get(stage, 0.0) * step / max(total, 1)
 
+    def finished(self, stage: str) -> None:
+        """Notes a stage that was finished earlier."""
+        self._done[stage] = self._skipped[stage] = self._planned.get(stage, 0.0)
+
     def report(self, stage: str, step: int, total: int, metrics: Mapping[str, float]) -> None:
         """Reports that `step` of `total` steps of a stage are done."""
         self._done[stage] = self._planned.get(stage, 0.0) * step / max(total, 1)

@@ -2,12 +2,11 @@
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
-
-from numpy.typing import NDArray
 
 from emotional_ai_training.adapters import Manifest, publish
 from emotional_ai_training.conditioning import ADAPTERS, prototype
@@ -25,9 +24,10 @@ from emotional_ai_training.recipes.examples import ChatTokenizer
 from emotional_ai_training.recipes.exporting import export
 from emotional_ai_training.recipes.figures import draw_curves
 from emotional_ai_training.recipes.fine_tuning import FineTuning
+from emotional_ai_training.recipes.rewards import Floats
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
 from emotional_ai_training.recipes.state_adapters import train_state_adapter
-from emotional_ai_training.tinker_api import rest_client, session
+from emotional_ai_training.tinker_api import T, rest_client, session, supervised
 
 EVALUATION: Final = "evaluation"
 CURIOSITY: Final = "curiosity"
@@ -99,17 +99,28 @@ class Training:
     def run(self) -> Outcome:
         """Trains, measures and publishes what the recipe names."""
         finished = self._trained()
-        for name, run in self._runs.items():
-            draw_curves({name: run.history()}, run.path / "curves.png")
-        draw_curves(
-            {name: run.history() for name, run in self._runs.items()}, self._settings.checkpoints_dir / "curves.png"
-        )
-        reports = self._measured({state: done.sampler for state, done in finished.items()})
-        explored = self._diversity() if CURIOSITY in self._runs else None
+        reports = self._attempts(lambda: self._measured({state: done.sampler for state, done in finished.items()}))
+        explored = self._attempts(self._diversity) if CURIOSITY in self._runs else None
         for report in reports:
             more = explored[1].metrics("curious") if explored and report.state == CURIOUS_STATE else {}
-            self._publish(report, finished[report.state], more)
+            self._attempts(partial(self._publish, report, finished[report.state], more))
+        self._draw()
         return Outcome(reports, explored)
+
+    def _attempts(self, work: Callable[[], T]) -> T:
+        """What makes no state is made anew, as a whole, when it fails."""
+
+        def attempt() -> T:
+            self._course.heed(EVALUATION)
+            return work()
+
+        return supervised(attempt, lambda: 0, self._course.progress.say)
+
+    def _draw(self) -> None:
+        for name, run in self._runs.items():
+            draw_curves({name: run.history()}, run.path / "curves.png")
+        everything = {name: run.history() for name, run in self._runs.items()}
+        draw_curves(everything, self._settings.checkpoints_dir / "curves.png")
 
     def _trained(self) -> dict[str, Finished]:
         """Where the adapters to publish lie, by name in the fixed order."""
@@ -149,6 +160,7 @@ class Training:
         described = {
             "stage": stage,
             "base_model": self._base.name,
+            "base_model_digest": self._base.digest,
             "rank": self._course.rank,
             "seed": self._settings.seed,
             "data": self._data.digest,
@@ -163,6 +175,7 @@ class Training:
         progress.start(EVALUATION, 0, len(samplers))
 
         def done(step: int, total: int) -> None:
+            self._course.heed(EVALUATION)
             progress.report(EVALUATION, step, total, {})
 
         with session(self._course.server) as service:
@@ -244,7 +257,7 @@ class StateJudge:
     def __init__(self, judge: Judge, state: str) -> None:
         self._judge, self._column = judge, ADAPTERS.index(state)
 
-    def assess(self, texts: Sequence[str]) -> "tuple[NDArray, NDArray]":  # type: ignore[type-arg]
+    def assess(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
         """Probability of the state, shape (texts,), and unit embeddings, shape (texts, dimension)."""
         read = self._judge.judge(texts)
         return read.both[:, self._column], read.embeddings

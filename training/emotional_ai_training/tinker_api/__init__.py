@@ -12,7 +12,7 @@ The SDK retries its own requests; nothing here retries what it retries.
 """
 
 from emotional_ai_training.tinker_api.base_models import choose_base_model
-from emotional_ai_training.tinker_api.deadlines import in_background, within
+from emotional_ai_training.tinker_api.deadlines import Future, T, in_background, within
 from emotional_ai_training.tinker_api.downloads import download_adapter
 from emotional_ai_training.tinker_api.errors import (
     BaseModelUnavailable,
@@ -45,10 +45,12 @@ __all__ = [
     "DownloadFailed",
     "EmbeddedServer",
     "Estimate",
+    "Future",
     "FutureFailed",
     "KeyRefused",
     "RemoteServer",
     "ServerLost",
+    "T",
     "TinkerFailure",
     "TinkerServer",
     "check_cost",

@@ -35,6 +35,8 @@ def within(future: Future[T], seconds: float, what: str, alive: Callable[[], boo
         try:
             return future.result(timeout=max(min(left, LOOK_EVERY), 0.0))
         except TimeoutError as error:
+            if isinstance(future, concurrent.futures.Future) and future.done():
+                raise FutureFailed(what, f"{error}" or "it timed out by itself") from error
             if alive is not None and not alive():
                 raise ServerLost(what) from error
             if time.monotonic() >= deadline:

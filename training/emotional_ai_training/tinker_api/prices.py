@@ -39,7 +39,8 @@ def check_cost(found: Estimate, most_dollars: float) -> None:
     """Raises CostRefused if the run costs more than `most_dollars`, or if nobody knows."""
     if found.dollars is None:
         raise CostRefused(
-            f"{found}: set TINKER_TRAIN_PRICE and TINKER_SAMPLE_PRICE to the model's prices in dollars per million tokens"
+            f"{found}: set TINKER_TRAIN_PRICE and TINKER_SAMPLE_PRICE to the model's prices in dollars per million "
+            "tokens; 0 for a server of your own"
         )
-    if found.dollars > most_dollars:
+    if not found.dollars <= most_dollars:
         raise CostRefused(f"{found}: more than the {most_dollars:.2f} allowed; raise --max-cost-usd to go on")

@@ -1,0 +1,68 @@
+"""What a training will do, before it does: states, prompts, and tokens a stage, for time left and for bills."""
+
+from collections.abc import Callable, Sequence
+from itertools import chain, islice, zip_longest
+from typing import Final
+
+from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.dataset import News, SpelledPrompt
+from emotional_ai_training.jobs import Recipe
+from emotional_ai_training.recipes.data import REPLAY_SHARE, TrainingData
+from emotional_ai_training.recipes.examples import Example
+from emotional_ai_training.recipes.training import CURIOSITY, CURIOUS_STATE, EVALUATION, Settings
+
+DATA: Final = "data"
+ROWS: Final = 80
+"""Rows prepared for a state's own run."""
+CONDITIONING_ROWS: Final = 50
+"""Rows of a state in the base conditioning."""
+ASKED: Final = 42
+"""Held-out prompts of the evaluation."""
+ROW_TOKENS: Final = 120
+SPOKEN_TOKENS: Final = 110
+"""Tokens of a row, and of a sampled reply with its prompt, about; for plans, not for bills."""
+
+
+def work(settings: Settings, data: TrainingData | None) -> dict[str, float]:
+    """Tokens each stage will take, about; from the numbers of rows that will be prepared where there is no `data` yet."""
+
+    def learned(examples: Callable[[TrainingData], list[Example]], rows: int) -> float:
+        if data is None:
+            return rows * (1 + REPLAY_SHARE) * ROW_TOKENS
+        return float(sum(len(example.tokens) for example in examples(data)))
+
+    states = states_of(settings)
+    each, seed = settings.conditioning.rows_each, settings.seed
+    together = learned(lambda known: known.for_conditioning(each, seed), CONDITIONING_ROWS * len(ADAPTERS))
+    planned = {"conditioning": together * settings.conditioning.epochs}
+    for state in states:
+        own = learned(lambda known, name=state: known.for_state(name, seed), ROWS)  # type: ignore[misc]
+        planned[state] = own * settings.of(state).epochs
+    if CURIOUS_STATE in states and settings.recipe in (Recipe.CURIOSITY, Recipe.ALL):
+        replies = settings.curiosity.steps * settings.curiosity.prompts * settings.curiosity.group
+        planned[CURIOSITY] = float(2 * replies * SPOKEN_TOKENS)
+    planned[EVALUATION] = float(2 * max(len(states), 1) * ASKED * SPOKEN_TOKENS)
+    if data is None:
+        planned[DATA] = ROWS * len(ADAPTERS) * REPLAY_SHARE * SPOKEN_TOKENS
+    return planned
+
+
+def sampled(planned: dict[str, float]) -> int:
+    """Tokens of a plan that are sampled rather than trained on."""
+    return int(sum(planned.get(stage, 0.0) for stage in (CURIOSITY, EVALUATION, DATA)))
+
+
+def states_of(settings: Settings) -> list[str]:
+    """The states whose adapters a recipe trains."""
+    if settings.recipe is Recipe.CONDITIONING:
+        return []
+    if settings.recipe is Recipe.CURIOSITY:
+        return [CURIOUS_STATE]
+    return [state for state in ADAPTERS if state in settings.states]
+
+
+def asked(prompts: Sequence[SpelledPrompt], count: int) -> list[str]:
+    """`count` prompts, as many of each kind of news as there can be, always the same."""
+    by_news = [[prompt.text for prompt in prompts if prompt.news is news] for news in News]
+    taken = chain.from_iterable(zip_longest(*by_news))
+    return list(islice((text for text in taken if text is not None), count))
