@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple, final
 
-from emotional_ai_training.jobs import JobDirectory, JobsError, ProgressReader, ProgressReport, Standing
+from emotional_ai_training.jobs import JobDirectory, ProgressReader, ProgressReport, Standing
 
 POLL_SECONDS: Final = 0.2
 """How often a watched job's files are looked at."""
@@ -76,7 +76,7 @@ class Follower:
                     self._tell()
                 if not self.over:
                     await asyncio.sleep(POLL_SECONDS)
-        except (JobsError, OSError) as error:
+        except Exception as error:  # whoever waits must hear of it, whatever it is
             self._failure, self.over = error, True
             self._tell()
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from emotional_ai_training.adapters.errors import AdapterDamaged
@@ -56,8 +57,14 @@ def concatenate(parts: Sequence[tuple[Path, float]], into: Path) -> int:
 def _read(directory: Path) -> tuple[Tensors, dict[str, int]]:
     try:
         config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-        return load_file(directory / WEIGHTS), config
-    except (OSError, ValueError) as error:
+        known = {name: int(config[name]) for name in ("r", "lora_alpha")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AdapterDamaged(directory, CONFIG, f"cannot be read: {error}") from error
+    if unusual := [name for name in ("rank_pattern", "alpha_pattern", "use_rslora") if config.get(name)]:
+        raise AdapterDamaged(directory, CONFIG, f"uses {', '.join(unusual)}, which a sum does not know")
+    try:
+        return load_file(directory / WEIGHTS), {**config, **known}
+    except (OSError, SafetensorError) as error:
         raise AdapterDamaged(directory, WEIGHTS, f"cannot be read: {error}") from error
 
 

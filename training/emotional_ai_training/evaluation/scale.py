@@ -25,7 +25,8 @@ GREATEST_PERPLEXITY_RATIO: Final = 1.15
 class Calibration:
     """What was found: the scale, and what was measured at each of SCALES."""
 
-    scale: float
+    scale: float | None
+    """None where no scale leaves neutral text within GREATEST_PERPLEXITY_RATIO."""
     losses: tuple[float, ...]
     """Mean negative log-probability of the state's held-out replies, in nats per token."""
     perplexity_ratios: tuple[float, ...]
@@ -58,10 +59,10 @@ def calibrate(model_dir: Path, adapter_dir: Path, replies: Scored, neutral: Scor
     return Calibration(choose(losses, ratios), tuple(losses), tuple(ratios))
 
 
-def choose(losses: Sequence[float], ratios: Sequence[float]) -> float:
-    """The scale of the smallest loss among those within the bound on neutral text; the smallest scale if none is."""
+def choose(losses: Sequence[float], ratios: Sequence[float]) -> float | None:
+    """The scale of the smallest loss among those within the bound on neutral text; None if none is."""
     allowed = [i for i, ratio in enumerate(ratios) if ratio <= GREATEST_PERPLEXITY_RATIO]
-    return SCALES[min(allowed, key=lambda i: losses[i])] if allowed else SCALES[0]
+    return SCALES[min(allowed, key=lambda i: losses[i])] if allowed else None
 
 
 @torch.inference_mode()

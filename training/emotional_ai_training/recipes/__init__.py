@@ -1,6 +1,7 @@
 """How adapters are trained: recipes on the Tinker API, each readable by itself.
 
-settings        what flags and the environment say
+errors          what the recipes refuse
+settings        what the environment says
 examples        messages to tokens and weights
 schedule        learning rates and batches
 journal         lines on disk that survive a kill
@@ -14,6 +15,11 @@ curiosity       recipe 3: reinforcement learning of eagerness
 exporting       from the server to PEFT's form
 figures         curves as a picture
 data            rows sorted into what each recipe takes
+preparation     rows a training prepares for itself
+workload        states, prompts and tokens of a training
 training        the recipes in their order; measured, published
+workplace       the directory of a training from the terminal
+progress        steps of stages as reports
+console         reports as bars, errors as lines
 plan            the composition root: plan and environment to published adapters
 """

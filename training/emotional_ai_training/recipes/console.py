@@ -33,6 +33,7 @@ EXPECTED: Final = (
     TinkerServerError,
     TinkerFailure,
     tinker.TinkerError,
+    OSError,
 )
 """Errors whose message tells a person all there is to tell."""
 

@@ -248,7 +248,8 @@ class Training:
             [(example.tokens, example.trained) for example in held_out],
             [(tokens, len(tokens) - 1) for tokens in passages],
         )
-        return found.scale, {"held_out_loss": found.losses[SCALES.index(found.scale)]}
+        scale = found.scale
+        return scale, {} if scale is None else {"held_out_loss": found.losses[SCALES.index(scale)]}
 
 
 class StateJudge:
