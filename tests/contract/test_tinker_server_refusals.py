@@ -97,6 +97,14 @@ def test_a_checkpoint_name_that_could_be_a_path_is_refused(trainer: tinker.Train
         assert refused.value.category == "user"
 
 
+def test_a_refusal_takes_its_turn_and_what_follows_goes_on(trainer: tinker.TrainingClient) -> None:
+    refused = trainer.save_weights_external("e", age_encryption_recipients=["age1x"])
+    passed = trainer.forward_backward(training_data(), "cross_entropy")
+    with pytest.raises(tinker.RequestFailedError, match="age_encryption_recipients are not served"):
+        refused.result(PATIENCE)
+    assert passed.result(PATIENCE).metrics["loss:sum"] > 0
+
+
 def test_a_time_to_live_of_a_minute_is_refused(trainer: tinker.TrainingClient) -> None:
     with pytest.raises(tinker.RequestFailedError, match="ttl_seconds must be from 3600"):
         trainer.save_state("s", ttl_seconds=60).result(PATIENCE)
@@ -173,6 +181,8 @@ def test_optimizer_settings_that_make_no_sense_are_refused(
     trainer.forward_backward(training_data(), "cross_entropy")
     with pytest.raises(tinker.RequestFailedError, match=next(iter(params))):
         trainer.optim_step(tinker.AdamParams(**params)).result(PATIENCE)
+    with pytest.raises(tinker.RequestFailedError, match="no gradient since the last step"):
+        trainer.optim_step(ADAM).result(PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from emotional_ai_training.tinker_server.errors import InvalidRequest, TinkerSer
 from emotional_ai_training.tinker_server.names import CheckpointPath
 from emotional_ai_training.tinker_server.replies import Category, Reply, failure
 
+PARTING_SECONDS: Final = 5.0
+"""How long the end waits for the work at hand."""
 LINGER_SECONDS: Final = 0.01
 """Sampling waits so long for company that may be on its way."""
 
@@ -55,12 +57,12 @@ class Compute:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finishes the work at hand, answers no more, and returns."""
+        """Takes no more work, and returns once the work at hand is done, or leaves it behind after a while."""
         with self._changed:
             self._stopping = True
             self._work.clear()
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(PARTING_SECONDS)
 
     def submit(self, work: Task | SampleTask) -> None:
         """Queues work; its answer comes on the compute thread."""

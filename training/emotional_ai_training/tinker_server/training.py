@@ -51,9 +51,9 @@ class Training:
 
     def load(self, request: types.LoadWeightsRequest) -> Content:
         """A new model that goes on from a checkpoint, or a live one put back to it."""
-        path, now = parse_path(request.path), wall_clock()
         if request.session_id is None or request.model_seq_id is None:
-            return self._restore(request, path)
+            return self._restore(request)
+        path, now = parse_path(request.path), wall_clock()
         checkpoint = self._desk.engine.store.get(path, now)
         if request.base_model is not None:
             self._check_base(request.base_model)
@@ -91,10 +91,12 @@ class Training:
 
         def run() -> Reply:
             live = self._desk.engine.run(run_id)
-            if not isinstance(request.optim_params, types.AdamParams):
+            try:
+                params = _adam(request.optim_params)
+            except InvalidRequest:
                 live.refuse_step()
-                raise InvalidRequest("only AdamParams are served here")
-            norm = live.optim_step(AdamParams(**request.optim_params.model_dump()))
+                raise
+            norm = live.optim_step(params)
             return answer({"metrics": {"grad_norm": norm, "optimizer_steps": float(live.optimizer.steps)}})
 
         return self._in_turn(run_id, request.seq_id, run)
@@ -106,9 +108,8 @@ class Training:
     def save_external(self, request: types.SaveWeightsExternalRequest) -> Content:
         """A checkpoint to download."""
         if request.age_encryption_recipients:
-            raise InvalidRequest(
-                "age_encryption_recipients are not served here: files never leave this machine unasked"
-            )
+            refusal = "age_encryption_recipients are not served here: files never leave this machine unasked"
+            return self._in_turn(self._live(request.model_id), request.seq_id, lambda: _refuse(refusal))
         return self._save(request, Kind.EXTERNAL, overwrite=False, metadata=None)
 
     def save_for_sampler(self, request: types.SaveWeightsForSamplerRequest) -> Content:
@@ -160,12 +161,13 @@ class Training:
 
         return self._in_turn(run_id, request.seq_id, run)
 
-    def _restore(self, request: types.LoadWeightsRequest, path: CheckpointPath) -> Content:
+    def _restore(self, request: types.LoadWeightsRequest) -> Content:
         if request.model_id is None:
             raise InvalidRequest("load_weights needs model_id, or session_id and model_seq_id")
         run_id = self._live(request.model_id)
 
         def run() -> Reply:
+            path = parse_path(request.path)
             self._desk.engine.restore(run_id, path, wall_clock(), optimizer=request.optimizer)
             return answer({"type": "load_weights", "path": str(path), "model_id": run_id})
 
@@ -206,6 +208,17 @@ class Training:
 
     def _check_base(self, name: str) -> None:
         self._desk.engine.base.check_name(name)
+
+
+def _adam(params: types.OptimParams) -> AdamParams:
+    if not isinstance(params, types.AdamParams):
+        raise InvalidRequest("only AdamParams are served here")
+    return AdamParams(**params.model_dump())
+
+
+def _refuse(reason: str) -> Reply:
+    """A refusal that takes its turn, because the numbers of the requests after it go on."""
+    raise InvalidRequest(reason)
 
 
 def _or(run: Callable[[], Reply], undo: Callable[[], None]) -> Callable[[], Reply]:
