@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from emotional_ai_training.evaluation.before_after import StateReport
@@ -10,8 +11,8 @@ from emotional_ai_training.evaluation.diversity import Diversity
 
 def before_after_table(reports: Sequence[StateReport]) -> Table:
     """The before/after table, one row a state; `by emb.` is the AUC by the judge's embedding half alone."""
-    table = Table(title="before and after, on held-out prompts", title_justify="left")
-    table.add_column("state")
+    table = Table(title="before and after, on held-out prompts", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("state", no_wrap=True)
     for heading in ("judged", "AUC", "by emb.", "perpl.", "distinct-2", "broken"):
         table.add_column(heading, justify="right")
     for report in reports:
@@ -29,7 +30,7 @@ def before_after_table(reports: Sequence[StateReport]) -> Table:
 
 def curiosity_table(before: Diversity, after: Diversity) -> Table:
     """What curiosity changed, at one temperature."""
-    table = Table(title="curiosity, at a fixed temperature", title_justify="left")
+    table = Table(title="curiosity, at a fixed temperature", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("high_dopamine")
     for heading in ("distinct-2", "distance", "judged", "broken"):
         table.add_column(heading, justify="right")

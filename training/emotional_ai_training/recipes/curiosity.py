@@ -56,7 +56,7 @@ class Curiosity:
     learning_rate: float = 3e-4
     strength: float = 4.0
     """Weight of curiosity in the reward (lambda): novelty varies within a group about a quarter as much as the judge."""
-    enough: float = 0.6
+    enough: float = 0.5
     """Probability of the state from which more of it earns nothing, so that it is left to curiosity what else is said."""
     cap: float = 1.0
     """Novelty beyond which nothing more is earned."""
@@ -64,9 +64,9 @@ class Curiosity:
     """Levels the prompts of a step are spoken at, in turn."""
     beta: float = 0.05
     """First weight of the divergence penalty."""
-    divergence_target: float = 0.08
+    divergence_target: float = 0.2
     """Divergence per token from the reference that the penalty steers to, in nats."""
-    divergence_bound: float = 0.4
+    divergence_bound: float = 0.6
     """Divergence per token at which the run ends, in nats."""
     save_every: int = 4
     seed: int = 0

@@ -16,7 +16,7 @@ ROWS: Final = 80
 """Rows prepared for a state's own run."""
 CONDITIONING_ROWS: Final = 50
 """Rows of a state in the base conditioning."""
-ASKED: Final = 42
+ASKED: Final = 40
 """Held-out prompts of the evaluation."""
 ROW_TOKENS: Final = 120
 SPOKEN_TOKENS: Final = 110
