@@ -11,10 +11,10 @@ from emotional_ai_training.recipes.settings import check_strength, training_sett
 from emotional_ai_training.tinker_api import (
     CostRefused,
     DeadlineExceeded,
+    Estimate,
     FutureFailed,
     ServerLost,
     check_cost,
-    estimate,
     explain,
     mendable,
     supervised,
@@ -109,11 +109,11 @@ def test_an_error_no_attempt_can_mend_is_raised_at_once() -> None:
 
 def test_a_run_of_unknown_price_is_refused_and_says_which_settings_tell_it() -> None:
     with pytest.raises(CostRefused, match="TINKER_TRAIN_PRICE"):
-        check_cost(estimate(1000, 1000, None, 0.6), 5)
+        check_cost(Estimate(1000, 1000, None, 0.6), 5)
 
 
 def test_a_run_is_allowed_up_to_its_limit() -> None:
-    found = estimate(1_000_000, 500_000, 0.44, 0.60)
+    found = Estimate(1_000_000, 500_000, 0.44, 0.60)
     assert found.dollars == pytest.approx(0.74)
     check_cost(found, 0.75)
     with pytest.raises(CostRefused, match=r"\$0.74: more than the 0.70 allowed"):
@@ -164,7 +164,7 @@ def test_only_servers_on_this_machine_are_free(environ: dict[str, str], paid: bo
 
 def test_a_limit_that_is_no_number_allows_nothing() -> None:
     with pytest.raises(CostRefused):
-        check_cost(estimate(1_000_000, 0, 1.0, 1.0), float("nan"))
+        check_cost(Estimate(1_000_000, 0, 1.0, 1.0), float("nan"))
 
 
 def test_the_key_is_never_printed() -> None:

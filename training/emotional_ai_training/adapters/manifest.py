@@ -39,7 +39,7 @@ class Manifest:
     base_model: str
     """Name of the model it was trained on."""
     base_model_digest: str
-    """SHA-256 of that model's weights, in hex."""
+    """SHA-256 of that model's weights, in hex; of its name where it was trained on a server that keeps them."""
     prototype: Levels
     """The state at which it speaks alone: dopamine, serotonin, cortisol, oxytocin, each in [0, 1]."""
     scale: float
@@ -49,7 +49,7 @@ class Manifest:
     rank: int
     """Rank of its matrices, 1..128."""
     recipe: str
-    """What trained it, such as "state_adapters"."""
+    """The runs it went through, such as "conditioning > high_dopamine > curiosity"."""
     seed: int
     """Seed it was trained with, >= 0."""
     learning_rate: float

@@ -12,7 +12,7 @@ class RecipeName(StrEnum):
 
     ALL = "all"
     CONDITIONING = "conditioning"
-    STATE_ADAPTERS = "state_adapters"
+    STATE_ADAPTERS = "state-adapters"
     CURIOSITY = "curiosity"
 
 
@@ -50,7 +50,7 @@ def train_adapters(
         from emotional_ai_training.recipes.plan import train
 
         plan = Plan(
-            recipe=Recipe(recipe.value),
+            recipe=Recipe[recipe.name],
             checkpoints_dir=checkpoints,
             loras_dir=loras,
             base_model=model,

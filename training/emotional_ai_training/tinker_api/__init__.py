@@ -26,7 +26,7 @@ from emotional_ai_training.tinker_api.errors import (
     explain,
     mendable,
 )
-from emotional_ai_training.tinker_api.prices import Estimate, check_cost, estimate
+from emotional_ai_training.tinker_api.prices import Estimate, check_cost
 from emotional_ai_training.tinker_api.servers import (
     Address,
     EmbeddedServer,
@@ -56,7 +56,6 @@ __all__ = [
     "check_cost",
     "choose_base_model",
     "download_adapter",
-    "estimate",
     "explain",
     "in_background",
     "mendable",

@@ -30,11 +30,6 @@ class Estimate:
         return f"{self.trained_tokens:,} tokens to train, {self.sampled_tokens:,} to sample: {cost}"
 
 
-def estimate(trained: int, sampled: int, train_price: float | None, sample_price: float | None) -> Estimate:
-    """The cost of a run; prices in US dollars per million tokens."""
-    return Estimate(trained, sampled, train_price, sample_price)
-
-
 def check_cost(found: Estimate, most_dollars: float) -> None:
     """Raises CostRefused if the run costs more than `most_dollars`, or if nobody knows."""
     if found.dollars is None:
