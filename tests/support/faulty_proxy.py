@@ -84,7 +84,8 @@ class FaultyProxy:
     seen: Counter[str] = field(default_factory=Counter)
     """Requests by the end of their path's first match in a plan."""
     _plans: dict[str, _Plan] = field(default_factory=dict)
-    _held: set[asyncio.StreamWriter] = field(default_factory=set)
+    _held: dict[asyncio.StreamWriter, asyncio.Task[None]] = field(default_factory=dict)
+    """Connections without an answer, and who waits on them."""
     _loop: asyncio.AbstractEventLoop | None = None
     _stop: Callable[[], object] | None = None
     _thread: threading.Thread | None = None
@@ -133,7 +134,11 @@ class FaultyProxy:
         self._port = server.sockets[0].getsockname()[1]
         started.set()
         await ended.wait()
-        server.close()  # what is still held ends with the loop
+        server.close()
+        held = dict(self._held)
+        for writer in held:
+            writer.close()
+        await asyncio.gather(*held.values())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -149,9 +154,13 @@ class FaultyProxy:
             case Answer() as answer:
                 writer.write(_spelled(answer))
             case Hold():
-                self._held.add(writer)
-                await reader.read()
-                self._held.discard(writer)
+                task = asyncio.current_task()
+                assert task is not None
+                self._held[writer] = task
+                try:
+                    await reader.read()
+                finally:
+                    self._held.pop(writer, None)
             case Delay(seconds):
                 await asyncio.sleep(seconds)
                 writer.write(await self._forwarded(request))

@@ -57,6 +57,11 @@ def test_a_future_given_up_by_the_sdk_is_mendable(error: Exception) -> None:
     assert mendable(raised.value)
 
 
+def test_work_that_timed_out_by_itself_is_not_waited_for_again() -> None:
+    with pytest.raises(FutureFailed, match="adding: the socket was slow"):
+        within(failed(TimeoutError("the socket was slow")), 60, "adding")
+
+
 def test_what_a_new_attempt_cannot_mend_is_not_mendable() -> None:
     assert not mendable(answered(400, tinker.BadRequestError))
     assert not mendable(answered(401, tinker.AuthenticationError))

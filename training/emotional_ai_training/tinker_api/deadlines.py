@@ -31,11 +31,13 @@ def within(future: Future[T], seconds: float, what: str, alive: Callable[[], boo
     """
     deadline = time.monotonic() + seconds
     while True:
-        left = deadline - time.monotonic()
+        asked = time.monotonic()
+        wait = max(min(deadline - asked, LOOK_EVERY), 0.0)
         try:
-            return future.result(timeout=max(min(left, LOOK_EVERY), 0.0))
+            return future.result(timeout=wait)
         except TimeoutError as error:
-            if isinstance(future, concurrent.futures.Future) and future.done():
+            # Sooner than it was given: the work timed out, not the wait for it.
+            if time.monotonic() - asked < wait / 2:
                 raise FutureFailed(what, f"{error}" or "it timed out by itself") from error
             if alive is not None and not alive():
                 raise ServerLost(what) from error
