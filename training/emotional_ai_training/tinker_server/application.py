@@ -128,7 +128,8 @@ class _Work:
             reply = await self._service.desk.futures.wait(asked.request_id, LONG_POLL_SECONDS)
         except KeyError:
             gone = f"request {asked.request_id[:120]} is not known here: the server was restarted, or it is too old"
-            return JSONResponse({"error": gone, "category": "user"})
+            # Not the caller's doing: who rebuilds its client from the last state goes on.
+            return JSONResponse({"error": gone, "category": "server"})
         if reply is None:
             return JSONResponse({"type": "try_again", "request_id": asked.request_id, "queue_state": "active"})
         return Response(reply.body, media_type=reply.media_type)
