@@ -260,7 +260,8 @@ def test_garbage_is_answered_with_the_field_that_is_wrong(server: Loopback) -> N
 def test_an_unknown_promise_is_a_failure_and_not_an_endless_wait(server: Loopback) -> None:
     status, body = post(server, "retrieve_future", {"request_id": "nobody"})
     assert status == 200
-    assert body["category"] == "user"
+    assert body["category"] == "server"
+    assert "restarted" in body["error"]
 
 
 def test_the_same_request_twice_is_done_once(server: Loopback, trainer: tinker.TrainingClient) -> None:
