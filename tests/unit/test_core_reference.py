@@ -8,10 +8,11 @@ import pytest
 
 from emotional_ai_service.core.configuration import Circadian, Dynamics, Habituation, Mood
 from emotional_ai_service.core.dynamics import Model
-from emotional_ai_service.core.expression import ADAPTERS, Expression, ExpressionRule, express
+from emotional_ai_service.core.expression import Expression, ExpressionRule, express
 from emotional_ai_service.core.labels import LABELS
 from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SIGNALS, SignalVector
 from emotional_ai_service.core.simulation import Event, Span, simulate
+from emotional_ai_training.conditioning import ADAPTERS
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "data" / "reference_trajectories.json").read_text())
 TOLERANCE = 1e-9
