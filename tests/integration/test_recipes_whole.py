@@ -16,6 +16,7 @@ from emotional_ai_training.recipes.plan import run_plan
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # the SDK leaves connections to the collector
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),  # PEFT asks a model for it
     pytest.mark.timeout(600),
 ]
 STATES = ("balanced",)
@@ -53,10 +54,10 @@ def test_a_plan_ends_in_adapters_that_are_listed_and_that_peft_loads(plan: Plan,
     listed = Registry(plan.loras_dir).list()
     assert not listed.damaged
     assert {adapter.name: (adapter.rank, adapter.base_model, adapter.recipe) for adapter in listed.adapters} == {
-        "balanced": (4, "tiny", "balanced"),
+        "balanced": (4, "tiny", "conditioning > balanced"),
     }
     for adapter in listed.adapters:
-        assert adapter.scale_calibrated
+        assert adapter.scale > 0
         assert 0 <= adapter.metrics["auc"] <= 1
         base = AutoModelForCausalLM.from_pretrained(tmp_path / "tiny")
         loaded = PeftModel.from_pretrained(base, str(plan.loras_dir / adapter.name))
