@@ -100,7 +100,7 @@ class PlainLoop:
         torch.nn.utils.clip_grad_norm_(self._parameters, CLIP)
         self._optimizer.step()
         self._optimizer.zero_grad()
-        return float(loss)
+        return loss.item()
 
 
 def through_sdk(client: tinker.TrainingClient) -> Callable[[Sequence[Sequence[Example]]], list[float]]:
