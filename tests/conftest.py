@@ -2,6 +2,9 @@
 
 import signal
 
+# Fixtures that several files share.
+pytest_plugins = ["training_service"]
+
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start inherits that; some of it is
 # tested to heed it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -8,24 +8,10 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine
-from tiny_jobs import PATIENCE, SUPPORT, open_gate, reached, script, stands, until
+from tiny_jobs import PATIENCE, open_gate, reached, script, stands, until
 from training_service import Workshop
 
 from emotional_ai_training.jobs import Standing
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the processes of jobs find the scripted training."""
-    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
-    """Nothing of it runs on in the end."""
-    workshop = Workshop(tmp_path)
-    yield workshop
-    workshop.kill_jobs()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 from tiny_adapters import published
-from tiny_jobs import PATIENCE, SUPPORT, made, open_gate, reached, script, stands, steps_made, until
+from tiny_jobs import PATIENCE, made, open_gate, reached, script, stands, steps_made, until
 from training_service import Workshop
 
 from emotional_ai import (
@@ -36,20 +36,6 @@ from emotional_ai_training.jobs import Standing
 QUEUED, RUNNING = JobStatus.JOB_STATUS_QUEUED, JobStatus.JOB_STATUS_RUNNING
 SUCCEEDED, CANCELLED = JobStatus.JOB_STATUS_SUCCEEDED, JobStatus.JOB_STATUS_CANCELLED
 HASTY = Backoff(first_seconds=0.01, longest_seconds=0.01, attempts=2)
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the processes of jobs find the scripted training."""
-    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
-    """Nothing of it runs on in the end."""
-    workshop = Workshop(tmp_path)
-    yield workshop
-    workshop.kill_jobs()
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from loopback import Served
-from tiny_jobs import PATIENCE, SUPPORT, open_gate, reached, script, stands, steps_made, until
+from tiny_jobs import PATIENCE, open_gate, reached, script, stands, steps_made, until
 from training_service import Workshop
 
 from emotional_ai import Backoff, Client, JobStatus, Recipe, TrainingConfig, Unavailable
@@ -16,20 +15,6 @@ from emotional_ai_training.jobs import Standing
 
 STUBBORN = Backoff(first_seconds=0.05, longest_seconds=0.5, attempts=200)
 """Outlasts a restart of the service on a busy machine."""
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the processes of jobs find the scripted training."""
-    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
-    """Nothing of it runs on in the end."""
-    workshop = Workshop(tmp_path)
-    yield workshop
-    workshop.kill_jobs()
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from loopback import IN_MEMORY, Served, hosted, service_process
-from tiny_jobs import TARGET, until
+from tiny_jobs import SUPPORT, TARGET, until
 
 from emotional_ai_service.settings import JobSettings, Settings
 from emotional_ai_training.jobs import JobDirectory, JobsDirectory
@@ -64,3 +65,12 @@ class Workshop:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
             until(lambda lock=job.lock_path: not held(lock))
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    """A workshop whose jobs find the scripted training; nothing of it runs on in the end."""
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    workshop = Workshop(tmp_path)
+    yield workshop
+    workshop.kill_jobs()

@@ -48,6 +48,11 @@ def gloss(x: Levels, baseline: Levels = BASELINE) -> str:
     return f" mood: {'; '.join(words) or 'even and balanced'}"
 
 
+def told(x: Levels, baseline: Levels = BASELINE) -> str:
+    """The state as the model is told it: numbers, then words."""
+    return conditioning_tokens(x) + gloss(x, baseline)
+
+
 def relative_deviation(x: Levels, baseline: Levels) -> list[float]:
     """Deviation of each chemical as a share of the room on its side of the baseline, each in [-1, 1]."""
     return [(v - b) / (1 - b) if v >= b else (v - b) / b for v, b in zip(x, baseline, strict=True)]

@@ -97,7 +97,7 @@ def train_appraiser(
     """
     config = config or AppraiserConfig()
     encoder = SentenceEncoder(encoder_directory)
-    train, dev, test = (_embedded(load_split(goemotions, split), encoder, split, report) for split in Split)
+    train, dev, test = (_part(goemotions, split, encoder, report) for split in Split)
     report("fitting emotions from embeddings")
     emotion_head = fit_head(train.embeddings, train.rows.labels, config.emotion_strictness)
     report("fitting emotions from terms")
@@ -127,7 +127,7 @@ def train_appraiser(
 def evaluate_appraiser(goemotions: Path, encoder_directory: Path, heads: HeadWeights, report: Report) -> list[Score]:
     """Measures trained heads on the test part; the halves alone get thresholds from the dev part, as when trained."""
     encoder = SentenceEncoder(encoder_directory)
-    dev, test = (_embedded(load_split(goemotions, split), encoder, split, report) for split in (Split.DEV, Split.TEST))
+    dev, test = (_part(goemotions, split, encoder, report) for split in (Split.DEV, Split.TEST))
     return measure(heads, dev, test)
 
 
@@ -218,7 +218,8 @@ def measure(heads: HeadWeights, dev: Data, test: Data) -> list[Score]:
     return scores
 
 
-def _embedded(rows: LabelledTexts, encoder: SentenceEncoder, split: Split, report: Report) -> Data:
+def embed_part(rows: LabelledTexts, encoder: SentenceEncoder, split: Split, report: Report) -> Floats:
+    """Embeddings of one part of the data, of shape (texts, dimension), reporting on the way."""
     report(f"embedding {len(rows.texts)} texts of the {split} part")
     told = 0
 
@@ -228,7 +229,12 @@ def _embedded(rows: LabelledTexts, encoder: SentenceEncoder, split: Split, repor
             told = done
             report(f"  {done} of {len(rows.texts)}, shortest first")
 
-    return Data(rows, encoder.encode(rows.texts, progress))
+    return encoder.encode(rows.texts, progress)
+
+
+def _part(goemotions: Path, split: Split, encoder: SentenceEncoder, report: Report) -> Data:
+    rows = load_split(goemotions, split)
+    return Data(rows, embed_part(rows, encoder, split, report))
 
 
 def _halves(heads: HeadWeights, data: Data) -> Floats:

@@ -9,9 +9,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from emotional_ai_service.decoding.engine import TorchEngine
 from emotional_ai_service.decoding.messages import ModelDescription, Precision
-from emotional_ai_training.models import NotAModel, model_digest
-
-CPU_DESCRIPTION = Path("/proc/cpuinfo")
+from emotional_ai_training.models import NotAModel, cpu_description, model_digest, multiplies_bf16
 
 
 def load(directory: Path, cache: Path, precision: Precision) -> tuple[TorchEngine, ModelDescription]:
@@ -20,7 +18,7 @@ def load(directory: Path, cache: Path, precision: Precision) -> tuple[TorchEngin
     tokenizer = AutoTokenizer.from_pretrained(directory)
     if tokenizer.chat_template is None:
         raise NotAModel(directory, "its tokenizer has no chat template; use an instruction-tuned checkpoint")
-    dtype = dtype_of(precision, CPU_DESCRIPTION.read_text(encoding="ascii", errors="replace"))
+    dtype = dtype_of(precision, cpu_description())
     model = LlamaForCausalLM.from_pretrained(directory, dtype=dtype)
     engine = TorchEngine(model, tokenizer, time.monotonic)
     description = ModelDescription(
@@ -33,9 +31,8 @@ def load(directory: Path, cache: Path, precision: Precision) -> tuple[TorchEngin
     return engine, description
 
 
-def dtype_of(precision: Precision, cpu_description: str) -> torch.dtype:
+def dtype_of(precision: Precision, description: str) -> torch.dtype:
     """The number format to compute in, given the text of /proc/cpuinfo."""
     if precision is Precision.NATIVE:
-        flags = set(cpu_description.split())
-        return torch.bfloat16 if flags & {"avx512_bf16", "amx_bf16"} else torch.float32
+        return torch.bfloat16 if multiplies_bf16(description) else torch.float32
     return torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32

@@ -8,11 +8,14 @@ errors        what is refused
 """
 
 from emotional_ai_training.adapters.errors import AdapterDamaged, AdapterError, NotPublished
-from emotional_ai_training.adapters.manifest import Manifest, adapter_digest, load_manifest
+from emotional_ai_training.adapters.manifest import CONFIG, Manifest, adapter_digest, load_manifest
 from emotional_ai_training.adapters.publishing import check_writable, publish
 from emotional_ai_training.adapters.registry import Listing, Registry
+from emotional_ai_training.adapters.weights import WEIGHTS
 
 __all__ = [
+    "CONFIG",
+    "WEIGHTS",
     "AdapterDamaged",
     "AdapterError",
     "Listing",

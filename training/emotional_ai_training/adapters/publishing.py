@@ -5,7 +5,6 @@ import errno
 import os
 import shutil
 import tempfile
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 from emotional_ai_training.adapters.errors import AdapterDamaged, NotPublished
 from emotional_ai_training.adapters.manifest import CONFIG, MANIFEST, Manifest, adapter_digest, write_manifest
 from emotional_ai_training.adapters.weights import WEIGHTS, check_weights
+from emotional_ai_training.whole_files import sync
 
 _FROM_HERE: Final = -100
 """AT_FDCWD: paths are relative to the working directory."""
@@ -37,7 +37,7 @@ def publish(peft_dir: Path, manifest: Manifest, loras_dir: Path) -> Manifest:
     try:
         _fill(staged, peft_dir, described)
         _put_in_place(staged, loras_dir / described.name)
-        _sync(loras_dir)
+        sync(loras_dir)
     except AdapterDamaged as error:  # found in the staged copy, which is about to go
         raise AdapterDamaged(peft_dir, error.file, error.problem, field=error.field) from error
     except OSError as error:
@@ -70,8 +70,8 @@ def _fill(staged: Path, peft_dir: Path, manifest: Manifest) -> None:
     write_manifest(staged, manifest)
     staged.chmod(0o755)  # mkdtemp makes it ours alone; what is published may be read
     for file in (WEIGHTS, CONFIG, MANIFEST):
-        _sync(staged / file)
-    _sync(staged)
+        sync(staged / file)
+    sync(staged)
 
 
 def _put_in_place(staged: Path, target: Path) -> None:
@@ -107,12 +107,3 @@ def _exchange(one: Path, other: Path) -> None:
         aside.rename(other)
         raise
     aside.rename(one)
-
-
-def _sync(path: Path) -> None:
-    with suppress(PermissionError):  # a directory that may be written but not read
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

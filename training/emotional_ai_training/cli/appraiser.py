@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from emotional_ai_training.cli.refusals import refusals
+
 
 def appraiser(
     goemotions: Annotated[Path, typer.Option(help="Directory of GoEmotions: train.tsv, dev.tsv, test.tsv.")],
@@ -31,13 +33,10 @@ def appraiser(
     def report(line: str) -> None:
         console.print(line, highlight=False)
 
-    try:
+    with refusals(EmotionsError, ModelError):
         directory = encoder or encoder_dir(cache_dir(os.environ))
         if evaluate_only:
             scores = evaluate_appraiser(goemotions, directory, load_heads(into or COMMITTED), report)
         else:
             scores = train_appraiser(goemotions, directory, into or COMMITTED, report)
-    except (EmotionsError, ModelError) as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False)
-        raise typer.Exit(1) from error
     Console().print(score_table(scores))

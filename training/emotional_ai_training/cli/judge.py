@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from emotional_ai_training.cli.refusals import refusals
+
 
 def judge(
     goemotions: Annotated[Path, typer.Option(help="Directory of GoEmotions: train.tsv, dev.tsv, test.tsv.")],
@@ -22,7 +24,6 @@ def judge(
 ) -> None:
     """Train the judge that says which emotional state a text expresses, and print how well it does."""
     from rich.console import Console
-    from rich.markup import escape
 
     from emotional_ai_training.emotions import EmotionsError
     from emotional_ai_training.judge.scores import score_table
@@ -35,10 +36,7 @@ def judge(
     def report(line: str) -> None:
         console.print(line, highlight=False, markup=False)
 
-    try:
+    with refusals(EmotionsError, ModelError):
         directory = encoder or encoder_dir(cache_dir(os.environ))
         scores = train_judge(goemotions, directory, into or COMMITTED, report, replies=replies)
-    except (EmotionsError, ModelError) as error:
-        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
-        raise typer.Exit(1) from error
     Console(width=140).print(score_table(scores), highlight=False)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from emotional_ai_training.cli.refusals import refusals
+
 _OUT = Path("training_data.jsonl")
 
 
@@ -30,7 +32,6 @@ def prepare(
 ) -> None:
     """Write training_data.jsonl: conversations in every emotional state, each checked by the judge."""
     from rich.console import Console
-    from rich.markup import escape
 
     from emotional_ai_training.conditioning import ADAPTERS
     from emotional_ai_training.dataset.borrowing import borrow
@@ -48,7 +49,7 @@ def prepare(
     def report(line: str) -> None:
         console.print(line, highlight=False, markup=False)
 
-    try:
+    with refusals(DatasetError, EmotionsError, ModelError):
         check_writable(out)
         config = PrepareConfig(
             seed=seed,
@@ -61,8 +62,5 @@ def prepare(
         borrowed = borrow(config, judge, report, goemotions=goemotions, dialogues=dialogues)
         prepared = prepare_rows(config, judge, report, borrowed=borrowed)
         write_rows(out, prepared.rows)
-    except (DatasetError, EmotionsError, ModelError) as error:
-        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
-        raise typer.Exit(1) from error
     Console().print(report_table(prepared.report))
     report(f"wrote {len(prepared.rows)} rows into {out}")

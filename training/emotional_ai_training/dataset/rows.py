@@ -4,7 +4,6 @@ A row is a short conversation in one emotional state. The system message tells t
 model is served; of the messages only those with `train` are learned from.
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Final
 
 from emotional_ai_training.conditioning import ADAPTERS, Levels
 from emotional_ai_training.dataset.errors import TargetUnwritable
+from emotional_ai_training.whole_files import write_whole
 
 SCHEMA: Final = 1
 REPLAY: Final = "replay"
@@ -117,14 +117,9 @@ def spelled(row: Row) -> str:
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Writes one row a line, whole or not at all. Raises TargetUnwritable."""
-    unfinished = path.with_name(f"{path.name}.part")
     try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{spelled(row)}\n" for row in rows)
-        unfinished.replace(path)
+        write_whole(path, "".join(f"{spelled(row)}\n" for row in rows).encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
         raise TargetUnwritable(path, error.strerror or str(error)) from error
 
 

@@ -6,6 +6,7 @@ The term heads are bytes with one scale a label: a quarter of the size of floats
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from emotional_ai_training.emotions.errors import WeightsDamaged
+from emotional_ai_training.emotions.errors import EmotionsError, WeightsDamaged
 from emotional_ai_training.emotions.terms import TermWeighting
 
 COMMITTED: Final = Path(__file__).parent / "data"
@@ -62,14 +63,8 @@ class HeadWeights:
 
 def save_heads(heads: HeadWeights, metrics: dict[str, Any], directory: Path) -> str:
     """Writes the two files into `directory` and returns the SHA-256 of the arrays; `heads.digest` is not read."""
-    scale = np.maximum(np.abs(heads.term_head.weights).max(axis=0), 1e-8) / 127
-    vocabulary = sorted(heads.weighting.vocabulary, key=heads.weighting.vocabulary.__getitem__)
     arrays: dict[str, NDArray[Any]] = {
-        "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), dtype=np.uint8),
-        "idf": heads.weighting.idf.astype(np.float16),
-        "term_weights": np.round(heads.term_head.weights / scale).astype(np.int8),
-        "term_scale": scale.astype(np.float32),
-        "term_bias": heads.term_head.bias,
+        **term_arrays(heads.weighting, heads.term_head),
         "emotion_weights": heads.emotion_head.weights.astype(np.float16),
         "emotion_bias": heads.emotion_head.bias,
         "mix": heads.mix,
@@ -79,8 +74,7 @@ def save_heads(heads: HeadWeights, metrics: dict[str, Any], directory: Path) -> 
         "signal_bias": heads.signal_head.bias,
         "signal_thresholds": heads.signal_thresholds,
     }
-    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-    digest = hashlib.sha256(content).hexdigest()
+    digest = write_arrays(directory / _ARRAYS, arrays)
     card = {
         "format": FORMAT,
         "sha256": digest,
@@ -88,17 +82,15 @@ def save_heads(heads: HeadWeights, metrics: dict[str, Any], directory: Path) -> 
         "signals": heads.signals,
         "metrics": metrics,
     }
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / _ARRAYS).write_bytes(content)
     (directory / _CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     return digest
 
 
 def load_heads(directory: Path = COMMITTED) -> HeadWeights:
     """Reads the two files. Raises WeightsDamaged, naming the file, if one is missing, torn, or not its own digest."""
-    card = _read_card(directory / _CARD)
-    arrays = _read_arrays(directory / _ARRAYS, card["sha256"])
-    vocabulary = arrays["vocabulary"].tobytes().decode().split("\n")
+    card = _card(directory / _CARD)
+    arrays = read_arrays(directory / _ARRAYS, card["sha256"], WeightsDamaged)
+    weighting, by_terms = term_head(arrays)
 
     def floats(name: str) -> Floats:
         array: Floats = arrays[name].astype(np.float32)
@@ -107,9 +99,9 @@ def load_heads(directory: Path = COMMITTED) -> HeadWeights:
     return HeadWeights(
         emotions=tuple(card["emotions"]),
         signals=tuple(card["signals"]),
-        weighting=TermWeighting({term: i for i, term in enumerate(vocabulary)}, floats("idf")),
+        weighting=weighting,
         emotion_head=LinearHead(floats("emotion_weights"), floats("emotion_bias")),
-        term_head=LinearHead(floats("term_weights") * floats("term_scale"), floats("term_bias")),
+        term_head=by_terms,
         mix=floats("mix"),
         mix_bias=floats("mix_bias"),
         thresholds=floats("thresholds"),
@@ -119,31 +111,68 @@ def load_heads(directory: Path = COMMITTED) -> HeadWeights:
     )
 
 
-def _read_card(path: Path) -> dict[str, Any]:
-    try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WeightsDamaged(path, "the file is missing") from error
-    except ValueError as error:
-        raise WeightsDamaged(path, f"not JSON: {error}") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise WeightsDamaged(path, f"not a card of format {FORMAT}")
-    lacking = [key for key in ("sha256", "emotions", "signals") if key not in card]
-    if lacking:
+def _card(path: Path) -> dict[str, Any]:
+    card = read_card(path, FORMAT, WeightsDamaged)
+    if lacking := [key for key in ("emotions", "signals") if key not in card]:
         raise WeightsDamaged(path, f"it lacks {', '.join(lacking)}")
     return card
 
 
-def _read_arrays(path: Path, expected: str) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path, expected: str, damaged: Callable[[Path, str], EmotionsError]) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file. Raises what `damaged` makes if it is missing, torn, or its SHA-256 not `expected`."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise WeightsDamaged(path, "the file is missing") from error
+        raise damaged(path, "the file is missing") from error
     actual = hashlib.sha256(content).hexdigest()
     if actual != expected:
-        raise WeightsDamaged(path, f"its SHA-256 is {actual}, not {expected} as {_CARD} says")
+        raise damaged(path, f"its SHA-256 is {actual}, not {expected} as {path.with_suffix('.json').name} says")
     try:
         arrays: dict[str, NDArray[Any]] = load(content)
     except SafetensorError as error:
-        raise WeightsDamaged(path, f"not safetensors: {error}") from error
+        raise damaged(path, f"not safetensors: {error}") from error
     return arrays
+
+
+def read_card(path: Path, form: int, damaged: Callable[[Path, str], EmotionsError]) -> dict[str, Any]:
+    """The JSON object beside the arrays. Raises what `damaged` makes if it is missing, torn, or not of format `form`."""
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise damaged(path, "the file is missing") from error
+    except ValueError as error:
+        raise damaged(path, f"not JSON: {error}") from error
+    if not isinstance(card, dict) or card.get("format") != form:
+        raise damaged(path, f"not a card of format {form}")
+    if not isinstance(card.get("sha256"), str):
+        raise damaged(path, "it lacks sha256")
+    return card
+
+
+def term_arrays(weighting: TermWeighting, head: LinearHead) -> dict[str, NDArray[Any]]:
+    """A head on terms as it is stored: bytes with one scale an output, a quarter of the size of floats."""
+    scale = np.maximum(np.abs(head.weights).max(axis=0), 1e-8) / 127
+    vocabulary = sorted(weighting.vocabulary, key=weighting.vocabulary.__getitem__)
+    return {
+        "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), dtype=np.uint8),
+        "idf": weighting.idf.astype(np.float16),
+        "term_weights": np.round(head.weights / scale).astype(np.int8),
+        "term_scale": scale.astype(np.float32),
+        "term_bias": head.bias,
+    }
+
+
+def term_head(arrays: Mapping[str, NDArray[Any]]) -> tuple[TermWeighting, LinearHead]:
+    """What `term_arrays` stored."""
+    vocabulary = arrays["vocabulary"].tobytes().decode().split("\n")
+    weighting = TermWeighting({term: i for i, term in enumerate(vocabulary)}, arrays["idf"].astype(np.float32))
+    weights = arrays["term_weights"].astype(np.float32) * arrays["term_scale"].astype(np.float32)
+    return weighting, LinearHead(weights, arrays["term_bias"].astype(np.float32))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Writes a safetensors file, making its directory, and returns its SHA-256."""
+    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import tinker
 
-from emotional_ai_training.conditioning import ADAPTERS, conditioning_tokens, gloss, prototype
+from emotional_ai_training.conditioning import ADAPTERS, prototype, told
 from emotional_ai_training.evaluation.measures import auc, broken, distinct
 from emotional_ai_training.judge import Judge
 from emotional_ai_training.recipes.course import Course
@@ -85,8 +85,10 @@ def before_after(
     reports = []
     for number, (state, path) in enumerate(samplers.items()):
         adapted = course.sampler(service, path)
-        told = conditioning_tokens(prototype(state)) + gloss(prototype(state))
-        before, after = (answers(course, sampler, tokenizer, prompts, told, speaking) for sampler in (base, adapted))
+        state_told = told(prototype(state))
+        before, after = (
+            answers(course, sampler, tokenizer, prompts, state_told, speaking) for sampler in (base, adapted)
+        )
         column = ADAPTERS.index(state)
         read_before, read_after = judge.judge(before), judge.judge(after)
         reports.append(
@@ -112,13 +114,13 @@ def answers(
     sampler: tinker.SamplingClient,
     tokenizer: ChatTokenizer,
     prompts: Sequence[str],
-    told: str,
+    state_told: str,
     speaking: Speaking,
 ) -> list[str]:
-    """One reply to each prompt, spoken in the state `told` tells of."""
+    """One reply to each prompt, spoken in the state `state_told` tells of."""
     futures = [
         sampler.sample(
-            tinker.ModelInput.from_ints(tokenizer.prompt(text, told)), 1, speaking.params(number, tokenizer.end)
+            tinker.ModelInput.from_ints(tokenizer.prompt(text, state_told)), 1, speaking.params(number, tokenizer.end)
         )
         for number, text in enumerate(prompts)
     ]

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import tinker
 
-from emotional_ai_training.conditioning import ADAPTERS, conditioning_tokens, gloss, prototype
+from emotional_ai_training.conditioning import ADAPTERS, prototype, told
 from emotional_ai_training.evaluation.before_after import Speaking
 from emotional_ai_training.evaluation.measures import broken, distinct
 from emotional_ai_training.judge import Judge
@@ -46,10 +46,11 @@ def diversity(
     speaking: Speaking,
 ) -> Diversity:
     """Samples SAMPLES replies to each prompt at the prototype of `state`, all at the temperature of `speaking`."""
-    told = conditioning_tokens(prototype(state)) + gloss(prototype(state))
+    state_told = told(prototype(state))
     params = speaking.params(0, tokenizer.end)
     futures = [
-        sampler.sample(tinker.ModelInput.from_ints(tokenizer.prompt(text, told)), SAMPLES, params) for text in prompts
+        sampler.sample(tinker.ModelInput.from_ints(tokenizer.prompt(text, state_told)), SAMPLES, params)
+        for text in prompts
     ]
     groups = [
         [tokenizer.decode(sequence.tokens) for sequence in course.wait(future, "sampling replies").sequences]

@@ -12,7 +12,8 @@ from typing import Final, final
 from emotional_ai_training.jobs.errors import JobDamaged
 from emotional_ai_training.jobs.locking import FileLock, held, holder, take_lock
 from emotional_ai_training.jobs.progress import ProgressReport, latest_report
-from emotional_ai_training.jobs.record import JobRecord, read_object, read_record, write_record, write_whole
+from emotional_ai_training.jobs.record import JobRecord, read_object, read_record, write_record
+from emotional_ai_training.whole_files import write_whole
 
 
 class Standing(Enum):
@@ -137,7 +138,7 @@ class JobDirectory:
             if self.started() == attempt or (outcome is not None and outcome.attempt == attempt):
                 lock.release()
                 return None
-            write_whole(self._started, f"{attempt}\n")
+            write_whole(self._started, f"{attempt}\n".encode())
         except BaseException:
             lock.release()
             raise
@@ -152,7 +153,7 @@ class JobDirectory:
             "error": outcome.error,
             "adapters": list(outcome.adapters),
         }
-        write_whole(self._outcome, json.dumps(entry, indent=2) + "\n")
+        write_whole(self._outcome, (json.dumps(entry, indent=2) + "\n").encode())
 
     def withdraw(self, ended_us: int) -> bool:
         """Cancels the attempt if it is queued; False if it is not. Raises OSError, or JobDamaged."""
@@ -165,7 +166,7 @@ class JobDirectory:
 
     def ask_to_stop(self) -> None:
         """Has a running attempt stop at its next step. Raises OSError, or JobDamaged."""
-        write_whole(self._cancel, f"{self.record().attempt}\n")
+        write_whole(self._cancel, f"{self.record().attempt}\n".encode())
         process = holder(self.lock_path)
         if process is not None:
             with suppress(ProcessLookupError):

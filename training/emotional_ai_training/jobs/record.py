@@ -1,7 +1,6 @@
 """plan.json: what was asked for, when, and in which attempt. Replaced as a whole, so that an order is taken wholly or not."""
 
 import json
-import os
 import types
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
@@ -10,6 +9,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from emotional_ai_training.jobs.errors import JobDamaged
 from emotional_ai_training.jobs.plan import Plan
+from emotional_ai_training.whole_files import write_whole
 
 FORMAT: Final = 1
 """Version of the file's form; a file of another is refused."""
@@ -33,7 +33,8 @@ class JobRecord:
 
 def write_record(path: Path, record: JobRecord) -> None:
     """Replaces the file whole. Raises OSError; then the file is as it was."""
-    write_whole(path, json.dumps({"format": FORMAT, **asdict(record)}, indent=2, default=_plain) + "\n")
+    text = json.dumps({"format": FORMAT, **asdict(record)}, indent=2, default=_plain) + "\n"
+    write_whole(path, text.encode())
 
 
 def read_record(path: Path) -> JobRecord:
@@ -61,19 +62,6 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise JobDamaged(path, "is not a JSON object")
     return entry
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replaces a file so that a reader, or a kill, finds the old content or the new."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _plain(value: object) -> object:

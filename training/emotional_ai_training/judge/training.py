@@ -28,7 +28,7 @@ from emotional_ai_training.judge.judge import judged, logits_by_terms
 from emotional_ai_training.judge.scores import JudgeScore, score
 from emotional_ai_training.judge.states import EXPRESSES, SILENT, state_labels
 from emotional_ai_training.judge.weights import COMMITTED, JudgeWeights, save_judge
-from emotional_ai_training.recipes_appraiser import PROGRESS_EVERY, fit_head
+from emotional_ai_training.recipes_appraiser import embed_part, fit_head
 
 SENTENCES: Final = COMMITTED / "judge_sentences.txt"
 
@@ -160,16 +160,7 @@ def measure(sets: Sequence[tuple[str, Examples]], weights: JudgeWeights) -> list
 
 
 def _labelled(rows: LabelledTexts, encoder: SentenceEncoder, split: Split, report: Report) -> Examples:
-    report(f"embedding {len(rows.texts)} texts of the {split} part")
-    told = 0
-
-    def progress(done: int) -> None:
-        nonlocal told
-        if done - told >= PROGRESS_EVERY:
-            told = done
-            report(f"  {done} of {len(rows.texts)}, shortest first")
-
-    return Examples(rows.texts, encoder.encode(rows.texts, progress), *state_labels(rows.labels))
+    return Examples(rows.texts, embed_part(rows, encoder, split, report), *state_labels(rows.labels))
 
 
 def _own(encoder: SentenceEncoder, config: JudgeConfig) -> Examples:

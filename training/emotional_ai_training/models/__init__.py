@@ -6,6 +6,7 @@
     conversion      GGUF to a plain Llama checkpoint
     manifest        the record of a pulled model's files
     checkpoint      any local checkpoint directory: whether it is a model, and its digest
+    processor       whether the processor multiplies bf16
     console         pull with a progress bar
     errors          what provisioning refuses
 
@@ -16,6 +17,7 @@ from emotional_ai_training.models.catalog import CACHE_VARIABLE, DEFAULT_MODEL, 
 from emotional_ai_training.models.checkpoint import check_model_dir, model_digest
 from emotional_ai_training.models.console import pull_with_progress
 from emotional_ai_training.models.errors import CorruptDownload, DownloadFailed, ModelError, ModelMissing, NotAModel
+from emotional_ai_training.models.processor import cpu_description, multiplies_bf16
 from emotional_ai_training.models.provisioning import (
     Progress,
     Step,
@@ -38,9 +40,11 @@ __all__ = [
     "Step",
     "cache_dir",
     "check_model_dir",
+    "cpu_description",
     "default_model_dir",
     "encoder_dir",
     "model_digest",
+    "multiplies_bf16",
     "pull",
     "pull_with_progress",
 ]

@@ -1,6 +1,6 @@
 """What all runs of one training share, and the moves they have in common: open, save, finish."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,16 @@ from emotional_ai_training.jobs import JobCancelled
 from emotional_ai_training.recipes.errors import StateLost
 from emotional_ai_training.recipes.progress import Progress
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
-from emotional_ai_training.tinker_api import Future, T, TinkerFailure, TinkerServer, in_background, rest_client, within
+from emotional_ai_training.tinker_api import (
+    Future,
+    T,
+    TinkerFailure,
+    TinkerServer,
+    in_background,
+    rest_client,
+    supervised,
+    within,
+)
 
 CLIP: Final = 1.0
 """Greatest norm of a gradient."""
@@ -29,6 +38,19 @@ class Course:
     seed: int
     progress: Progress
     deadline: float = 300.0
+
+    def attempts(self, stage: str, work: Callable[[], T], reached: Callable[[], int] = lambda: 0) -> T:
+        """The result of `work`, begun anew from where it saved as long as attempts mend it; see `supervised`.
+
+        `reached` tells how far it has saved; what saves nothing on its way is made anew as a whole. Raises JobCancelled
+        before an attempt if the training is to stop.
+        """
+
+        def attempt() -> T:
+            self.heed(stage)
+            return work()
+
+        return supervised(attempt, reached, self.progress.say)
 
     def heed(self, stage: str) -> None:
         """Raises JobCancelled if the training is to stop; called where everything so far is saved."""

@@ -20,14 +20,14 @@ import numpy as np
 import tinker
 from numpy.typing import NDArray
 
-from emotional_ai_training.conditioning import BASELINE, Levels, conditioning_tokens, gloss
+from emotional_ai_training.conditioning import BASELINE, told
 from emotional_ai_training.jobs import JobCancelled
 from emotional_ai_training.recipes.course import Course, adam
 from emotional_ai_training.recipes.examples import ChatTokenizer, real, whole
 from emotional_ai_training.recipes.journal import append_line, read_lines, replace_text
 from emotional_ai_training.recipes.rewards import Floats, advantages, fresh_pairs, novelty, repetition, rewards
 from emotional_ai_training.recipes.run_directory import Finished, Metrics, RunDirectory
-from emotional_ai_training.tinker_api import Future, session, supervised
+from emotional_ai_training.tinker_api import Future, session
 
 REMEMBERED: Final = 64
 """Replies that novelty is measured against, beside the group's own."""
@@ -109,7 +109,6 @@ def explore(
     course.progress.start(stage, run.next_step, config.steps)
 
     def attempt() -> Finished:
-        course.heed(stage)
         run.rewind()
         with session(course.server) as service:
             client = course.open(service, run, start.state)
@@ -118,7 +117,7 @@ def explore(
             explorer.train()
             return course.finish(client, run)
 
-    return supervised(attempt, lambda: run.next_step, course.progress.say)
+    return course.attempts(stage, attempt, lambda: run.next_step)
 
 
 class _Explorer:
@@ -200,7 +199,7 @@ class _Explorer:
         config, draw = self._config, random.Random(f"{self._config.seed}/{step}")
         sampler = self._course.wait(self._client.save_weights_and_get_sampling_client(), "taking the policy's weights")
         prompts = [
-            tuple(self._tokenizer.prompt(text, conditioned(dopamine)))
+            tuple(self._tokenizer.prompt(text, told((dopamine, *BASELINE[1:]))))
             for text, dopamine in zip(draw.sample(self._prompts, config.prompts), levels, strict=True)
         ]
         futures = [
@@ -273,12 +272,6 @@ class _Memory:
         append_line(self._file, {"step": step, "replies": list(texts)})
         earlier = self.embeddings if self.embeddings.size else embeddings[:0]
         self.embeddings = np.concatenate([earlier, embeddings])[-REMEMBERED:]
-
-
-def conditioned(dopamine: float) -> str:
-    """How the model is told of a state with this dopamine and everything else at its baseline."""
-    levels: Levels = (dopamine, *BASELINE[1:])
-    return conditioning_tokens(levels) + gloss(levels)
 
 
 def policy_datum(reply: Reply, advantage: float, beta: float, learned: int) -> tinker.Datum:

@@ -12,11 +12,10 @@ from typing import Final
 import tinker
 from safetensors.torch import load_file, save_file
 
+from emotional_ai_training.adapters import CONFIG, WEIGHTS
 from emotional_ai_training.recipes.errors import ExportRefused
 from emotional_ai_training.tinker_api import download_adapter
 
-WEIGHTS: Final = "adapter_model.safetensors"
-CONFIG: Final = "adapter_config.json"
 _PREFIX: Final = "base_model.model."
 _KNOWN: Final = re.compile(r"model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)\.lora_[AB]\.weight")
 

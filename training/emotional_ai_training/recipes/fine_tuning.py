@@ -19,7 +19,7 @@ from emotional_ai_training.recipes.course import Course, adam
 from emotional_ai_training.recipes.examples import Example
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
 from emotional_ai_training.recipes.schedule import batches, learning_rate
-from emotional_ai_training.tinker_api import Future, session, supervised
+from emotional_ai_training.tinker_api import Future, session
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,13 @@ def fine_tune(
     course.progress.start(stage, run.next_step, len(plan))
 
     def attempt() -> Finished:
-        course.heed(stage)
         run.rewind()
         with session(course.server) as service:
             client = course.open(service, run, start)
             _train(stage, config, [[examples[i] for i in batch] for batch in plan], held_out, client, run, course)
             return course.finish(client, run)
 
-    return supervised(attempt, lambda: run.next_step, course.progress.say)
+    return course.attempts(stage, attempt, lambda: run.next_step)
 
 
 def _train(
@@ -118,12 +117,11 @@ def _submit(
     held_out: Sequence[Example],
     save_as: str,
 ) -> _Submitted:
-    learned = sum(example.trained for example in batch)
     return _Submitted(
         step=step,
         rate=rate,
         tokens=sum(len(example.tokens) for example in batch),
-        gradient=client.forward_backward([example.datum(1 / learned) for example in batch], "cross_entropy"),
+        gradient=client.forward_backward(mean_loss_data(batch), "cross_entropy"),
         optimizer=client.optim_step(adam(rate)),
         save=client.save_state(save_as) if save_as else None,
         held_out=client.forward(mean_loss_data(held_out), "cross_entropy") if held_out else None,

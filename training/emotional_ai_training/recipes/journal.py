@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emotional_ai_training.recipes.errors import RunUnwritable
+from emotional_ai_training.whole_files import write_whole
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:
@@ -34,13 +35,8 @@ def append_line(file: Path, value: Mapping[str, Any]) -> None:
 
 def replace_text(file: Path, text: str) -> None:
     """Gives the file that text in one step."""
-    beside = file.with_name(f".{file.name}.new")
     with writable(file.parent):
-        with beside.open("w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(file)
+        write_whole(file, text.encode())
 
 
 @contextmanager

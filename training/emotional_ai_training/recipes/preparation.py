@@ -10,7 +10,7 @@ from emotional_ai_training.judge import Judge
 from emotional_ai_training.recipes.course import Course
 from emotional_ai_training.recipes.examples import ChatTokenizer
 from emotional_ai_training.recipes.workload import DATA, ROWS
-from emotional_ai_training.tinker_api import session, supervised
+from emotional_ai_training.tinker_api import session
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +27,11 @@ class BaseSpeaker:
         self.course.progress.report(DATA, 1, 2, {})
 
         def attempt() -> list[str]:
-            self.course.heed(DATA)
             with session(self.course.server) as service:
                 sampler = self.course.sampler(service, None)
                 return answers(self.course, sampler, self.tokenizer, prompts, "", Speaking())
 
-        return [whole_sentences(text) for text in supervised(attempt, lambda: 0, self.course.progress.say)]
+        return [whole_sentences(text) for text in self.course.attempts(DATA, attempt)]
 
 
 def prepared(checkpoints: Path, base_digest: str, course: Course, tokenizer: ChatTokenizer, judge: Judge) -> Path:

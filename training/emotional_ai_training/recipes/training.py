@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from emotional_ai_training.recipes.fine_tuning import FineTuning
 from emotional_ai_training.recipes.rewards import Floats
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
 from emotional_ai_training.recipes.state_adapters import train_state_adapter
-from emotional_ai_training.tinker_api import T, rest_client, session, supervised
+from emotional_ai_training.tinker_api import rest_client, session
 
 EVALUATION: Final = "evaluation"
 CURIOSITY: Final = "curiosity"
@@ -99,22 +99,14 @@ class Training:
     def run(self) -> Outcome:
         """Trains, measures and publishes what the recipe names."""
         finished = self._trained()
-        reports = self._attempts(lambda: self._measured({state: done.sampler for state, done in finished.items()}))
-        explored = self._attempts(self._diversity) if CURIOSITY in self._runs else None
+        samplers = {state: done.sampler for state, done in finished.items()}
+        reports = self._course.attempts(EVALUATION, partial(self._measured, samplers))
+        explored = self._course.attempts(EVALUATION, self._diversity) if CURIOSITY in self._runs else None
         for report in reports:
             more = explored[1].metrics("curious") if explored and report.state == CURIOUS_STATE else {}
-            self._attempts(partial(self._publish, report, finished[report.state], more))
+            self._course.attempts(EVALUATION, partial(self._publish, report, finished[report.state], more))
         self._draw()
         return Outcome(reports, explored)
-
-    def _attempts(self, work: Callable[[], T]) -> T:
-        """What makes no state is made anew, as a whole, when it fails."""
-
-        def attempt() -> T:
-            self._course.heed(EVALUATION)
-            return work()
-
-        return supervised(attempt, lambda: 0, self._course.progress.say)
 
     def _draw(self) -> None:
         for name, run in self._runs.items():

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
+from emotional_ai_training.tinker_api.deadlines import T
 from emotional_ai_training.tinker_api.errors import explain, mendable
-
-T = TypeVar("T")
 
 ATTEMPTS_WITHOUT_PROGRESS: Final = 4
 FIRST_WAIT: Final = 0.5

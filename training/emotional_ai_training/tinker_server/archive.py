@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote, urlencode
 
+from emotional_ai_training.adapters import CONFIG, WEIGHTS
 from emotional_ai_training.tinker_server.engine import Checkpoint, CheckpointStore, RunRecord, adapter_config
 from emotional_ai_training.tinker_server.errors import InvalidRequest, Unauthenticated, UnknownName
 from emotional_ai_training.tinker_server.names import CheckpointPath, Kind, check_name, check_run
 
 Content = dict[str, object]
 Row = TypeVar("Row")
-WEIGHTS: Final = "adapter_model.safetensors"
-CONFIG: Final = "adapter_config.json"
 LINK_LIFE: Final = timedelta(minutes=30)
 MOST: Final = 1000
 """Rows of one listing."""

@@ -11,11 +11,10 @@ import torch
 import uvicorn
 from filelock import FileLock, Timeout
 
-from emotional_ai_training.models import ModelError, check_model_dir
+from emotional_ai_training.models import ModelError, check_model_dir, cpu_description
 from emotional_ai_training.tinker_server.allocator import keep_freed_memory
 from emotional_ai_training.tinker_server.application import application
 from emotional_ai_training.tinker_server.engine import (
-    CPU_DESCRIPTION,
     BaseModel,
     CheckpointStore,
     Engine,
@@ -117,5 +116,5 @@ def _base(settings: ServerSettings) -> BaseModel:
         case Dtype.BFLOAT16:
             dtype = torch.bfloat16
         case Dtype.AUTO:
-            dtype = native_dtype(device, CPU_DESCRIPTION.read_text(encoding="ascii", errors="replace"))
+            dtype = native_dtype(device, cpu_description())
     return load_base(settings.model, device, dtype)

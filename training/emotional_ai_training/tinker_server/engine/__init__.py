@@ -16,7 +16,7 @@ checkpoints   runs and checkpoints on disk
 """
 
 from emotional_ai_training.tinker_server.engine.adapter import ALPHA, LoraSettings
-from emotional_ai_training.tinker_server.engine.base import CPU_DESCRIPTION, BaseModel, load_base, native_dtype
+from emotional_ai_training.tinker_server.engine.base import BaseModel, load_base, native_dtype
 from emotional_ai_training.tinker_server.engine.checkpoints import CheckpointStore, expiry
 from emotional_ai_training.tinker_server.engine.choosing import Choice, StopReason, Stops
 from emotional_ai_training.tinker_server.engine.engine import Engine, Saving
@@ -30,7 +30,6 @@ from emotional_ai_training.tinker_server.engine.scoring import PromptScores, Sco
 
 __all__ = [
     "ALPHA",
-    "CPU_DESCRIPTION",
     "TOGETHER",
     "AdamParams",
     "BaseModel",

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -17,10 +16,9 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
+from emotional_ai_training.models import multiplies_bf16
 from emotional_ai_training.tinker_server.engine.adapter import Adapter, LoraLinear, install
 from emotional_ai_training.tinker_server.errors import InvalidRequest
-
-CPU_DESCRIPTION: Final = Path("/proc/cpuinfo")
 
 
 class BaseModel:
@@ -109,11 +107,9 @@ def load_base(directory: Path, device: torch.device, dtype: torch.dtype) -> Base
     return BaseModel(directory.resolve().name, model, tokenizer, directory.absolute().name)
 
 
-def native_dtype(device: torch.device, cpu_description: str) -> torch.dtype:
-    """bf16 where the device multiplies in it, else fp32; `cpu_description` is the text of /proc/cpuinfo."""
-    if device.type == "cuda":
-        return torch.bfloat16
-    return torch.bfloat16 if set(cpu_description.split()) & {"avx512_bf16", "amx_bf16"} else torch.float32
+def native_dtype(device: torch.device, description: str) -> torch.dtype:
+    """bf16 where the device multiplies in it, else fp32; `description` is the text of /proc/cpuinfo."""
+    return torch.bfloat16 if device.type == "cuda" or multiplies_bf16(description) else torch.float32
 
 
 def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -8,7 +8,6 @@
 A file is written beside its place, flushed to disk and renamed; a run's directory is written before its first checkpoint.
 """
 
-import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor
 from emotional_ai_training.tinker_server.engine.records import Checkpoint, RunRecord, checkpoint_of, run_of
 from emotional_ai_training.tinker_server.errors import InvalidRequest, UnknownName
 from emotional_ai_training.tinker_server.names import PUBLIC, RUN, CheckpointPath, Kind, check_run
+from emotional_ai_training.whole_files import write_whole
 
 SUFFIX: Final = ".safetensors"
 RECORD: Final = "tinker"
@@ -48,7 +48,7 @@ class CheckpointStore:
         """Remembers a run."""
         directory = self._runs / record.run_id
         directory.mkdir(parents=True, exist_ok=True)
-        write_atomically(directory / "run.json", record.text().encode())
+        write_whole(directory / "run.json", record.text().encode())
 
     def run(self, run_id: str) -> RunRecord:
         """The record of a run; UnknownName without one."""
@@ -71,7 +71,7 @@ class CheckpointStore:
             )
         place.parent.mkdir(parents=True, exist_ok=True)
         data = serialise(checkpoint, contents)
-        write_atomically(place, data)
+        write_whole(place, data)
         return replace(checkpoint, size_bytes=len(data))
 
     def get(self, path: CheckpointPath, now: datetime) -> Checkpoint:
@@ -156,22 +156,3 @@ def serialise(checkpoint: Checkpoint, contents: Contents) -> bytes:
     if contents.moments is not None:
         tensors[FIRST], tensors[SECOND] = (moment.detach().cpu().contiguous() for moment in contents.moments[:2])
     return save(tensors, metadata={"format": "pt", RECORD: checkpoint.text()})
-
-
-def write_atomically(place: Path, data: bytes) -> None:
-    """Puts `data` in `place` whole or not at all, whatever ends the process."""
-    beside = place.parent / f".{place.name}.{os.getpid()}.new"
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(place)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    directory = os.open(place.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

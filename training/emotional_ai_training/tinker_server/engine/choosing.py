@@ -10,8 +10,6 @@ from torch import Tensor
 
 from emotional_ai_training.tinker_server.errors import InvalidRequest
 
-WIDE: Final = 512
-"""Likeliest tokens looked at before the whole vocabulary is sorted; at usual settings the nucleus lies within."""
 STOP_WINDOW: Final = 64
 """Last tokens decoded to look for a stop string; longer stop strings are refused."""
 
@@ -74,7 +72,8 @@ def choose(logprobs: Tensor, choice: Choice, draw: torch.Generator) -> int:
 def _from_kept(scaled: Tensor, choice: Choice, draw: torch.Generator) -> int:
     """A token from the `top_k` likeliest, and of those from the fewest that reach `top_p`."""
     count = len(scaled) if choice.top_k == -1 else min(choice.top_k, len(scaled))
-    values, tokens = scaled.topk(min(count, LIKELIEST))
+    # Only the whole vocabulary's mass is known without sorting it.
+    values, tokens = scaled.topk(min(count, LIKELIEST) if choice.top_k == -1 else count)
     whole = torch.logsumexp(scaled if count > len(values) else values, -1)
     if len(values) < count and float(torch.exp(values - whole).sum()) < choice.top_p:
         values, tokens = scaled.topk(count)
