@@ -82,23 +82,29 @@ class _KvPolicy:
 class _KvPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KvPolicy.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     KV_POLICY_UNSPECIFIED: _KvPolicy.ValueType  # 0
-    """The default of the backend."""
+    """The default of the backend: REFRESH_AT_TURN where there is a choice."""
     KV_POLICY_KEEP: _KvPolicy.ValueType  # 1
-    """Entries stay as computed."""
+    """Entries stay as computed, those of this session's earlier turns too."""
     KV_POLICY_REFRESH_AT_TURN: _KvPolicy.ValueType  # 2
-    """Recomputed at the start of a turn when the blend moved beyond a threshold."""
+    """Entries stay as computed during a reply; at its start, those of earlier turns are recomputed if any weight differs by
+    more than 0.03 from the weight they were computed under.
+    """
     KV_POLICY_STRICT: _KvPolicy.ValueType  # 3
     """Recomputed at every change."""
 
 class KvPolicy(_KvPolicy, metaclass=_KvPolicyEnumTypeWrapper):
-    """How the key-value cache treats a blend that changes during a reply."""
+    """How the key-value cache treats a blend that changes. Entries computed under another blend leave about half of the
+    change's own effect as lag.
+    """
 
 KV_POLICY_UNSPECIFIED: KvPolicy.ValueType  # 0
-"""The default of the backend."""
+"""The default of the backend: REFRESH_AT_TURN where there is a choice."""
 KV_POLICY_KEEP: KvPolicy.ValueType  # 1
-"""Entries stay as computed."""
+"""Entries stay as computed, those of this session's earlier turns too."""
 KV_POLICY_REFRESH_AT_TURN: KvPolicy.ValueType  # 2
-"""Recomputed at the start of a turn when the blend moved beyond a threshold."""
+"""Entries stay as computed during a reply; at its start, those of earlier turns are recomputed if any weight differs by
+more than 0.03 from the weight they were computed under.
+"""
 KV_POLICY_STRICT: KvPolicy.ValueType  # 3
 """Recomputed at every change."""
 Global___KvPolicy: _TypeAlias = KvPolicy  # noqa: Y015
@@ -438,6 +444,7 @@ class ExplicitExpression(_message.Message):
     BLEND_FIELD_NUMBER: _builtins.int
     WITHOUT_CONDITIONING_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
     without_conditioning: _builtins.bool
     """Leave the conditioning tokens and gloss out of the prompt."""
     @_builtins.property
@@ -452,6 +459,12 @@ class ExplicitExpression(_message.Message):
     def config(self) -> _engine_pb2.SessionConfig:
         """How the state becomes a way of speaking; the defaults if unset."""
 
+    @_builtins.property
+    def schedule(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlendChange]:
+        """Changes of the blend during the reply, in order of token_index, as a finished reply's `changes` lists them; the first
+        may be at token 0. FAILED_PRECONDITION on a backend whose blend is fixed for a reply.
+        """
+
     def __init__(
         self,
         *,
@@ -459,10 +472,11 @@ class ExplicitExpression(_message.Message):
         blend: _abc.Iterable[Global___AdapterWeight] | None = ...,
         without_conditioning: _builtins.bool = ...,
         config: _engine_pb2.SessionConfig | None = ...,
+        schedule: _abc.Iterable[Global___BlendChange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chemistry", b"chemistry", "config", b"config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "chemistry", b"chemistry", "config", b"config", "without_conditioning", b"without_conditioning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "chemistry", b"chemistry", "config", b"config", "schedule", b"schedule", "without_conditioning", b"without_conditioning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -480,6 +494,7 @@ class ConverseRequest(_message.Message):
     SAMPLING_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     KV_POLICY_FIELD_NUMBER: _builtins.int
+    FIXED_BLEND_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session, 1..128 characters."""
     text: _builtins.str
@@ -487,7 +502,9 @@ class ConverseRequest(_message.Message):
     request_id: _builtins.str
     """Makes a retry safe: the signals of the same request_id apply once. At most 128 characters."""
     kv_policy: Global___KvPolicy.ValueType
-    """What happens to the cache when the blend moves during the reply."""
+    """What happens to the cache when the blend moves."""
+    fixed_blend: _builtins.bool
+    """Speak the whole reply as it began, although the state goes on moving."""
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
         """The conversation before it, oldest first, at most 256 messages."""
@@ -505,10 +522,11 @@ class ConverseRequest(_message.Message):
         sampling: Global___Sampling | None = ...,
         request_id: _builtins.str = ...,
         kv_policy: Global___KvPolicy.ValueType = ...,
+        fixed_blend: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "kv_policy", b"kv_policy", "request_id", b"request_id", "sampling", b"sampling", "session_id", b"session_id", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fixed_blend", b"fixed_blend", "history", b"history", "kv_policy", b"kv_policy", "request_id", b"request_id", "sampling", b"sampling", "session_id", b"session_id", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -643,10 +661,13 @@ class BlendChange(_message.Message):
     TOKEN_INDEX_FIELD_NUMBER: _builtins.int
     BLEND_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
+    TOP_P_FIELD_NUMBER: _builtins.int
     token_index: _builtins.int
     """First token spoken with it."""
     temperature: _builtins.float
     """The temperature from there on."""
+    top_p: _builtins.float
+    """The nucleus mass from there on."""
     @_builtins.property
     def blend(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdapterWeight]:
         """The blend from there on."""
@@ -657,14 +678,69 @@ class BlendChange(_message.Message):
         token_index: _builtins.int = ...,
         blend: _abc.Iterable[Global___AdapterWeight] | None = ...,
         temperature: _builtins.float = ...,
+        top_p: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "temperature", b"temperature", "token_index", b"token_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "temperature", b"temperature", "token_index", b"token_index", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BlendChange: _TypeAlias = BlendChange  # noqa: Y015
+
+@_typing.final
+class KvSpan(_message.Message):
+    """Entries of the key-value cache computed under one blend, from a position to the next span."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    BLEND_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """First position, counted from the beginning of the prompt."""
+    @_builtins.property
+    def blend(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdapterWeight]:
+        """The blend they were computed under."""
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        blend: _abc.Iterable[Global___AdapterWeight] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KvSpan: _TypeAlias = KvSpan  # noqa: Y015
+
+@_typing.final
+class AdapterVersion(_message.Message):
+    """Which content an adapter had."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADAPTER_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    adapter: _builtins.str
+    """Its name."""
+    digest: _builtins.str
+    """SHA-256 of its content, in hex."""
+    def __init__(
+        self,
+        *,
+        adapter: _builtins.str = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "digest", b"digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdapterVersion: _TypeAlias = AdapterVersion  # noqa: Y015
 
 @_typing.final
 class ReplyFinished(_message.Message):
@@ -749,6 +825,11 @@ class AppliedExpression(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     MODEL_DIGEST_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    KV_FIELD_NUMBER: _builtins.int
+    KV_POLICY_FIELD_NUMBER: _builtins.int
+    ADAPTERS_FIELD_NUMBER: _builtins.int
+    REUSED_TOKENS_FIELD_NUMBER: _builtins.int
     temperature: _builtins.float
     """Temperature used."""
     top_p: _builtins.float
@@ -765,9 +846,27 @@ class AppliedExpression(_message.Message):
     """The model that spoke, by name."""
     model_digest: _builtins.str
     """SHA-256 of its weights, in hex."""
+    kv_policy: Global___KvPolicy.ValueType
+    """The policy the cache followed."""
+    reused_tokens: _builtins.int
+    """Prompt tokens whose cache entries came from an earlier reply."""
     @_builtins.property
     def blend(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdapterWeight]:
         """Adapters applied, with the weights applied; empty if none was."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlendChange]:
+        """The blend at every token, in order of tokens, the first change at token 0. Sent back as the `schedule` of an explicit
+        expression, with the seed, it says the reply again.
+        """
+
+    @_builtins.property
+    def kv(self) -> _containers.RepeatedCompositeFieldContainer[Global___KvSpan]:
+        """What the cache held at the end, in order of positions; empty where the backend does not say."""
+
+    @_builtins.property
+    def adapters(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdapterVersion]:
+        """Content of every adapter that took part."""
 
     def __init__(
         self,
@@ -781,10 +880,15 @@ class AppliedExpression(_message.Message):
         seed: _builtins.int = ...,
         model: _builtins.str = ...,
         model_digest: _builtins.str = ...,
+        changes: _abc.Iterable[Global___BlendChange] | None = ...,
+        kv: _abc.Iterable[Global___KvSpan] | None = ...,
+        kv_policy: Global___KvPolicy.ValueType = ...,
+        adapters: _abc.Iterable[Global___AdapterVersion] | None = ...,
+        reused_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blend", b"blend", "blend_mode", b"blend_mode", "conditioning", b"conditioning", "model", b"model", "model_digest", b"model_digest", "repetition_penalty", b"repetition_penalty", "seed", b"seed", "temperature", b"temperature", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapters", b"adapters", "blend", b"blend", "blend_mode", b"blend_mode", "changes", b"changes", "conditioning", b"conditioning", "kv", b"kv", "kv_policy", b"kv_policy", "model", b"model", "model_digest", b"model_digest", "repetition_penalty", b"repetition_penalty", "reused_tokens", b"reused_tokens", "seed", b"seed", "temperature", b"temperature", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -801,10 +905,15 @@ class GenerateRequest(_message.Message):
     EXPLICIT_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     KV_POLICY_FIELD_NUMBER: _builtins.int
+    FIXED_BLEND_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The live state of a session, 1..128 characters."""
     kv_policy: Global___KvPolicy.ValueType
-    """What happens to the cache when the blend moves during the reply."""
+    """What happens to the cache when the blend moves."""
+    fixed_blend: _builtins.bool
+    """Speak the whole reply as it began, although the state of the session goes on moving. An explicit expression never moves
+    but by its schedule.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
         """The conversation, the last message being the one to answer; 1..257 messages."""
@@ -825,10 +934,11 @@ class GenerateRequest(_message.Message):
         explicit: Global___ExplicitExpression | None = ...,
         sampling: Global___Sampling | None = ...,
         kv_policy: Global___KvPolicy.ValueType = ...,
+        fixed_blend: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["explicit", b"explicit", "sampling", b"sampling", "session_id", b"session_id", "under", b"under"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["explicit", b"explicit", "kv_policy", b"kv_policy", "messages", b"messages", "sampling", b"sampling", "session_id", b"session_id", "under", b"under"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explicit", b"explicit", "fixed_blend", b"fixed_blend", "kv_policy", b"kv_policy", "messages", b"messages", "sampling", b"sampling", "session_id", b"session_id", "under", b"under"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_under: _TypeAlias = _typing.Literal["session_id", "explicit"]  # noqa: Y015
     _WhichOneofArgType_under: _TypeAlias = _typing.Literal["under", b"under"]  # noqa: Y015
@@ -1022,6 +1132,10 @@ class GetModelResponse(_message.Message):
     CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
     BACKEND_FIELD_NUMBER: _builtins.int
     READY_FIELD_NUMBER: _builtins.int
+    DTYPE_FIELD_NUMBER: _builtins.int
+    BLEND_MODES_FIELD_NUMBER: _builtins.int
+    FOLLOWS_FIELD_NUMBER: _builtins.int
+    LAYERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the model."""
     digest: _builtins.str
@@ -1032,6 +1146,16 @@ class GetModelResponse(_message.Message):
     """Backend that decodes, such as "local"."""
     ready: _builtins.bool
     """True if the decoder can take a request now."""
+    dtype: _builtins.str
+    """Number format it computes in, such as "float32"; empty where the backend does not say."""
+    follows: _builtins.bool
+    """True if a reply follows its session's state while it is spoken."""
+    layers: _builtins.int
+    """Number of layers, which weights per layer must match; 0 where the backend does not say."""
+    @_builtins.property
+    def blend_modes(self) -> _containers.RepeatedScalarFieldContainer[Global___BlendMode.ValueType]:
+        """How this backend realises blends."""
+
     def __init__(
         self,
         *,
@@ -1040,10 +1164,14 @@ class GetModelResponse(_message.Message):
         context_length: _builtins.int = ...,
         backend: _builtins.str = ...,
         ready: _builtins.bool = ...,
+        dtype: _builtins.str = ...,
+        blend_modes: _abc.Iterable[Global___BlendMode.ValueType] | None = ...,
+        follows: _builtins.bool = ...,
+        layers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "context_length", b"context_length", "digest", b"digest", "name", b"name", "ready", b"ready"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "blend_modes", b"blend_modes", "context_length", b"context_length", "digest", b"digest", "dtype", b"dtype", "follows", b"follows", "layers", b"layers", "name", b"name", "ready", b"ready"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1102,6 +1230,9 @@ class Adapter(_message.Message):
     PROTOTYPE_FIELD_NUMBER: _builtins.int
     SCALE_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
+    SCALE_CALIBRATED_FIELD_NUMBER: _builtins.int
+    BASE_MODEL_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     digest: _builtins.str
@@ -1112,6 +1243,12 @@ class Adapter(_message.Message):
     """Scale calibrated to be its full strength, > 0."""
     rank: _builtins.int
     """Rank of its matrices."""
+    scale_calibrated: _builtins.bool
+    """True if its scale was measured; if not it is a convention."""
+    base_model: _builtins.str
+    """Name of the base model it was trained on."""
+    refused: _builtins.str
+    """Why blends cannot name it, such as another base model; empty if they can."""
     @_builtins.property
     def prototype(self) -> _engine_pb2.Chemistry:
         """The state at which it speaks alone."""
@@ -1125,10 +1262,13 @@ class Adapter(_message.Message):
         prototype: _engine_pb2.Chemistry | None = ...,
         scale: _builtins.float = ...,
         rank: _builtins.int = ...,
+        scale_calibrated: _builtins.bool = ...,
+        base_model: _builtins.str = ...,
+        refused: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["prototype", b"prototype"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model_digest", b"base_model_digest", "digest", b"digest", "name", b"name", "prototype", b"prototype", "rank", b"rank", "scale", b"scale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "base_model_digest", b"base_model_digest", "digest", b"digest", "name", b"name", "prototype", b"prototype", "rank", b"rank", "refused", b"refused", "scale", b"scale", "scale_calibrated", b"scale_calibrated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,9 +1,9 @@
 """What the service asks of a language model, whatever runs it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
-from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription
+from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription, Voice
 
 
 class Decoder(Protocol):
@@ -26,9 +26,13 @@ class Decoder(Protocol):
         """Which model speaks; known once `start` has returned."""
         ...
 
-    def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
-        """Started, then Text pieces, then Finished. Closing the generator early stops the decoding.
+    def generate(
+        self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None
+    ) -> AsyncGenerator[GenerationEvent, None]:
+        """Started, then Text and VoiceChange as they come, then Finished. Closing the generator early stops the decoding.
 
-        Raises PromptTooLong, PromptRefused, UnknownAdapter, or ModelUnavailable with a retry hint.
+        Each of `voices` is taken up at the next token; a backend that does not follow raises CannotFollow for them.
+        Raises PromptTooLong, PromptRefused, UnknownAdapter, AdapterRefused, WrongLayers, or ModelUnavailable with a retry
+        hint.
         """
         ...

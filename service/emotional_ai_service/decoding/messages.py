@@ -7,6 +7,10 @@ from typing import Final, TypeAlias
 
 DEFAULT_MAX_TOKENS: Final = 160
 DEFAULT_REPETITION_PENALTY: Final = 1.1
+DEAD_BAND: Final = 0.03
+"""A blend is left alone until one of its weights has moved this far, or the temperature or top_p has."""
+KV_TOLERANCE: Final = 0.03
+"""Difference in any weight beyond which REFRESH_AT_TURN computes cache entries anew."""
 
 
 class Role(Enum):
@@ -64,12 +68,87 @@ class Sampling:
             )
 
 
+class KvPolicy(Enum):
+    """What happens to entries of the key-value cache when the blend moves."""
+
+    KEEP = "keep"
+    """They stay as computed, those of this session's earlier turns too."""
+    REFRESH_AT_TURN = "refresh_at_turn"
+    """They stay during a reply; at its start, those computed under a blend more than KV_TOLERANCE away are recomputed."""
+    STRICT = "strict"
+    """They are recomputed at every change."""
+
+
+class BlendMode(Enum):
+    """How a backend realises a blend."""
+
+    BASE = "base"
+    """No adapter was applied."""
+    EXACT = "exact"
+    """The exact weighted sum, token by token."""
+    NEAREST = "nearest"
+    """The adapter of greatest weight speaks the whole reply."""
+    MIXTURE = "mixture"
+    """One adapter, drawn by weight, speaks the whole reply."""
+    RESCORED = "rescored"
+    """Drafts of one adapter, resampled by their score under the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlendWeight:
-    """Weight of one adapter."""
+    """Weight of one adapter. Raises ValueError for numbers that are not finite."""
 
     adapter: str
     weight: float
+    """1 applies it at its calibrated scale; negative turns it round."""
+    layers: tuple[float, ...] = ()
+    """Instead of one weight, one per layer of the model."""
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.weight, *self.layers))):
+            raise ValueError(f"weights must be finite, got {self}")
+
+
+Blend: TypeAlias = tuple[BlendWeight, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What moves with the state while a reply is spoken. Raises ValueError outside the ranges of Sampling."""
+
+    blend: Blend
+    temperature: float
+    top_p: float
+
+    def __post_init__(self) -> None:
+        Sampling(temperature=self.temperature, top_p=self.top_p)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceChange:
+    """A voice from one token of the reply on."""
+
+    token_index: int
+    """First token spoken with it, from 0."""
+    voice: Voice
+
+
+@dataclass(frozen=True, slots=True)
+class KvSpan:
+    """Entries of the key-value cache computed under one blend, up to the next span."""
+
+    position: int
+    """First position, counted from the beginning of the prompt."""
+    blend: Blend
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterVersion:
+    """Which content an adapter had."""
+
+    adapter: str
+    digest: str
+    """SHA-256 in hex."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +168,20 @@ class GenerationRequest:
     """Non-empty strings that end the reply and are not part of it."""
     logprobs: bool = False
     """Report the log-probability of each token."""
-    blend: tuple[BlendWeight, ...] = ()
-    """Adapters to speak with."""
+    blend: Blend = ()
+    """Adapters to speak with, each at most once."""
+    schedule: tuple[VoiceChange, ...] = ()
+    """Changes known beforehand, by rising token_index; one at token 0 replaces `blend` and the sampling's numbers."""
+    kv_policy: KvPolicy = KvPolicy.REFRESH_AT_TURN
+    session: str = ""
+    """Whose earlier turns the key-value cache may be taken from under another blend; empty for nobody's."""
+
+    @property
+    def voice(self) -> Voice:
+        """The voice at the first token."""
+        if self.schedule and self.schedule[0].token_index == 0:
+            return self.schedule[0].voice
+        return Voice(self.blend, self.sampling.temperature, self.sampling.top_p)
 
     def __post_init__(self) -> None:
         if not self.messages or self.max_tokens < 1 or not 0 <= self.seed < 1 << 64 or "" in self.stop:
@@ -132,9 +223,19 @@ class Finished:
     """Wall seconds from the decoder taking the request on to its first token."""
     total_seconds: float
     """Wall seconds from the decoder taking the request on to the end."""
+    mode: BlendMode = BlendMode.BASE
+    """How the blend was realised."""
+    changes: tuple[VoiceChange, ...] = ()
+    """The voice at every token: by rising token_index, the first at 0."""
+    kv: tuple[KvSpan, ...] = ()
+    """What the key-value cache held at the end; empty where the backend does not say."""
+    adapters: tuple[AdapterVersion, ...] = ()
+    """Content of every adapter that took part."""
+    reused_tokens: int = 0
+    """Prompt tokens whose cache entries came from an earlier reply."""
 
 
-GenerationEvent: TypeAlias = Started | Text | Finished
+GenerationEvent: TypeAlias = Started | Text | VoiceChange | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +249,10 @@ class ModelDescription:
     """Tokens of prompt and reply together, at most."""
     backend: str
     dtype: str
-    """Number format it computes in, such as "float32"."""
+    """Number format it computes in, such as "float32"; empty where the backend does not say."""
+    modes: tuple[BlendMode, ...] = (BlendMode.BASE,)
+    """How it realises blends."""
+    follows: bool = False
+    """Whether the voice can change while a reply is spoken."""
+    layers: int = 0
+    """Number of layers, for weights per layer; 0 where the backend does not say."""
