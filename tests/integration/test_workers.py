@@ -100,6 +100,99 @@ async def test_leaving_a_request_stops_its_work_in_the_child(worker: Counter, jo
     assert size_of(journal) == size
 
 
+class News:
+    """Updates of a request, told by the test; knows whether somebody still waits for them."""
+
+    def __init__(self) -> None:
+        self._told: asyncio.Queue[object] = asyncio.Queue()
+        self.closed = False
+
+    def tell(self, value: object) -> None:
+        self._told.put_nowait(value)
+
+    async def stream(self) -> AsyncIterator[object]:
+        try:
+            while True:
+                value = await self._told.get()
+                if isinstance(value, Exception):
+                    raise value
+                yield value
+        finally:
+            self.closed = True
+
+
+@pytest.fixture
+async def echo() -> AsyncIterator[Counter]:
+    async with Counter(WorkerSpec("echo", "worker_targets:echoing")) as worker:
+        yield worker
+
+
+async def test_updates_reach_their_own_request_in_order_while_it_is_under_way(echo: Counter) -> None:
+    first, second = News(), News()
+    async with aclosing(echo.request("a", first.stream())) as one, aclosing(echo.request("b", second.stream())) as two:
+        assert [await anext(one), await anext(two)] == ["a", "b"]
+        for number in range(50):
+            first.tell(number)
+            second.tell(-number)
+        first.tell("end")
+        second.tell("end")
+        assert [event async for event in one] == list(range(50))
+        assert [event async for event in two] == [-number for number in range(50)]
+    assert first.closed
+    assert second.closed
+
+
+async def test_leaving_a_request_ends_its_updates(echo: Counter) -> None:
+    news = News()
+    async with aclosing(echo.request("a", news.stream())) as events:
+        await anext(events)
+    assert news.closed
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == [echo._supervisor]
+
+
+async def test_updates_that_end_leave_the_request_under_way(worker: Counter) -> None:
+    async def none() -> AsyncIterator[object]:
+        return
+        yield
+
+    async with aclosing(worker.request(20, none())) as events:
+        assert [event async for event in events] == list(range(20))
+
+
+async def test_updates_that_fail_fail_their_request_alone(echo: Counter) -> None:
+    broken, sound = News(), News()
+    async with aclosing(echo.request("a", broken.stream())) as one, aclosing(echo.request("b", sound.stream())) as two:
+        await anext(one)
+        await anext(two)
+        broken.tell(SessionNotFound("nobody"))
+        with pytest.raises(SessionNotFound, match="nobody"):
+            await anext(one)
+        sound.tell("still here")
+        assert await anext(two) == "still here"
+
+
+async def test_an_update_the_target_refuses_ends_its_request_alone(echo: Counter) -> None:
+    loud, quiet = News(), News()
+    async with aclosing(echo.request("a", loud.stream())) as one, aclosing(echo.request("b", quiet.stream())) as two:
+        await anext(one)
+        await anext(two)
+        loud.tell("knock")
+        with pytest.raises(WorkerFault, match="nobody is in"):
+            await anext(one)
+        quiet.tell("still here")
+        assert await anext(two) == "still here"
+
+
+async def test_a_target_of_generators_takes_no_updates(worker: Counter) -> None:
+    news = News()
+    news.tell("anything")
+    async with aclosing(worker.request(-1, news.stream())) as events:
+        with pytest.raises(WorkerFault, match="take no updates"):
+            async for _ in events:
+                pass
+    assert await answers(worker, 2) == [0, 1]
+
+
 async def test_a_request_beyond_the_capacity_is_refused_and_taken_once_there_is_room(worker: Counter) -> None:
     running = [worker.request(-1) for _ in range(6)]
     for events in running:

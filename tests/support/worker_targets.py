@@ -6,6 +6,46 @@ from collections.abc import Iterator
 
 from emotional_ai_service.errors import SessionNotFound
 from emotional_ai_service.workers import RoundRobin, Target
+from emotional_ai_service.workers.messages import Ended, Event, Outcome
+
+
+class Echo:
+    """Answers a request with its updates as they come, and ends it at the update "end"; "knock" is refused."""
+
+    def __init__(self) -> None:
+        self._under_way: set[int] = set()
+        self._said: list[Outcome] = []
+
+    def describe(self) -> object:
+        return "echoes"
+
+    def begin(self, ticket: int, request: object) -> None:
+        self._under_way.add(ticket)
+        self._said.append(Event(ticket, request))
+
+    def update(self, ticket: int, value: object) -> None:
+        if ticket not in self._under_way:
+            return
+        if value == "knock":
+            raise ValueError("nobody is in")
+        if value == "end":
+            self._under_way.remove(ticket)
+        self._said.append(Ended(ticket) if value == "end" else Event(ticket, value))
+
+    def cancel(self, ticket: int) -> None:
+        self._under_way.discard(ticket)
+
+    def busy(self) -> bool:
+        return bool(self._said)
+
+    def step(self) -> list[Outcome]:
+        said, self._said = self._said, []
+        return said
+
+
+def echoing(_: object) -> Target[object]:
+    """Says what it is told while it speaks."""
+    return Echo()
 
 
 def counting(journal: object) -> Target[object]:

@@ -12,14 +12,24 @@ import threading
 import traceback
 from typing import Any, BinaryIO, Final, TypeAlias
 
-from emotional_ai_service.workers.messages import Begin, Cancel, Ready, StartFailed, frame, read_from_parent
+from emotional_ai_service.workers.messages import (
+    Begin,
+    Cancel,
+    Outcome,
+    Ready,
+    StartFailed,
+    ToTarget,
+    Update,
+    frame,
+    read_from_parent,
+)
 from emotional_ai_service.workers.spec import WorkerSpec
-from emotional_ai_service.workers.target import Target
+from emotional_ai_service.workers.target import Target, failed
 
 THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 QUIET: Final = {"TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 """Keeps libraries from drawing progress bars among the lines of the service."""
-Inbox: TypeAlias = "queue.SimpleQueue[Begin | Cancel]"
+Inbox: TypeAlias = "queue.SimpleQueue[ToTarget]"
 
 
 def main() -> None:
@@ -47,19 +57,29 @@ def main() -> None:
 def serve(target: Target[Any], inbox: Inbox, replies: BinaryIO) -> None:
     """Works for ever: takes what came in, advances one step, says what came of it."""
     while True:
-        _take_in(target, inbox)
-        outcomes = target.step()
+        outcomes = _take_in(target, inbox)
+        if target.busy():
+            outcomes += target.step()
         if outcomes:
             _send(replies, b"".join(frame(outcome) for outcome in outcomes))
 
 
-def _take_in(target: Target[Any], inbox: Inbox) -> None:
-    while not target.busy() or not inbox.empty():
-        message = inbox.get()
-        if isinstance(message, Begin):
-            target.begin(message.ticket, message.request)
-        else:
-            target.cancel(message.ticket)
+def _take_in(target: Target[Any], inbox: Inbox) -> list[Outcome]:
+    """Takes messages until none is left and there is work; returns the ends of requests whose updates were refused."""
+    refused: list[Outcome] = []
+    while not inbox.empty() or not (target.busy() or refused):
+        match inbox.get():
+            case Begin(ticket, request):
+                target.begin(ticket, request)
+            case Update(ticket, value):
+                try:
+                    target.update(ticket, value)
+                except Exception:
+                    target.cancel(ticket)
+                    refused.append(failed(ticket))
+            case Cancel(ticket):
+                target.cancel(ticket)
+    return refused
 
 
 def _private_output() -> BinaryIO:
@@ -84,7 +104,7 @@ def _build(spec: WorkerSpec) -> Target[Any]:
 
 
 def _read(requests: BinaryIO, inbox: Inbox) -> None:
-    while isinstance(message := read_from_parent(requests), Begin | Cancel):
+    while isinstance(message := read_from_parent(requests), ToTarget):
         inbox.put(message)
     os._exit(0)  # the main thread may be deep in a computation nobody waits for; the process holds nothing to save
 

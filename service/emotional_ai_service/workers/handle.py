@@ -13,7 +13,7 @@ import logging
 import pickle
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
@@ -27,6 +27,8 @@ from emotional_ai_service.workers.messages import (
     Raised,
     Ready,
     StartFailed,
+    ToTarget,
+    Update,
     frame,
     read_from_child,
 )
@@ -99,10 +101,14 @@ class Worker(Generic[RequestT, EventT]):
     ) -> None:
         await self.close()
 
-    async def request(self, request: RequestT) -> AsyncGenerator[EventT, None]:
+    async def request(
+        self, request: RequestT, updates: AsyncIterator[object] | None = None
+    ) -> AsyncGenerator[EventT, None]:
         """The events of one request. Closing the generator early cancels the request.
 
-        Raises WorkerUnavailable, Overloaded, WorkerFault, or the ServiceError the target raised.
+        Each of `updates` is passed to the target as it comes; they may end before the request and are not awaited beyond
+        its end. Raises WorkerUnavailable, Overloaded, WorkerFault, the ServiceError the target raised, or what `updates`
+        raised.
         """
         process = self._admit()
         loop = asyncio.get_running_loop()
@@ -112,6 +118,7 @@ class Worker(Generic[RequestT, EventT]):
         outcomes: asyncio.Queue[Outcome | Exception] = asyncio.Queue()
         self._pending[ticket] = outcomes
         self._tell(process, Begin(ticket, request))
+        passing = None if updates is None else asyncio.create_task(self._pass_on(process, ticket, updates))
         try:
             while not isinstance(outcome := await outcomes.get(), Ended):
                 if isinstance(outcome, Exception):
@@ -123,6 +130,17 @@ class Worker(Generic[RequestT, EventT]):
         finally:
             if self._pending.pop(ticket, None) is not None and self._process is process:
                 self._tell(process, Cancel(ticket))  # the child ignores it if the request has ended
+            if passing is not None:
+                passing.cancel()
+                await asyncio.wait((passing,))
+
+    async def _pass_on(self, process: Process, ticket: int, updates: AsyncIterator[object]) -> None:
+        try:
+            async for value in updates:
+                self._tell(process, Update(ticket, value))
+        except Exception as error:
+            if (outcomes := self._pending.get(ticket)) is not None:
+                outcomes.put_nowait(error)
 
     def _admit(self) -> Process:
         if not self._ready or self._process is None:
@@ -132,7 +150,7 @@ class Worker(Generic[RequestT, EventT]):
         return self._process
 
     @staticmethod
-    def _tell(process: Process, message: Begin | Cancel) -> None:
+    def _tell(process: Process, message: ToTarget) -> None:
         assert process.stdin is not None
         if not process.stdin.is_closing():  # a closing pipe means a dead child, which the supervisor is about to see
             process.stdin.write(frame(message))

@@ -2,7 +2,7 @@
 
 Both ends are our own processes joined by private pipes, which is what makes pickle acceptable here.
 
-    parent -> child    WorkerSpec, once; then Begin and Cancel
+    parent -> child    WorkerSpec, once; then Begin, Update and Cancel
     child -> parent    Ready or StartFailed, once; then for each ticket Event..., and Ended or Raised
 """
 
@@ -23,6 +23,14 @@ class Begin:
 
     ticket: int
     request: object
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Something new about a request under way. It may cross the request's end."""
+
+    ticket: int
+    value: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,8 @@ class Raised:
     error: Exception
 
 
-ToChild: TypeAlias = WorkerSpec | Begin | Cancel
+ToTarget: TypeAlias = Begin | Update | Cancel
+ToChild: TypeAlias = WorkerSpec | ToTarget
 Outcome: TypeAlias = Event | Ended | Raised
 FromChild: TypeAlias = Ready | StartFailed | Outcome
 

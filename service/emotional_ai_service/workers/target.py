@@ -29,6 +29,12 @@ class Target(Protocol[RequestT_contra]):
         """Takes on a request; must not do its work."""
         ...
 
+    def update(self, ticket: int, value: object) -> None:
+        """Takes up something new about a request; must not do its work. Unknown tickets are ignored, since it may cross
+        the end. What it raises ends that request alone.
+        """
+        ...
+
     def cancel(self, ticket: int) -> None:
         """Forgets a request; unknown tickets are ignored, since a cancellation may cross the end."""
         ...
@@ -46,7 +52,8 @@ class RoundRobin(Generic[RequestT]):
     """A target made of one generator per request; a step advances each of the active ones once.
 
     The generator yields events, or None to give way without one; a ServiceError it raises reaches the caller as it is.
-    At most `active` requests advance together, the others wait in order of arrival.
+    At most `active` requests advance together, the others wait in order of arrival. A generator hears of nothing once it
+    has begun, so updates are refused.
     """
 
     def __init__(
@@ -63,6 +70,9 @@ class RoundRobin(Generic[RequestT]):
 
     def begin(self, ticket: int, request: RequestT) -> None:
         self._waiting.append((ticket, request))
+
+    def update(self, ticket: int, value: object) -> None:
+        raise TypeError(f"requests here take no updates, got {value!r} for request {ticket}")
 
     def cancel(self, ticket: int) -> None:
         self._active.pop(ticket, None)
@@ -89,6 +99,11 @@ class RoundRobin(Generic[RequestT]):
         except ServiceError as error:
             return Raised(ticket, error)
         except Exception:
-            log.exception("a request failed")
-            return Raised(ticket, WorkerFault(f"the worker failed at this request:\n{traceback.format_exc()}"))
+            return failed(ticket)
         return None if value is None else Event(ticket, value)
+
+
+def failed(ticket: int) -> Raised:
+    """The end of a request that met an unexpected exception, for use where it is caught; logs it with its traceback."""
+    log.exception("a request failed")
+    return Raised(ticket, WorkerFault(f"the worker failed at this request:\n{traceback.format_exc()}"))
