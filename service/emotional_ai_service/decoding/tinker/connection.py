@@ -1,0 +1,213 @@
+"""The session with the server: a sampler for the base model and one for each adapter. Every call of the SDK is made here.
+
+The SDK blocks while it reaches a server, and retries so patiently that a failure looks like a hang: sessions are opened on
+threads of their own and whoever waits sets a deadline. A cancelled wait cancels the request behind it.
+"""
+
+import asyncio
+import math
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final, TypeVar, cast
+
+import tinker
+
+from emotional_ai_service.decoding.errors import PromptRefused
+from emotional_ai_service.decoding.messages import GenerationRequest
+from emotional_ai_service.decoding.tinker.choosing import BASE
+from emotional_ai_service.decoding.tinker.errors import SessionLost, TinkerStartFailed, TinkerUnavailable
+from emotional_ai_service.decoding.tinker.settings import TinkerSettings
+from emotional_ai_training.tinker_api import explain, in_background
+
+RETRY_SECONDS: Final = 2.0
+LONG_RETRY_SECONDS: Final = 60.0
+"""Hints to callers: what passes by itself, and what somebody has to mend."""
+GOODBYE: Final = 5.0
+"""Wall seconds the end of a session may take."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A reply as the server drew it."""
+
+    tokens: tuple[int, ...]
+    """The token that ended the turn included."""
+    stopped: bool
+    """Whether it ended by itself, not at max_tokens."""
+
+
+class Connection:
+    """The samplers of one session, by the names of adapters and BASE."""
+
+    def __init__(
+        self, service: tinker.ServiceClient, samplers: Mapping[str, tinker.SamplingClient], context_length: int
+    ) -> None:
+        self._service = service
+        self._samplers = samplers
+        self.context_length = context_length
+        """Tokens of prompt and reply together, at most."""
+
+    async def sample(
+        self, speaker: str, prompt: Sequence[int], request: GenerationRequest, seed: int, count: int
+    ) -> tuple[Draft, ...]:
+        """`count` replies of one speaker to a request; `seed` in [0, 2^31). Raises PromptRefused or TinkerUnavailable."""
+        params = tinker.SamplingParams(
+            max_tokens=request.max_tokens,
+            seed=seed,
+            stop=list(request.stop) or None,
+            temperature=request.voice.temperature,
+            top_k=request.sampling.top_k or -1,
+            top_p=request.voice.top_p,
+        )
+        with _translated():
+            answer = await self._samplers[speaker].sample(tinker.ModelInput.from_ints(list(prompt)), count, params)
+        return tuple(Draft(tuple(one.tokens), one.stop_reason == "stop") for one in answer.sequences)
+
+    async def logprobs(self, speaker: str, prompt: Sequence[int], reply: Sequence[int]) -> tuple[float, ...]:
+        """Natural logarithm of the probability of each token of `reply` behind `prompt`, before any sampling rule.
+
+        The server needs room for one token behind them. Raises PromptRefused or TinkerUnavailable.
+        """
+        if not reply:
+            return ()
+        given = tinker.ModelInput.from_ints([*prompt, *reply])
+        with _translated():
+            found = await self._samplers[speaker].compute_logprobs(given, prompt_logprobs_last_n=len(reply))
+        told = tuple(value for value in found[-len(reply) :] if value is not None and math.isfinite(value))
+        if len(told) != len(reply):
+            raise TinkerUnavailable(f"scored {len(told)} of {len(reply)} tokens", RETRY_SECONDS)
+        return told
+
+    async def close(self) -> None:
+        """Ends the session, in bounded time whatever happens."""
+        # It may be unreachable by now; its end is a courtesy.
+        with suppress(tinker.TinkerError, RuntimeError, OSError):
+            async with asyncio.timeout(GOODBYE):
+                await _elsewhere(lambda: self._service.close("success").result(GOODBYE))
+
+
+async def connect(settings: TinkerSettings) -> Connection:
+    """A session with a sampler for the base model and every adapter.
+
+    Raises TinkerStartFailed naming the setting that is wrong, or that the server cannot be reached in time.
+    """
+    opening = _Opening(settings)
+    try:
+        async with asyncio.timeout(settings.start_seconds):
+            return await _elsewhere(opening.run)
+    except TimeoutError as error:
+        raise TinkerStartFailed(
+            f"base_url: nothing that speaks the Tinker API answered at {settings.base_url} within "
+            f"{settings.start_seconds:g} s; check the address and that the server runs"
+        ) from error
+    finally:
+        opening.leave()
+
+
+class _Opening:
+    """Opens a session on a thread; one nobody waits for any more is ended there."""
+
+    def __init__(self, settings: TinkerSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._left = False
+
+    def leave(self) -> None:
+        """Nobody waits any more."""
+        with self._lock:
+            self._left = True
+
+    def run(self) -> Connection:
+        """Blocks. Raises TinkerStartFailed."""
+        settings = self._settings
+        service = tinker.ServiceClient(base_url=settings.base_url, api_key=settings.api_key)
+        try:
+            connection = self._connected(service)
+        except BaseException:
+            _end(service)
+            raise
+        with self._lock:
+            if not self._left:
+                return connection
+        _end(service)
+        raise TinkerStartFailed("nobody waits for the session any more")
+
+    def _connected(self, service: tinker.ServiceClient) -> Connection:
+        settings = self._settings
+        try:
+            # The session first: a server that is away must not hold the lock all clients without one share.
+            base = service.create_sampling_client(base_model=settings.base_model)
+            rest = tinker.RestClient(base_url=settings.base_url, api_key=settings.api_key)
+            served = rest.get_server_capabilities().result(settings.start_seconds).supported_models
+        except (tinker.AuthenticationError, tinker.PermissionDeniedError) as error:
+            raise TinkerStartFailed(f"api_key: {settings.base_url} refused it; set a key that server knows") from error
+        except tinker.TinkerError as error:
+            raise TinkerStartFailed(f"base_url: {settings.base_url} gave no session: {explain(error)}") from error
+        context_length = _context_length(served, settings.base_model)
+        samplers = {BASE: _opened(base, "base_model", settings.base_model, settings)}
+        asked = {one: service.create_sampling_client(model_path=one.path) for one in settings.adapters}
+        for adapter, future in asked.items():
+            what = f"{adapter.name} at {adapter.path}"
+            samplers[adapter.name] = sampler = _opened(future, "adapters", what, settings)
+            if sampler.get_base_model() != settings.base_model:
+                raise TinkerStartFailed(
+                    f"adapters: {what} was trained on {sampler.get_base_model()}, not on {settings.base_model}; "
+                    "set base_model to that, or leave the adapter out"
+                )
+        return Connection(service, samplers, context_length)
+
+
+def _opened(
+    future: tinker.APIFuture[tinker.SamplingClient], field: str, what: str, settings: TinkerSettings
+) -> tinker.SamplingClient:
+    try:
+        return future.result(settings.start_seconds)
+    except (tinker.TinkerError, ValueError, RuntimeError, TimeoutError) as error:
+        raise TinkerStartFailed(
+            f"{field}: {what} cannot be sampled at {settings.base_url}: {explain(error)}"
+        ) from error
+
+
+def _context_length(served: Sequence[tinker.types.SupportedModel], name: str) -> int:
+    found = {one.model_name: one for one in served if one.model_name and one.sampleable is not False}
+    if name not in found:
+        raise TinkerStartFailed(
+            f"base_model: this server does not sample {name}; set it to one of: {', '.join(sorted(found)) or 'none'}"
+        )
+    length = found[name].max_context_length
+    if length is None:
+        raise TinkerStartFailed(f"base_model: the server does not say how long a context {name} has")
+    return length
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What the SDK raises for a request, as what it means to the caller."""
+    try:
+        yield
+    except (tinker.BadRequestError, tinker.UnprocessableEntityError) as error:
+        raise PromptRefused(explain(error)) from error
+    except (tinker.AuthenticationError, tinker.PermissionDeniedError) as error:
+        raise TinkerUnavailable("does not know the key any more", LONG_RETRY_SECONDS) from error
+    except (tinker.NotFoundError, tinker.ConflictError) as error:
+        raise SessionLost(explain(error)) from error
+    except tinker.RequestFailedError as error:
+        if error.category is tinker.types.RequestErrorCategory.User:
+            raise PromptRefused(explain(error)) from error
+        raise TinkerUnavailable(f"failed: {explain(error)}", RETRY_SECONDS) from error
+    except (tinker.TinkerError, ValueError, RuntimeError, TimeoutError) as error:
+        raise TinkerUnavailable(f"failed: {explain(error)}", RETRY_SECONDS) from error
+
+
+def _end(service: tinker.ServiceClient) -> None:
+    with suppress(tinker.TinkerError, RuntimeError, OSError):
+        service.close("errored").result(GOODBYE)
+
+
+async def _elsewhere(call: Callable[[], T]) -> T:
+    """The result of a call that blocks, made on a thread that dies with the process."""
+    return await asyncio.wrap_future(cast("Future[T]", in_background(call)))
