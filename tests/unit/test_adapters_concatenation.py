@@ -72,3 +72,31 @@ def test_adapters_of_other_layers_are_refused(tmp_path: Path) -> None:
 def test_a_sum_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one"):
         concatenate([], tmp_path / "sum")
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    weights=st.lists(st.tuples(st.floats(-2, 2, width=32), st.floats(-2, 2, width=32)), min_size=1, max_size=3),
+)
+def test_weights_per_layer_weigh_each_layer_by_its_own(
+    tmp_path_factory: pytest.TempPathFactory, weights: list[tuple[float, float]]
+) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    written = [write(folder / str(i), i + 2, 16, i) for i in range(len(weights))]
+    concatenate(list(zip(written, weights, strict=True)), folder / "sum")
+    for layer, module in enumerate(MODULES):
+        wanted = sum(weight[layer] * delta(path, module) for path, weight in zip(written, weights, strict=True))
+        assert torch.allclose(delta(folder / "sum", module), torch.as_tensor(wanted), atol=1e-4)
+
+
+def test_a_layer_without_a_weight_is_refused(tmp_path: Path) -> None:
+    one = write(tmp_path / "one", 4, 4, 1)
+    with pytest.raises(AdapterDamaged, match="none of 1 weights per layer"):
+        concatenate([(one, [0.5])], tmp_path / "sum")
+
+
+def test_the_rank_is_the_sum_of_ranks_where_nothing_is_filled_in(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "one", 3, 4, 1), write(tmp_path / "two", 2, 4, 2)
+    assert concatenate([(one, 1.0), (two, -1.0)], tmp_path / "sum", filled=False) == 5
+    for module in MODULES:
+        assert torch.allclose(delta(tmp_path / "sum", module), delta(one, module) - delta(two, module), atol=1e-4)

@@ -3,12 +3,14 @@
     W + sum_i w_i (alpha_i / r_i) B_i A_i  =  W + B A,   A = [A_1; A_2; ...],   B = [w_1 s_1 B_1, w_2 s_2 B_2, ...]
 
 with s_i = alpha_i / r_i and the new adapter's own scale 1. Averaging the A and the B apart is something else: it adds
-the cross terms B_i A_j. The rank is the sum of ranks, filled with zeros up to a power of two, as servers want it.
+the cross terms B_i A_j. The rank is the sum of ranks, filled with zeros up to a power of two, as some servers want it.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors import SafetensorError
@@ -19,13 +21,17 @@ from emotional_ai_training.adapters.manifest import CONFIG
 from emotional_ai_training.adapters.weights import WEIGHTS
 
 Tensors = dict[str, torch.Tensor]
+Weight = float | Sequence[float]
+"""One weight, or one per layer of the model, from the first."""
+_LAYER: Final = re.compile(r"\.layers\.(\d+)\.")
 
 
-def concatenate(parts: Sequence[tuple[Path, float]], into: Path) -> int:
+def concatenate(parts: Sequence[tuple[Path, Weight]], into: Path, *, filled: bool = True) -> int:
     """Writes into the directory `into` the PEFT adapter that is the sum of `parts`, each (directory, weight).
 
-    Weights may be negative or zero. Returns the rank. Raises AdapterDamaged if a part cannot be read or adapts other
-    layers than the first, ValueError if there are no parts.
+    Weights may be negative or zero. Returns the rank, which is the sum of ranks itself unless `filled` up to a power of two.
+    Raises AdapterDamaged if a part cannot be read, adapts other modules than the first, or has weights per layer and adapts
+    a module of no layer or of one beyond them; ValueError if there are no parts.
     """
     if not parts:
         raise ValueError("a sum of adapters needs at least one")
@@ -34,13 +40,17 @@ def concatenate(parts: Sequence[tuple[Path, float]], into: Path) -> int:
     for (directory, _), (tensors, _) in zip(parts, read, strict=True):
         if set(tensors) != set(read[0][0]):
             raise AdapterDamaged(directory, WEIGHTS, "adapts other layers than the first adapter of the sum")
-    rank = _power_of_two(sum(int(config["r"]) for _, config in read))
+    rank = sum(int(config["r"]) for _, config in read)
+    rank = _power_of_two(rank) if filled else rank
     summed: Tensors = {}
     for module in modules:
         downs = [tensors[f"{module}.lora_A.weight"].double() for tensors, _ in read]
         ups = [
-            weight * float(config["lora_alpha"]) / int(config["r"]) * tensors[f"{module}.lora_B.weight"].double()
-            for (_, weight), (tensors, config) in zip(parts, read, strict=True)
+            _at(module, part)
+            * float(config["lora_alpha"])
+            / int(config["r"])
+            * tensors[f"{module}.lora_B.weight"].double()
+            for part, (tensors, config) in zip(parts, read, strict=True)
         ]
         missing = rank - sum(len(down) for down in downs)
         down = torch.cat([*downs, downs[0].new_zeros(missing, downs[0].shape[1])])
@@ -52,6 +62,19 @@ def concatenate(parts: Sequence[tuple[Path, float]], into: Path) -> int:
     config = {**read[0][1], "r": rank, "lora_alpha": rank}
     (into / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     return rank
+
+
+def _at(module: str, part: tuple[Path, Weight]) -> float:
+    """The weight of a part at one module."""
+    directory, weight = part
+    if isinstance(weight, int | float):
+        return weight
+    layer = _LAYER.search(module)
+    if layer is None or int(layer[1]) >= len(weight):
+        raise AdapterDamaged(
+            directory, WEIGHTS, f"adapts {module}, for which there is none of {len(weight)} weights per layer"
+        )
+    return weight[int(layer[1])]
 
 
 def _read(directory: Path) -> tuple[Tensors, dict[str, int]]:

@@ -1,0 +1,40 @@
+"""What the server of this backend is refused for, or refuses.
+
+WorkerStartFailed
++-- ServerUnfit      the server cannot be reached, or was started otherwise than this backend needs
+ModelUnavailable
++-- ServerSilent     the server cannot be reached, or broke off
+Exception
++-- NotServed        the server does not know the name of a model or blend; handled here
++-- BlendRefused     the server would not load a blend; handled here
+"""
+
+from emotional_ai_service.decoding.vllm.launch import server_command
+from emotional_ai_service.decoding.vllm.settings import VllmSettings
+from emotional_ai_service.errors import ModelUnavailable
+from emotional_ai_service.workers import WorkerStartFailed
+
+RETRY_SECONDS = 5.0
+"""How long to wait for a server that does not answer."""
+
+
+class ServerUnfit(WorkerStartFailed):
+    """The server cannot be reached, or was started otherwise than this backend needs; the message says how to start it."""
+
+    def __init__(self, settings: VllmSettings, problem: str) -> None:
+        super().__init__(f"vLLM at {settings.base_url} {problem}; start it so:\n  {server_command(settings)}")
+
+
+class ServerSilent(ModelUnavailable):
+    """The server cannot be reached, or broke off; try again after `retry_seconds`."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"vLLM {problem}; try again in {RETRY_SECONDS:.0f} s", RETRY_SECONDS)
+
+
+class NotServed(Exception):
+    """The server does not know the name."""
+
+
+class BlendRefused(Exception):
+    """The server would not load a blend; the message is its own."""

@@ -1,0 +1,38 @@
+"""Whether a server was started as this backend needs it, asked once."""
+
+from dataclasses import dataclass
+
+from emotional_ai_service.decoding.vllm.errors import ServerSilent, ServerUnfit
+from emotional_ai_service.decoding.vllm.server import VllmServer
+from emotional_ai_service.decoding.vllm.settings import VllmSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """What the server can do."""
+
+    context_length: int
+    """Tokens of prompt and reply together, at most."""
+    penalises: bool
+    """Whether it was started with our repetition penalty."""
+
+
+async def inspect(server: VllmServer, settings: VllmSettings, context_length: int) -> Fitness:
+    """Looks the server over; `context_length` is the model's own. Raises ServerUnfit with what is wrong."""
+    try:
+        served = {each.name: each for each in await server.served()}
+        loads = await server.loads()
+        if settings.model not in served:
+            raise ServerUnfit(settings, f"serves {', '.join(served) or 'nothing'}, not {settings.model}")
+        if not loads:
+            raise ServerUnfit(settings, "does not load adapters while it runs")
+        penalises = await server.refuses(_probe(settings))
+    except ServerSilent as error:
+        raise ServerUnfit(settings, str(error).removeprefix("vLLM ")) from error
+    most = served[settings.model].context_length or context_length
+    return Fitness(min(most, context_length), penalises)
+
+
+def _probe(settings: VllmSettings) -> dict[str, object]:
+    """A completion of one token that our processor refuses, since no penalty is below 1."""
+    return {"model": settings.model, "prompt": [0], "max_tokens": 1, "vllm_xargs": {"reply_penalty": 0}}
