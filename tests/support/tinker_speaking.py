@@ -1,7 +1,8 @@
 """Adapters trained on the local Tinker-compatible server, and replies of a decoder that speaks with them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,39 @@ ADAM = tinker.AdamParams(learning_rate=3e-2, eps=1e-8)
 NAMES = ("calm", "eager", "wary")
 
 
-def trained(client: tinker.ServiceClient, base_model: str, names: Sequence[str] = NAMES) -> tuple[HostedAdapter, ...]:
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Adapters on the server, and what trained them, which can still say what it thinks of a text."""
+
+    adapters: tuple[HostedAdapter, ...]
+    trainers: Mapping[str, tinker.TrainingClient]
+    """By adapter; that of the base model, under "", was never trained."""
+
+    def logprobs(self, name: str, prompt: Sequence[int], reply: Sequence[int]) -> np.ndarray:
+        """Log-probability of each token of the reply, by a forward pass of the trainer."""
+        tokens = [*prompt, *reply]
+        datum = tinker.Datum(
+            model_input=tinker.ModelInput.from_ints(tokens[:-1]),
+            loss_fn_inputs={"target_tokens": tokens[1:], "weights": [1.0] * (len(tokens) - 1)},
+        )
+        (out,) = self.trainers[name].forward([datum], "cross_entropy").result(PATIENCE).loss_fn_outputs
+        return np.asarray(out["logprobs"].to_numpy())[-len(reply) :]
+
+
+def trained(client: tinker.ServiceClient, base_model: str, names: Sequence[str] = NAMES) -> Trained:
     """An adapter for each name, each trained on data of its own until it speaks differently."""
-    return tuple(
-        HostedAdapter(name, _sampler_path(client, base_model, name, number)) for number, name in enumerate(names)
-    )
+    trainers = {name: _trainer(client, base_model, seed, steps=3) for seed, name in enumerate(names)}
+    paths = {name: one.save_weights_for_sampler(name).result(PATIENCE).path for name, one in trainers.items()}
+    adapters = tuple(HostedAdapter(name, path) for name, path in paths.items())
+    return Trained(adapters, {**trainers, "": _trainer(client, base_model, len(names), steps=0)})
 
 
-def _sampler_path(client: tinker.ServiceClient, base_model: str, name: str, number: int) -> str:
-    trainer = client.create_lora_training_client(base_model, rank=4, seed=number).result(PATIENCE)
-    for _ in range(3):
-        trainer.forward_backward(training_data((20, 30), seed=number), "cross_entropy")
+def _trainer(client: tinker.ServiceClient, base_model: str, seed: int, steps: int) -> tinker.TrainingClient:
+    trainer = client.create_lora_training_client(base_model, rank=4, seed=seed).result(PATIENCE)
+    for _ in range(steps):
+        trainer.forward_backward(training_data((20, 30), seed=seed), "cross_entropy")
         trainer.optim_step(ADAM)
-    return trainer.save_weights_for_sampler(name).result(PATIENCE).path
+    return trainer
 
 
 def asked(seed: int = 1, *blend: tuple[str, float], text: str = "the sea", **changes: Any) -> GenerationRequest:
@@ -81,11 +102,8 @@ async def reply_of(decoder: Decoder, request: GenerationRequest) -> tuple[str, F
     return "".join(event.text for event in said if isinstance(event, Text)), end
 
 
-def token_logprobs(trainer: tinker.TrainingClient, tokens: Sequence[int]) -> np.ndarray:
-    """Log-probability of each token but the first, by a forward pass of the trainer."""
-    datum = tinker.Datum(
-        model_input=tinker.ModelInput.from_ints(list(tokens[:-1])),
-        loss_fn_inputs={"target_tokens": list(tokens[1:]), "weights": [1.0] * (len(tokens) - 1)},
-    )
-    (out,) = trainer.forward([datum], "cross_entropy").result(PATIENCE).loss_fn_outputs
-    return np.asarray(out["logprobs"].to_numpy())
+async def speaker_of(decoder: Decoder, request: GenerationRequest) -> str:
+    """The one adapter that spoke."""
+    _, end = await reply_of(decoder, request)
+    (one,) = end.changes[0].voice.blend
+    return one.adapter

@@ -15,7 +15,7 @@ from typing import Final, TypeVar, cast
 
 import tinker
 
-from emotional_ai_service.decoding.errors import PromptRefused
+from emotional_ai_service.decoding.errors import AdapterRefused, PromptRefused
 from emotional_ai_service.decoding.messages import GenerationRequest
 from emotional_ai_service.decoding.tinker.choosing import BASE
 from emotional_ai_service.decoding.tinker.errors import SessionLost, TinkerStartFailed, TinkerUnavailable
@@ -44,17 +44,26 @@ class Connection:
     """The samplers of one session, by the names of adapters and BASE."""
 
     def __init__(
-        self, service: tinker.ServiceClient, samplers: Mapping[str, tinker.SamplingClient], context_length: int
+        self,
+        service: tinker.ServiceClient,
+        samplers: Mapping[str, tinker.SamplingClient],
+        refused: Mapping[str, str],
+        context_length: int,
     ) -> None:
         self._service = service
         self._samplers = samplers
+        self.refused = refused
+        """Adapters without a sampler, each with what the server says of it."""
         self.context_length = context_length
         """Tokens of prompt and reply together, at most."""
 
     async def sample(
         self, speaker: str, prompt: Sequence[int], request: GenerationRequest, seed: int, count: int
     ) -> tuple[Draft, ...]:
-        """`count` replies of one speaker to a request; `seed` in [0, 2^31). Raises PromptRefused or TinkerUnavailable."""
+        """`count` replies of one speaker to a request; `seed` in [0, 2^31).
+
+        Raises PromptRefused, AdapterRefused or TinkerUnavailable.
+        """
         params = tinker.SamplingParams(
             max_tokens=request.max_tokens,
             seed=seed,
@@ -63,19 +72,19 @@ class Connection:
             top_k=request.sampling.top_k or -1,
             top_p=request.voice.top_p,
         )
-        with _translated():
+        with _translated(speaker):
             answer = await self._samplers[speaker].sample(tinker.ModelInput.from_ints(list(prompt)), count, params)
         return tuple(Draft(tuple(one.tokens), one.stop_reason == "stop") for one in answer.sequences)
 
     async def logprobs(self, speaker: str, prompt: Sequence[int], reply: Sequence[int]) -> tuple[float, ...]:
         """Natural logarithm of the probability of each token of `reply` behind `prompt`, before any sampling rule.
 
-        The server needs room for one token behind them. Raises PromptRefused or TinkerUnavailable.
+        The server needs room for one token behind them. Raises PromptRefused, AdapterRefused or TinkerUnavailable.
         """
         if not reply:
             return ()
         given = tinker.ModelInput.from_ints([*prompt, *reply])
-        with _translated():
+        with _translated(speaker):
             found = await self._samplers[speaker].compute_logprobs(given, prompt_logprobs_last_n=len(reply))
         told = tuple(value for value in found[-len(reply) :] if value is not None and math.isfinite(value))
         if len(told) != len(reply):
@@ -91,7 +100,7 @@ class Connection:
 
 
 async def connect(settings: TinkerSettings) -> Connection:
-    """A session with a sampler for the base model and every adapter.
+    """A session with a sampler for the base model and every adapter the server has; `refused` tells of the others.
 
     Raises TinkerStartFailed naming the setting that is wrong, or that the server cannot be reached in time.
     """
@@ -148,28 +157,40 @@ class _Opening:
         except tinker.TinkerError as error:
             raise TinkerStartFailed(f"base_url: {settings.base_url} gave no session: {explain(error)}") from error
         context_length = _context_length(served, settings.base_model)
-        samplers = {BASE: _opened(base, "base_model", settings.base_model, settings)}
-        asked = {one: service.create_sampling_client(model_path=one.path) for one in settings.adapters}
-        for adapter, future in asked.items():
-            what = f"{adapter.name} at {adapter.path}"
-            samplers[adapter.name] = sampler = _opened(future, "adapters", what, settings)
-            if sampler.get_base_model() != settings.base_model:
-                raise TinkerStartFailed(
-                    f"adapters: {what} was trained on {sampler.get_base_model()}, not on {settings.base_model}; "
-                    "set base_model to that, or leave the adapter out"
-                )
-        return Connection(service, samplers, context_length)
+        samplers = {BASE: _base(base, settings)}
+        refused: dict[str, str] = {}
+        asked = {one.name: service.create_sampling_client(model_path=one.path) for one in settings.adapters}
+        for name, future in asked.items():
+            try:
+                samplers[name] = _adapter(future, settings)
+            except _Refused as error:
+                refused[name] = str(error)
+        return Connection(service, samplers, refused, context_length)
 
 
-def _opened(
-    future: tinker.APIFuture[tinker.SamplingClient], field: str, what: str, settings: TinkerSettings
-) -> tinker.SamplingClient:
+class _Refused(Exception):
+    """The server gives no sampler; the message says why."""
+
+
+def _base(future: tinker.APIFuture[tinker.SamplingClient], settings: TinkerSettings) -> tinker.SamplingClient:
     try:
-        return future.result(settings.start_seconds)
+        return _sampler(future, settings.start_seconds)
+    except _Refused as error:
+        raise TinkerStartFailed(f"base_model: {settings.base_model} cannot be sampled: {error}") from error
+
+
+def _adapter(future: tinker.APIFuture[tinker.SamplingClient], settings: TinkerSettings) -> tinker.SamplingClient:
+    sampler = _sampler(future, settings.start_seconds)
+    if sampler.get_base_model() != settings.base_model:
+        raise _Refused(f"it was trained on {sampler.get_base_model()}, not on {settings.base_model}")
+    return sampler
+
+
+def _sampler(future: tinker.APIFuture[tinker.SamplingClient], seconds: float) -> tinker.SamplingClient:
+    try:
+        return future.result(seconds)
     except (tinker.TinkerError, ValueError, RuntimeError, TimeoutError) as error:
-        raise TinkerStartFailed(
-            f"{field}: {what} cannot be sampled at {settings.base_url}: {explain(error)}"
-        ) from error
+        raise _Refused(explain(error)) from error
 
 
 def _context_length(served: Sequence[tinker.types.SupportedModel], name: str) -> int:
@@ -185,8 +206,8 @@ def _context_length(served: Sequence[tinker.types.SupportedModel], name: str) ->
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """What the SDK raises for a request, as what it means to the caller."""
+def _translated(speaker: str) -> Iterator[None]:
+    """What the SDK raises for a request to a sampler, as what it means to the caller."""
     try:
         yield
     except (tinker.BadRequestError, tinker.UnprocessableEntityError) as error:
@@ -197,7 +218,8 @@ def _translated() -> Iterator[None]:
         raise SessionLost(explain(error)) from error
     except tinker.RequestFailedError as error:
         if error.category is tinker.types.RequestErrorCategory.User:
-            raise PromptRefused(explain(error)) from error
+            refusal = AdapterRefused(speaker, explain(error)) if speaker else PromptRefused(explain(error))
+            raise refusal from error
         raise TinkerUnavailable(f"failed: {explain(error)}", RETRY_SECONDS) from error
     except (tinker.TinkerError, ValueError, RuntimeError, TimeoutError) as error:
         raise TinkerUnavailable(f"failed: {explain(error)}", RETRY_SECONDS) from error
@@ -210,4 +232,5 @@ def _end(service: tinker.ServiceClient) -> None:
 
 async def _elsewhere(call: Callable[[], T]) -> T:
     """The result of a call that blocks, made on a thread that dies with the process."""
-    return await asyncio.wrap_future(cast("Future[T]", in_background(call)))
+    # Shielded: what runs on the thread cannot be cancelled, and would find its future taken away.
+    return await asyncio.shield(asyncio.wrap_future(cast("Future[T]", in_background(call))))

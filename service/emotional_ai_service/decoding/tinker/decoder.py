@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -63,11 +63,15 @@ class TinkerDecoder:
     async def start(self) -> None:
         """Reads the tokenizer and opens the session. Raises TinkerStartFailed naming the setting that is wrong."""
         self._wording = await asyncio.to_thread(_wording, self._settings)
-        self._connection = await self._connected()
+        connection = await self._connected()
+        if connection.refused:
+            await connection.close()
+            raise TinkerStartFailed(_refusals(self._settings, connection.refused))
+        self._connection = connection
         self._description = ModelDescription(
             name=self._settings.base_model,
             digest=digest_of_name(self._settings.base_model),
-            context_length=self._connection.context_length - 1,
+            context_length=connection.context_length - 1,
             backend=BACKEND,
             dtype="",
             modes=_modes(self._settings),
@@ -99,6 +103,7 @@ class TinkerDecoder:
         settings = self._settings
         plan = planned(request, self._paths, settings.mode, settings.drafts, self._speakers, draw)
         connection, wording = self._admitted()
+        plan.check(connection.refused)
         prompt = wording.prompt(request, connection.context_length - 1)
         clock = asyncio.get_running_loop().time
         began = clock()
@@ -165,7 +170,9 @@ class TinkerDecoder:
         delay = FIRST_DELAY
         while self._connection is None:
             try:
-                self._connection = await self._connected()
+                self._connection = connection = await self._connected()
+                if connection.refused:
+                    log.warning("speaking again without some: %s", _refusals(self._settings, connection.refused))
             except TinkerStartFailed as error:
                 log.warning("the Tinker server cannot be reached again yet: %s", error)
                 await asyncio.sleep(delay)
@@ -187,6 +194,11 @@ def _wording(settings: TinkerSettings) -> "Wording":
     from emotional_ai_service.decoding.tinker.wording import Wording
 
     return Wording(settings.model_dir)
+
+
+def _refusals(settings: TinkerSettings, refused: Mapping[str, str]) -> str:
+    said = "; ".join(f"{name}: {problem}" for name, problem in refused.items())
+    return f"adapters: {settings.base_url} does not sample all of them; correct their paths or leave them out: {said}"
 
 
 def _modes(settings: TinkerSettings) -> tuple[BlendMode, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from emotional_ai_service.decoding.errors import CannotBlend, CannotFollow, UnknownAdapter
+from emotional_ai_service.decoding.errors import AdapterRefused, CannotBlend, CannotFollow, UnknownAdapter
 from emotional_ai_service.decoding.messages import (
     DEFAULT_REPETITION_PENALTY,
     AdapterVersion,
@@ -46,6 +46,12 @@ class Plan:
         does not change, and its bytes cannot be read."""
         names = [name for name in paths if name == self.speaker or name in self.exponents]
         return tuple(AdapterVersion(name, hashlib.sha256(paths[name].encode()).hexdigest()) for name in names)
+
+    def check(self, refused: Mapping[str, str]) -> None:
+        """Raises AdapterRefused if an adapter that takes part is among `refused`, which says why."""
+        for name in (self.speaker, *self.exponents):
+            if name in refused:
+                raise AdapterRefused(name, refused[name])
 
 
 def planned(

@@ -27,7 +27,7 @@ class Spoken:
 async def spoken(
     connection: "Connection", plan: Plan, prompt: Sequence[int], request: GenerationRequest, draw: Random
 ) -> Spoken:
-    """Draws the reply, or drafts of which it takes one. Raises PromptRefused or TinkerUnavailable."""
+    """Draws the reply, or drafts of which it takes one. Raises as Connection."""
     drafts = await connection.sample(plan.speaker, prompt, request, draw.getrandbits(31), plan.drafts)
     chosen = drafts[0]
     if plan.mode is BlendMode.RESCORED:
