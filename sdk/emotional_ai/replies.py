@@ -17,13 +17,22 @@ class ReplySoFar(Generic[Event]):
         """What the person's words carried; only of a conversation's turn."""
         self.started: pb.ReplyStarted | None = None
         """State, expression and seed, once the reply has begun."""
+        self.changes: list[pb.BlendChange] = []
+        """How the voice has changed since the reply began, in order of tokens."""
         self.finished: pb.ReplyFinished | None = None
         """Why it ended, its usage and exactly what it was spoken with, once it is complete."""
+
+    @property
+    def applied(self) -> pb.AppliedExpression | None:
+        """Exactly what it was spoken with, once it is complete; its `changes` begin with the voice at the first token."""
+        return self.finished.applied if self.finished else None
 
     def _take(self, event: Event) -> Event:
         match event.WhichOneof("event"):
             case "text":
                 self.text += event.text.text
+            case "blend_change":
+                self.changes.append(event.blend_change)
             case "started":
                 self.started = event.started
             case "finished":

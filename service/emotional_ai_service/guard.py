@@ -26,7 +26,15 @@ from emotional_ai_service.core.errors import (
     TimeReversed,
     UnstableConfiguration,
 )
-from emotional_ai_service.decoding import PromptRefused, PromptTooLong, UnknownAdapter
+from emotional_ai_service.decoding.errors import (
+    AdapterRefused,
+    CannotBlend,
+    CannotFollow,
+    PromptRefused,
+    PromptTooLong,
+    UnknownAdapter,
+    WrongLayers,
+)
 from emotional_ai_service.errors import (
     InvalidRequest,
     JobEnded,
@@ -82,6 +90,10 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     PromptTooLong: (Code.INVALID_ARGUMENT, "PROMPT_TOO_LONG"),
     PromptRefused: (Code.INVALID_ARGUMENT, "PROMPT_REFUSED"),
     UnknownAdapter: (Code.NOT_FOUND, "UNKNOWN_ADAPTER"),
+    AdapterRefused: (Code.FAILED_PRECONDITION, "ADAPTER_REFUSED"),
+    WrongLayers: (Code.INVALID_ARGUMENT, "WRONG_LAYERS"),
+    CannotFollow: (Code.FAILED_PRECONDITION, "CANNOT_FOLLOW"),
+    CannotBlend: (Code.FAILED_PRECONDITION, "CANNOT_BLEND"),
     JobNotFound: (Code.NOT_FOUND, "JOB_NOT_FOUND"),
     JobEnded: (Code.FAILED_PRECONDITION, "JOB_ENDED"),
     JobNotResumable: (Code.FAILED_PRECONDITION, "JOB_NOT_RESUMABLE"),

@@ -1,21 +1,29 @@
 """The language side of a service: the appraiser and the decoder, each in a process of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import Protocol
 
 from emotional_ai_service.appraisal import Appraisal, AppraisalJob
-from emotional_ai_service.decoding import Decoder, GenerationRequest, LocalDecoder, LocalModel
+from emotional_ai_service.decoding import Decoder, GenerationEvent, GenerationRequest, LocalDecoder, LocalModel
+from emotional_ai_service.decoding.messages import Voice
 from emotional_ai_service.settings import LanguageSettings
 from emotional_ai_service.workers import Worker, WorkerSpec
 
-AppraiserWorker = Worker[AppraisalJob, list[Appraisal]]
+
+class Appraiser(Protocol):
+    """What understands: answers a job with its appraisals, in order, part by part."""
+
+    def request(self, request: AppraisalJob) -> AsyncGenerator[list[Appraisal], None]:
+        """The parts; raises InvalidRequest naming a text that cannot be read, or ModelUnavailable with a retry hint."""
+        ...
 
 
 class Language:
     """What understands and what speaks."""
 
-    def __init__(self, appraiser: AppraiserWorker, decoder: Decoder) -> None:
+    def __init__(self, appraiser: Appraiser, decoder: Decoder) -> None:
         self._appraiser = appraiser
         self.decoder = decoder
 
@@ -30,6 +38,12 @@ class Language:
                 found.extend(part)
         return found
 
+    def speak(
+        self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None
+    ) -> AsyncGenerator[GenerationEvent, None]:
+        """A reply, following `voices` where there are any; see `Decoder.generate`."""
+        return self.decoder.generate(request) if voices is None else self.decoder.generate(request, voices)
+
     async def admit(self, request: GenerationRequest) -> None:
         """Raises what `decoder.generate` would raise for this request before its first token; decodes nothing."""
         async with aclosing(self.decoder.generate(request)) as events:
@@ -39,7 +53,7 @@ class Language:
 @asynccontextmanager
 async def speaking(settings: LanguageSettings) -> AsyncIterator[Language]:
     """Both processes, started together and ended together. Raises WorkerStartFailed with what is wrong."""
-    appraiser: AppraiserWorker = Worker(
+    appraiser: Worker[AppraisalJob, list[Appraisal]] = Worker(
         WorkerSpec(
             name="appraiser",
             target="emotional_ai_service.appraisal.worker:appraiser_target",

@@ -12,70 +12,19 @@ from emotional_ai_service.core.expression import (
     ExpressionRule,
     TemperatureLaw,
     arousal,
-    blend_weights,
     express,
     temperature,
     valence,
 )
 from emotional_ai_service.core.labels import LABELS, hold, hold_with_slack, probabilities
 from emotional_ai_service.core.names import Vector4
-from emotional_ai_training.conditioning import ADAPTERS, BASELINE, PEAKS, conditioning_tokens, gloss
-
-BALANCED = ADAPTERS.index("balanced")
-chemicals = st.integers(0, 3)
+from emotional_ai_training.conditioning import BASELINE, conditioning_tokens, gloss
 
 
 def put(x: Vector4, chemical: int, level: float) -> Vector4:
     y = list(x)
     y[chemical] = level
     return y[0], y[1], y[2], y[3]
-
-
-@given(levels, baselines)
-@settings(deadline=None)
-def test_blend_weights_are_shares_of_one(x: Vector4, baseline: Vector4) -> None:
-    weights = blend_weights(x, baseline)
-    assert len(weights) == len(ADAPTERS)
-    assert all(0 <= weight <= 1 for weight in weights)
-    assert math.fsum(weights) == pytest.approx(1.0, abs=1e-15)
-
-
-@given(levels, baselines, chemicals, number(0.0, 1.0))
-@settings(deadline=None)
-def test_an_adapter_weighs_more_as_its_chemical_rises(
-    x: Vector4, baseline: Vector4, chemical: int, level: float
-) -> None:
-    low, high = sorted((x[chemical], level))
-    before, after = (blend_weights(put(x, chemical, value), baseline) for value in (low, high))
-    assert after[chemical] >= before[chemical] - 1e-15
-    assert all(after[other] <= before[other] + 1e-15 for other in range(5) if other != chemical)
-
-
-@given(levels, baselines, levels, number(1e-9, 1e-3))
-@settings(deadline=None)
-def test_blend_weights_are_continuous(x: Vector4, baseline: Vector4, towards: Vector4, step: float) -> None:
-    """Lipschitz: each excess has slope at most 1 / room, and sharing among five at most doubles their sum."""
-    near = tuple(a + step * (b - a) for a, b in zip(x, towards, strict=True))
-    rooms = [(peak if peak > b else 1.0) - b for peak, b in zip(PEAKS, baseline, strict=True)]
-    assume(min(rooms) > 1e-3)
-    bound = 2 * sum(abs(a - b) / room for a, b, room in zip(near, x, rooms, strict=True))
-    pairs = zip(blend_weights((near[0], near[1], near[2], near[3]), baseline), blend_weights(x, baseline), strict=True)
-    assert max(abs(a - b) for a, b in pairs) <= bound + 1e-14
-
-
-@given(baselines, chemicals)
-@settings(deadline=None)
-def test_at_a_prototype_one_adapter_speaks_alone(baseline: Vector4, chemical: int) -> None:
-    peak = PEAKS[chemical] if PEAKS[chemical] > baseline[chemical] else 1.0
-    weights = blend_weights(put(baseline, chemical, peak), baseline)
-    assert weights == tuple(float(index == chemical) for index in range(5))
-
-
-@given(baselines)
-@settings(deadline=None)
-def test_at_the_baseline_the_balanced_adapter_speaks_alone(baseline: Vector4) -> None:
-    assert blend_weights(baseline, baseline) == (0.0, 0.0, 0.0, 0.0, 1.0)
-    assert BALANCED == 4
 
 
 @given(levels, baselines, number(0.3, 1.3), number(0.0, 1.0))

@@ -90,7 +90,7 @@ def mapping(request: pytest.FixtureRequest) -> tuple[Case, Expression]:
 
 def test_a_reference_state_blends_as_published(mapping: tuple[Case, Expression]) -> None:
     case, expression = mapping
-    assert expression.blend == pytest.approx([case["blend"][name] for name in ADAPTERS], abs=TOLERANCE)
+    assert dict(expression.blend) == pytest.approx({name: case["blend"][name] for name in ADAPTERS}, abs=TOLERANCE)
 
 
 def test_a_reference_state_samples_as_published(mapping: tuple[Case, Expression]) -> None:

@@ -36,7 +36,10 @@ def get_model(*, timeout: float | None = None) -> Unary[pb.GetModelResponse]:
 
 
 def list_adapters(*, timeout: float | None = None) -> Unary[Sequence[pb.Adapter]]:
-    """The adapters that were published whole, in the order blends use; new ones appear as jobs end."""
+    """The adapters that were published whole, in the order blends use; new ones appear as jobs end.
+
+    `refused` says of one that blends cannot name why they cannot.
+    """
     return unary(lambda on: on.inference.ListAdapters, pb.ListAdaptersRequest(), lambda r: r.adapters, timeout=timeout)
 
 
@@ -46,13 +49,18 @@ def generate(
     under: Under,
     sampling: pb.Sampling | None = None,
     kv_policy: pb.KvPolicy.ValueType = pb.KV_POLICY_UNSPECIFIED,
+    fixed_blend: bool = False,
     timeout: float | None = None,
 ) -> UnaryStream[pb.GenerateResponse]:
-    """A reply to the last message (a plain string is one message of the person); changes no session."""
+    """A reply to the last message (a plain string is one message of the person); changes no session.
+
+    Under a session the voice follows its state while it speaks, unless `fixed_blend`.
+    """
     request = pb.GenerateRequest(
         messages=[pb.ChatMessage(role=pb.ROLE_USER, content=messages)] if isinstance(messages, str) else messages,
         sampling=sampling,
         kv_policy=kv_policy,
+        fixed_blend=fixed_blend,
     )
     if isinstance(under, str):
         request.session_id = under
@@ -71,11 +79,13 @@ def converse(
     sampling: pb.Sampling | None = None,
     request_id: str = "",
     kv_policy: pb.KvPolicy.ValueType = pb.KV_POLICY_UNSPECIFIED,
+    fixed_blend: bool = False,
     timeout: float | None = None,
 ) -> UnaryStream[pb.ConverseResponse]:
     """One turn: `text` moves the session, and a reply is spoken in the new state.
 
-    The signals of one request_id apply once; one is made if none is given.
+    The signals of one request_id apply once; one is made if none is given. The voice follows the state while it speaks, unless
+    `fixed_blend`.
     """
     request = pb.ConverseRequest(
         session_id=session_id,
@@ -84,5 +94,6 @@ def converse(
         sampling=sampling,
         request_id=request_id or new_request_id(),
         kv_policy=kv_policy,
+        fixed_blend=fixed_blend,
     )
     return UnaryStream(lambda on: on.inference.Converse, request, timeout)

@@ -1,21 +1,22 @@
 """From a state to a way of speaking: blend weights, temperature, top_p, conditioning tokens, a gloss in words.
 
-    e_i = clip((x_i - b_i) / (peak_i - b_i), 0, 1)    w_i = e_i / max(1, sum e)    w_balanced = max(0, 1 - sum e)
     T = clip(T0 exp(DA - b_DA), 0.3, 1.3)             top_p = clip(p0 - 0.30 (CO - b_CO), 0.60, 0.98)
 
-The weights are continuous, sum to 1, rise with their chemical, and are one-hot exactly at a prototype. "More dopamine,
-higher temperature" is a convention of this project, not neuroscience; INVERTED_U is offered beside it.
+The blend weights are those of blending.py. "More dopamine, higher temperature" is a convention of this project, not
+neuroscience; INVERTED_U is offered beside it.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from emotional_ai_service.core.blending import Prototype, Share, blend
 from emotional_ai_service.core.errors import InvalidConfiguration
 from emotional_ai_service.core.labels import hold, probabilities
 from emotional_ai_service.core.names import Vector4
-from emotional_ai_training.conditioning import PEAKS, conditioning_tokens, gloss, relative_deviation
+from emotional_ai_training.conditioning import conditioning_tokens, gloss, relative_deviation
 
 LEAST_TEMPERATURE: Final = 0.3
 GREATEST_TEMPERATURE: Final = 1.3
@@ -60,8 +61,8 @@ class Expression:
     """A way of speaking; ranges as in the contract's message of the same name."""
 
     levels: Vector4
-    blend: tuple[float, ...]
-    """Weights in the order of ADAPTERS, each in [0, 1], summing to 1."""
+    blend: tuple[Share, ...]
+    """Weights over ADAPTERS, then the further adapters, summing to 1."""
     temperature: float
     top_p: float
     conditioning: str
@@ -74,14 +75,19 @@ class Expression:
     arousal: float
 
 
-def express(x: Vector4, baseline: Vector4, rule: ExpressionRule, held_label: int = 0) -> Expression:
-    """The way an agent with this baseline and rule speaks at levels `x`, each in [0, 1]; `held_label` indexes LABELS."""
+def express(
+    x: Vector4, baseline: Vector4, rule: ExpressionRule, held_label: int = 0, further: Sequence[Prototype] = ()
+) -> Expression:
+    """The way an agent with this baseline and rule speaks at levels `x`, each in [0, 1].
+
+    `held_label` indexes LABELS; `further` are the adapters that can be blended beside the five of ADAPTERS.
+    """
     pleasantness, activation = affect(x, baseline)
     return Expression(
         levels=x,
-        blend=blend_weights(x, baseline),
+        blend=blend(x, baseline, further),
         temperature=temperature(x, baseline, rule),
-        top_p=min(max(rule.base_top_p - 0.30 * (x[2] - baseline[2]), 0.60), 0.98),
+        top_p=nucleus(x, baseline, rule),
         conditioning=conditioning_tokens(x),
         gloss=gloss(x, baseline),
         level_words=tuple(LEVEL_WORDS[min(int(level * 5 + 1e-9), 4)] for level in x),
@@ -92,14 +98,9 @@ def express(x: Vector4, baseline: Vector4, rule: ExpressionRule, held_label: int
     )
 
 
-def blend_weights(x: Vector4, baseline: Vector4) -> tuple[float, ...]:
-    """Weights over ADAPTERS. Where a baseline lies at or above a peak, that adapter starts at the baseline and peaks at 1."""
-    excess = [
-        min(max((level - b) / ((peak if peak > b else 1.0) - b), 0.0), 1.0)
-        for level, b, peak in zip(x, baseline, PEAKS, strict=True)
-    ]
-    total = sum(excess)
-    return (*(e / max(1.0, total) for e in excess), max(0.0, 1.0 - total))
+def nucleus(x: Vector4, baseline: Vector4, rule: ExpressionRule) -> float:
+    """Nucleus mass, in [0.6, 0.98]."""
+    return min(max(rule.base_top_p - 0.30 * (x[2] - baseline[2]), 0.60), 0.98)
 
 
 def temperature(x: Vector4, baseline: Vector4, rule: ExpressionRule) -> float:

@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import TypeVar
 
 from emotional_ai.v1 import engine_pb2, inference_pb2_grpc
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai_service.core.errors import InvalidInput
-from emotional_ai_service.core.expression import Expression, express
-from emotional_ai_service.core.names import Vector4
-from emotional_ai_service.core.timeline import Agent, Happened, Moment, check_levels
+from emotional_ai_service.core.timeline import Happened, Moment
 from emotional_ai_service.decoding import Finished, GenerationRequest, Message, Role, Started, Text
+from emotional_ai_service.decoding.messages import ModelDescription, Voice, VoiceChange
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.errors import InvalidRequest, LanguageOff, ModelUnavailable, Violation
+from emotional_ai_service.following import Pace, follow
 from emotional_ai_service.guard import Context
 from emotional_ai_service.language import Language
+from emotional_ai_service.repertoire import NOTHING, Repertoire, problem_with, repertoire
+from emotional_ai_service.servicers.manner import Manner, check_policy, check_schedule, expression_of, outright
 from emotional_ai_service.servicers.speech import (
     appraisal_to,
     expression_to,
@@ -26,8 +28,9 @@ from emotional_ai_service.servicers.speech import (
     seed_of,
     text_to,
 )
+from emotional_ai_service.servicers.voices import MODES, change_to, explicit_voices, voice_of
 from emotional_ai_service.session import Intent
-from emotional_ai_service.wire import agent_from, levels_from, levels_to, signals_to, state_to
+from emotional_ai_service.wire import agent_from, levels_to, signals_to
 from emotional_ai_training.adapters import Manifest, Registry
 
 Response = TypeVar("Response", pb.ConverseResponse, pb.GenerateResponse)
@@ -36,32 +39,34 @@ Response = TypeVar("Response", pb.ConverseResponse, pb.GenerateResponse)
 class InferenceServicer(inference_pb2_grpc.InferenceServicer):
     """Serves the language side of an engine's sessions, and the adapters of a registry.
 
-    Without `language` expressions can be previewed, and adapters listed.
+    Without `language` expressions can be previewed, and adapters listed. `pace` is how often a reply looks at the state of its
+    session.
     """
 
-    def __init__(self, engine: Engine, language: Language | None, adapters: Registry) -> None:
+    def __init__(self, engine: Engine, language: Language | None, adapters: Registry, pace: Pace | None = None) -> None:
         self._engine = engine
         self._optional_language = language
         self._adapters = adapters
+        self._pace = pace or Pace()
 
     async def Converse(
         self, request: pb.ConverseRequest, context: Context[pb.ConverseRequest, pb.ConverseResponse]
     ) -> AsyncIterator[pb.ConverseResponse]:
         language, engine = self._language, self._engine
+        check_policy(request.kv_policy, language.decoder.describe())
         async with engine.watching(request.session_id) as (session, _):
             try:
                 (appraisal,) = await language.appraise([request.text], said_by_person(request.history))
             except InvalidRequest as error:
                 raise InvalidRequest([Violation("text", v.description) for v in error.violations]) from error
             messages = (*messages_from(request.history), Message(Role.USER, request.text))
-            seed = seed_of(request.sampling)
+            manner = await self._manner(request.session_id, request.sampling, request.kv_policy)
             heard = Happened(appraisal.signals)
             # A prompt that cannot be put to the model is refused before the session has heard it; a model that is away
             # is no reason not to hear.
-            foreseen = session.foresee(heard, engine.clock())
             away: ModelUnavailable | None = None
             try:
-                await language.admit(generation_of(messages, request.sampling, expression_of(foreseen), seed))
+                await language.admit(manner.generation(messages, session.foresee(heard, engine.clock())))
             except ModelUnavailable as error:
                 away = error
             yield pb.ConverseResponse(appraisal=appraisal_to(appraisal))
@@ -73,13 +78,11 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
                 moment = await session.read(engine.clock())
         if away is not None:
             raise away
-        expression = expression_of(moment)
-        generation = generation_of(messages, request.sampling, expression, seed)
-        started = pb.ReplyStarted(
-            state=state_to(request.session_id, moment), expression=expression_to(expression), seed=seed
-        )
-        yield pb.ConverseResponse(started=started)
-        async with aclosing(_spoken(language, generation, pb.ConverseResponse)) as responses:
+        yield pb.ConverseResponse(started=manner.started(moment))
+        voices = None if request.fixed_blend else self._voices(manner, moment)
+        async with aclosing(
+            _spoken(language, manner.generation(messages, moment), pb.ConverseResponse, voices)
+        ) as responses:
             async for response in responses:
                 yield response
 
@@ -87,31 +90,19 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         self, request: pb.GenerateRequest, context: Context[pb.GenerateRequest, pb.GenerateResponse]
     ) -> AsyncIterator[pb.GenerateResponse]:
         language = self._language
-        messages = messages_from(request.messages)
-        state: engine_pb2.EmotionalState | None = None
+        check_policy(request.kv_policy, language.decoder.describe())
+        voices: AsyncGenerator[Voice, None] | None = None
         if request.HasField("explicit"):
-            explicit = request.explicit
-            expression = _explicit(
-                agent_from(explicit.config, "explicit.config"), explicit.chemistry, "explicit.chemistry"
-            )
-            generation = generation_of(
-                messages,
-                request.sampling,
-                expression,
-                seed_of(request.sampling),
-                conditioned=not explicit.without_conditioning,
-                blend=explicit.blend,
-            )
+            generation, started = await self._explicit(request)
         else:
             session = await self._engine.session(request.session_id)
+            manner = await self._manner(request.session_id, request.sampling, request.kv_policy)
             moment = await session.read(self._engine.clock())
-            state, expression = state_to(request.session_id, moment), expression_of(moment)
-            generation = generation_of(messages, request.sampling, expression, seed_of(request.sampling))
+            generation, started = manner.generation(messages_from(request.messages), moment), manner.started(moment)
+            voices = None if request.fixed_blend else self._voices(manner, moment)
         await language.admit(generation)
-        yield pb.GenerateResponse(
-            started=pb.ReplyStarted(state=state, expression=expression_to(expression), seed=generation.seed)
-        )
-        async with aclosing(_spoken(language, generation, pb.GenerateResponse)) as responses:
+        yield pb.GenerateResponse(started=started)
+        async with aclosing(_spoken(language, generation, pb.GenerateResponse, voices)) as responses:
             async for response in responses:
                 yield response
 
@@ -126,13 +117,14 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         request: pb.PreviewExpressionRequest,
         context: Context[pb.PreviewExpressionRequest, pb.PreviewExpressionResponse],
     ) -> pb.PreviewExpressionResponse:
+        there = await self._repertoire()
         if request.HasField("session_id"):
             if request.HasField("config"):
                 raise InvalidInput("config", "must be unset with a session, which has its own")
             session = await self._engine.session(request.session_id)
-            expression = expression_of(await session.read(self._engine.clock()))
+            expression = expression_of(await session.read(self._engine.clock()), there)
         else:
-            expression = _explicit(agent_from(request.config), request.chemistry, "chemistry")
+            expression = outright(agent_from(request.config), request.chemistry, "chemistry", there)
         return pb.PreviewExpressionResponse(expression=expression_to(expression))
 
     async def GetModel(
@@ -146,13 +138,19 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             context_length=model.context_length,
             backend=model.backend,
             ready=decoder.ready,
+            dtype=model.dtype,
+            blend_modes=[MODES[mode] for mode in model.modes],
+            follows=model.follows,
+            layers=model.layers,
         )
 
     async def ListAdapters(
         self, request: pb.ListAdaptersRequest, context: Context[pb.ListAdaptersRequest, pb.ListAdaptersResponse]
     ) -> pb.ListAdaptersResponse:
         listing = await asyncio.to_thread(self._adapters.list)  # a damaged one is left out, and said to be in the log
-        return pb.ListAdaptersResponse(adapters=[_adapter_to(manifest) for manifest in listing.adapters])
+        language = self._optional_language
+        model = language.decoder.describe() if language else None
+        return pb.ListAdaptersResponse(adapters=[_adapter_to(manifest, model) for manifest in listing.adapters])
 
     @property
     def _language(self) -> Language:
@@ -160,8 +158,39 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             raise LanguageOff
         return self._optional_language
 
+    async def _repertoire(self) -> Repertoire:
+        language = self._optional_language
+        return await repertoire(self._adapters, language.decoder.describe()) if language else NOTHING
 
-def _adapter_to(manifest: Manifest) -> pb.Adapter:
+    async def _manner(self, session_id: str, sampling: pb.Sampling, kv_policy: pb.KvPolicy.ValueType) -> Manner:
+        return Manner(session_id, sampling, seed_of(sampling), kv_policy, await self._repertoire())
+
+    def _voices(self, manner: Manner, moment: Moment) -> AsyncGenerator[Voice, None] | None:
+        """How the session's state goes on from `moment`; None where the decoder does not follow."""
+        if not self._language.decoder.describe().follows:
+            return None
+        return follow(self._engine, manner.session_id, manner.voice, manner.voice(moment), self._pace)
+
+    async def _explicit(self, request: pb.GenerateRequest) -> tuple[GenerationRequest, pb.ReplyStarted]:
+        """What is asked of the decoder for an expression given outright, and how the reply begins."""
+        explicit, sampling, there = request.explicit, request.sampling, await self._repertoire()
+        agent = agent_from(explicit.config, "explicit.config")
+        expression = outright(agent, explicit.chemistry, "explicit.chemistry", there)
+        voice, schedule = explicit_voices(explicit, voice_of(expression, there, sampling), sampling)
+        check_schedule(schedule, self._language.decoder.describe())
+        generation = generation_of(
+            messages_from(request.messages),
+            sampling,
+            voice,
+            seed_of(sampling),
+            conditioning="" if explicit.without_conditioning else expression.conditioning + expression.gloss,
+            kv_policy=request.kv_policy,
+            schedule=schedule,
+        )
+        return generation, pb.ReplyStarted(expression=expression_to(expression), seed=generation.seed)
+
+
+def _adapter_to(manifest: Manifest, model: ModelDescription | None) -> pb.Adapter:
     return pb.Adapter(
         name=manifest.name,
         digest=manifest.digest,
@@ -169,34 +198,30 @@ def _adapter_to(manifest: Manifest) -> pb.Adapter:
         prototype=levels_to(manifest.prototype),
         scale=manifest.scale,
         rank=manifest.rank,
+        scale_calibrated=manifest.scale_calibrated,
+        base_model=manifest.base_model,
+        refused=problem_with(manifest, model) if model else "",
     )
 
 
 async def _spoken(
-    language: Language, generation: GenerationRequest, respond: type[Response]
+    language: Language,
+    generation: GenerationRequest,
+    respond: type[Response],
+    voices: AsyncGenerator[Voice, None] | None,
 ) -> AsyncGenerator[Response, None]:
-    """The reply from its first piece on, in responses of one rpc; leaving it early stops the decoding."""
-    async with aclosing(language.decoder.generate(generation)) as events:
+    """The reply from its first piece on, in responses of one rpc; leaving it early stops the decoding and the following."""
+    async with AsyncExitStack() as stack:
+        if voices is not None:
+            await stack.enter_async_context(aclosing(voices))  # outermost: the decoder lets go of them first
+        events = await stack.enter_async_context(aclosing(language.speak(generation, voices)))
         async for event in events:
             match event:
                 case Started():
                     pass
                 case Text():
                     yield respond(text=text_to(event))
+                case VoiceChange():
+                    yield respond(blend_change=change_to(event))
                 case Finished():
                     yield respond(finished=finished_to(event, generation, language.decoder.describe()))
-
-
-def expression_of(moment: Moment) -> Expression:
-    """The way a session speaks at a moment."""
-    return _express(moment.agent, moment.levels, moment.label)
-
-
-def _explicit(agent: Agent, chemistry: engine_pb2.Chemistry, path: str) -> Expression:
-    levels = levels_from(chemistry)
-    check_levels(levels, path)
-    return _express(agent, levels, 0)
-
-
-def _express(agent: Agent, levels: Vector4, held_label: int) -> Expression:
-    return express(levels, agent.dynamics.baseline, agent.expression, held_label)

@@ -1,14 +1,14 @@
 """Conversions between the Inference contract and what the language side understands."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai_service.appraisal import Appraisal
 from emotional_ai_service.core.expression import Expression
 from emotional_ai_service.decoding import (
-    BlendWeight,
     Finished,
     FinishReason,
     GenerationRequest,
@@ -18,9 +18,9 @@ from emotional_ai_service.decoding import (
     Sampling,
     Text,
 )
-from emotional_ai_service.decoding.messages import DEFAULT_MAX_TOKENS, DEFAULT_REPETITION_PENALTY
+from emotional_ai_service.decoding.messages import DEFAULT_MAX_TOKENS, DEFAULT_REPETITION_PENALTY, Voice, VoiceChange
+from emotional_ai_service.servicers.voices import MODES, POLICIES, POLICIES_TO, blend_to, change_to
 from emotional_ai_service.wire import label_of, levels_to, signals_to
-from emotional_ai_training.conditioning import ADAPTERS
 
 ROLES: Final = {pb.ROLE_SYSTEM: Role.SYSTEM, pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
 REASONS: Final = {
@@ -47,21 +47,23 @@ def seed_of(sampling: pb.Sampling) -> int:
 def generation_of(
     messages: tuple[Message, ...],
     sampling: pb.Sampling,
-    expression: Expression,
+    voice: Voice,
     seed: int,
     *,
-    conditioned: bool = True,
-    blend: Sequence[pb.AdapterWeight] = (),
+    conditioning: str,
+    kv_policy: pb.KvPolicy.ValueType,
+    schedule: tuple[VoiceChange, ...] = (),
+    session: str = "",
 ) -> GenerationRequest:
-    """What the decoder is asked for: the expression, and what the caller set instead."""
+    """What the decoder is asked for: a voice, and what the caller set."""
     return GenerationRequest(
         messages=messages,
         seed=seed,
-        conditioning=expression.conditioning + expression.gloss if conditioned else "",
+        conditioning=conditioning,
         sampling=Sampling(
-            temperature=sampling.temperature if sampling.HasField("temperature") else expression.temperature,
+            temperature=voice.temperature,
             top_k=sampling.top_k,
-            top_p=sampling.top_p if sampling.HasField("top_p") else expression.top_p,
+            top_p=voice.top_p,
             repetition_penalty=(
                 sampling.repetition_penalty if sampling.HasField("repetition_penalty") else DEFAULT_REPETITION_PENALTY
             ),
@@ -69,7 +71,10 @@ def generation_of(
         max_tokens=sampling.max_tokens if sampling.HasField("max_tokens") else DEFAULT_MAX_TOKENS,
         stop=tuple(sampling.stop),
         logprobs=sampling.logprobs,
-        blend=tuple(BlendWeight(one.adapter, one.weight) for one in blend),
+        blend=voice.blend,
+        schedule=schedule,
+        kv_policy=POLICIES[kv_policy],
+        session=session,
     )
 
 
@@ -90,15 +95,28 @@ def finished_to(end: Finished, request: GenerationRequest, model: ModelDescripti
             first_token_seconds=end.first_token_seconds,
             total_seconds=end.total_seconds,
         ),
-        applied=pb.AppliedExpression(
-            temperature=request.sampling.temperature,
-            top_p=request.sampling.top_p,
-            repetition_penalty=request.sampling.repetition_penalty,
-            conditioning=request.conditioning,
-            seed=request.seed,
-            model=model.name,
-            model_digest=model.digest,
-        ),
+        applied=_applied_to(end, request, model),
+    )
+
+
+def _applied_to(end: Finished, request: GenerationRequest, model: ModelDescription) -> pb.AppliedExpression:
+    """Blend, temperature and nucleus mass are those of the first token; `changes` has those of every token."""
+    voice = end.changes[0].voice if end.changes else replace(request.voice, blend=())
+    return pb.AppliedExpression(
+        temperature=voice.temperature,
+        top_p=voice.top_p,
+        repetition_penalty=request.sampling.repetition_penalty,
+        conditioning=request.conditioning,
+        blend=blend_to(voice.blend),
+        blend_mode=MODES[end.mode],
+        seed=request.seed,
+        model=model.name,
+        model_digest=model.digest,
+        changes=map(change_to, end.changes),
+        kv=[pb.KvSpan(position=span.position, blend=blend_to(span.blend)) for span in end.kv],
+        kv_policy=POLICIES_TO[request.kv_policy] if end.kv else pb.KV_POLICY_UNSPECIFIED,
+        adapters=[pb.AdapterVersion(adapter=one.adapter, digest=one.digest) for one in end.adapters],
+        reused_tokens=end.reused_tokens,
     )
 
 
@@ -117,10 +135,7 @@ def expression_to(expression: Expression) -> pb.Expression:
     """The contract's form of an expression."""
     return pb.Expression(
         chemistry=levels_to(expression.levels),
-        blend=[
-            pb.AdapterWeight(adapter=name, weight=weight)
-            for name, weight in zip(ADAPTERS, expression.blend, strict=True)
-        ],
+        blend=[pb.AdapterWeight(adapter=share.adapter, weight=share.weight) for share in expression.blend],
         temperature=expression.temperature,
         top_p=expression.top_p,
         conditioning=expression.conditioning,

@@ -1,0 +1,61 @@
+"""A reply that follows its session: the voice it is to be spoken with, as the state moves while it is spoken.
+
+    async with aclosing(follow(engine, "ada", voice_of, spoken, Pace())) as voices: ...
+
+The state moves by stimuli and by itself. It is looked at after each stimulus and at regular intervals, and a voice is given out
+only when it differs noticeably from the one given out last, so that a resting session costs a reading now and then.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+
+from emotional_ai_service.core.timeline import Moment
+from emotional_ai_service.decoding.messages import DEAD_BAND, Voice
+from emotional_ai_service.engine import Engine
+from emotional_ai_service.errors import SessionNotFound
+from emotional_ai_service.session import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a state is looked at, in wall seconds of the event loop."""
+
+    drift_seconds: float = 0.1
+    """Between two looks at a state nothing happens to."""
+    least_seconds: float = 0.02
+    """Between any two looks, however many stimuli come."""
+
+
+async def follow(
+    engine: Engine, session_id: str, voice_of: Callable[[Moment], Voice], spoken: Voice, pace: Pace
+) -> AsyncGenerator[Voice, None]:
+    """Voices from `spoken` on, each at least DEAD_BAND from the one before; ends when the session is deleted."""
+    with suppress(SessionNotFound):
+        async with engine.watching(session_id) as (session, subscription):
+            while not subscription.ended:
+                subscription.take()
+                voice = voice_of(await session.read(engine.clock()))
+                if distance(voice, spoken) >= DEAD_BAND:
+                    spoken = voice
+                    yield voice
+                await _pause(subscription, pace)
+
+
+def distance(one: Voice, other: Voice) -> float:
+    """The greatest difference in any weight, in the temperature, or in the nucleus mass."""
+    weights, others = ({part.adapter: part.weight for part in voice.blend} for voice in (one, other))
+    return max(
+        abs(one.temperature - other.temperature),
+        abs(one.top_p - other.top_p),
+        *(abs(weights.get(name, 0.0) - others.get(name, 0.0)) for name in chain(weights, others)),
+    )
+
+
+async def _pause(subscription: Subscription, pace: Pace) -> None:
+    await asyncio.sleep(pace.least_seconds)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(pace.drift_seconds - pace.least_seconds):
+            await subscription.woken.wait()

@@ -1,0 +1,85 @@
+"""How a reply is to be spoken: a state, the adapters there are, and what the caller chose, put together for the decoder."""
+
+from dataclasses import dataclass
+
+from emotional_ai.v1 import engine_pb2
+from emotional_ai.v1 import inference_pb2 as pb
+from emotional_ai_service.core.expression import Expression, express
+from emotional_ai_service.core.names import Vector4
+from emotional_ai_service.core.timeline import Agent, Moment, check_levels
+from emotional_ai_service.decoding import GenerationRequest, Message
+from emotional_ai_service.decoding.errors import CannotBlend, CannotFollow
+from emotional_ai_service.decoding.messages import ModelDescription, Voice, VoiceChange
+from emotional_ai_service.repertoire import Repertoire
+from emotional_ai_service.servicers.speech import expression_to, generation_of
+from emotional_ai_service.servicers.voices import voice_of
+from emotional_ai_service.wire import levels_from, state_to
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one reply under a session is to be spoken."""
+
+    session_id: str
+    sampling: pb.Sampling
+    seed: int
+    kv_policy: pb.KvPolicy.ValueType
+    repertoire: Repertoire
+
+    def expression(self, moment: Moment) -> Expression:
+        """How the session speaks at a moment."""
+        return expression_of(moment, self.repertoire)
+
+    def voice(self, moment: Moment) -> Voice:
+        """The same for the decoder, with the numbers the caller set instead."""
+        return voice_of(self.expression(moment), self.repertoire, self.sampling)
+
+    def generation(self, messages: tuple[Message, ...], moment: Moment) -> GenerationRequest:
+        """What the decoder is asked for."""
+        expression = self.expression(moment)
+        return generation_of(
+            messages,
+            self.sampling,
+            voice_of(expression, self.repertoire, self.sampling),
+            self.seed,
+            conditioning=expression.conditioning + expression.gloss,
+            kv_policy=self.kv_policy,
+            session=self.session_id,
+        )
+
+    def started(self, moment: Moment) -> pb.ReplyStarted:
+        """What the caller is told as the reply begins."""
+        return pb.ReplyStarted(
+            state=state_to(self.session_id, moment), expression=expression_to(self.expression(moment)), seed=self.seed
+        )
+
+
+def check_policy(policy: pb.KvPolicy.ValueType, model: ModelDescription) -> None:
+    """Raises CannotBlend for a policy of the cache that the backend cannot keep to."""
+    if policy == pb.KV_POLICY_KEEP and not model.follows:
+        problem = (
+            "keeps no cache from one blend to another; leave kv_policy unset, or ask for KV_POLICY_REFRESH_AT_TURN"
+        )
+        raise CannotBlend(model.backend, problem)
+
+
+def check_schedule(schedule: tuple[VoiceChange, ...], model: ModelDescription) -> None:
+    """Raises CannotFollow for changes during a reply that the backend cannot make."""
+    if schedule and not model.follows:
+        raise CannotFollow(model.backend)
+
+
+def expression_of(moment: Moment, there: Repertoire) -> Expression:
+    """The way a session speaks at a moment, with the adapters there are."""
+    return _express(moment.agent, moment.levels, moment.label, there)
+
+
+def outright(agent: Agent, chemistry: engine_pb2.Chemistry, path: str, there: Repertoire) -> Expression:
+    """The way an agent speaks in a state given outright. Raises InvalidInput, its path below `path`."""
+    levels = levels_from(chemistry)
+    check_levels(levels, path)
+    return _express(agent, levels, 0, there)
+
+
+def _express(agent: Agent, levels: Vector4, held_label: int, there: Repertoire) -> Expression:
+    return express(levels, agent.dynamics.baseline, agent.expression, held_label, there.further)
