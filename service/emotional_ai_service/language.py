@@ -21,11 +21,15 @@ class Appraiser(Protocol):
 
 
 class Language:
-    """What understands and what speaks."""
+    """What understands and what speaks.
 
-    def __init__(self, appraiser: Appraiser, decoder: Decoder) -> None:
+    `hosted` names the adapters of a decoder that speaks elsewhere; None where they are those of the registry.
+    """
+
+    def __init__(self, appraiser: Appraiser, decoder: Decoder, hosted: frozenset[str] | None = None) -> None:
         self._appraiser = appraiser
         self.decoder = decoder
+        self.hosted = hosted
 
     async def appraise(self, texts: Sequence[str], earlier: Sequence[str]) -> list[Appraisal]:
         """Appraises each text by itself, after the person's earlier messages, oldest first.

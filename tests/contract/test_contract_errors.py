@@ -10,6 +10,9 @@ from emotional_ai.errors import ERRORS, details_of
 from emotional_ai_service import errors as service_errors
 from emotional_ai_service.core import errors as core_errors
 from emotional_ai_service.core.errors import InvalidInput, TimeReversed, UnstableConfiguration
+from emotional_ai_service.decoding import errors as decoding_errors
+from emotional_ai_service.decoding.tinker import errors as tinker_errors
+from emotional_ai_service.decoding.vllm import errors as vllm_errors
 from emotional_ai_service.errors import InvalidRequest, ServiceError, SessionNotFound, Violation
 from emotional_ai_service.guard import DOMAIN, RETRY_SECONDS, STATUS, Code, status_of
 from emotional_ai_service.stores import (
@@ -21,14 +24,49 @@ from emotional_ai_service.stores import (
     StoreUnwritable,
     base,
 )
+from emotional_ai_service.workers import errors as worker_errors
 from emotional_ai_training.adapters import errors as adapter_errors
 from emotional_ai_training.jobs import errors as job_errors
 
-ABSTRACT = {ServiceError, core_errors.CoreError, StoreError, base.StoreUnusable, job_errors.JobsError}
+ABSTRACT = {
+    ServiceError,
+    core_errors.CoreError,
+    StoreError,
+    base.StoreUnusable,
+    job_errors.JobsError,
+    decoding_errors.DecodingError,
+}
 """Bases nobody raises."""
-IN_A_JOB = {job_errors.JobCancelled, adapter_errors.AdapterDamaged}
-"""What ends inside a job's process, or inside the registry, which lists the adapters that are whole."""
-AT_START = {StoreForeign, StoreTooNew, StoreLocked, StoreUnwritable}
+INSIDE = {
+    job_errors.JobCancelled,
+    adapter_errors.AdapterDamaged,
+    vllm_errors.NotServed,
+    vllm_errors.BlendRefused,
+    worker_errors.WorkerFault,
+}
+"""What ends inside a job's process, the registry (which lists the adapters that are whole) or a backend; and a worker's fault,
+which is a bug wherever it comes from, so INTERNAL."""
+MODULES = (
+    service_errors,
+    core_errors,
+    base,
+    job_errors,
+    adapter_errors,
+    decoding_errors,
+    tinker_errors,
+    vllm_errors,
+    worker_errors,
+)
+AT_START = {
+    StoreForeign,
+    StoreTooNew,
+    StoreLocked,
+    StoreUnwritable,
+    decoding_errors.DecoderUnsuited,
+    tinker_errors.TinkerStartFailed,
+    vllm_errors.ServerUnfit,
+    worker_errors.WorkerStartFailed,
+}
 """What keeps the service from starting, so that no caller meets it."""
 
 
@@ -40,12 +78,7 @@ def defined_in(module: object) -> list[type[Exception]]:
     ]
 
 
-MET = [
-    error
-    for module in (service_errors, core_errors, base, job_errors, adapter_errors)
-    for error in defined_in(module)
-    if error not in ABSTRACT | AT_START | IN_A_JOB
-]
+MET = [error for module in MODULES for error in defined_in(module) if error not in ABSTRACT | AT_START | INSIDE]
 
 
 @pytest.mark.parametrize("error", MET, ids=lambda error: error.__name__)

@@ -160,7 +160,9 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
 
     async def _repertoire(self) -> Repertoire:
         language = self._optional_language
-        return await repertoire(self._adapters, language.decoder.describe()) if language else NOTHING
+        if language is None:
+            return NOTHING
+        return await repertoire(self._adapters, language.decoder.describe(), language.hosted)
 
     async def _manner(self, session_id: str, sampling: pb.Sampling, kv_policy: pb.KvPolicy.ValueType) -> Manner:
         return Manner(session_id, sampling, seed_of(sampling), kv_policy, await self._repertoire())

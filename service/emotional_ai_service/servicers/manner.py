@@ -65,7 +65,7 @@ def check_policy(policy: pb.KvPolicy.ValueType, model: ModelDescription) -> None
 
 def check_schedule(schedule: tuple[VoiceChange, ...], model: ModelDescription) -> None:
     """Raises CannotFollow for changes during a reply that the backend cannot make."""
-    if schedule and not model.follows:
+    if not model.follows and any(change.token_index for change in schedule):
         raise CannotFollow(model.backend)
 
 

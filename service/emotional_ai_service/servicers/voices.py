@@ -37,7 +37,7 @@ def voice_of(expression: Expression, repertoire: Repertoire, sampling: pb.Sampli
 def explicit_voices(
     explicit: pb.ExplicitExpression, voice: Voice, sampling: pb.Sampling
 ) -> tuple[Voice, tuple[VoiceChange, ...]]:
-    """The voice at the first token and the changes after it: those of an explicit expression, or else `voice`.
+    """The voice at the first token, and the schedule: those of an explicit expression, or else `voice`.
 
     Raises InvalidRequest naming each field that makes no blend or no schedule.
     """
@@ -45,9 +45,7 @@ def explicit_voices(
         voice = replace(voice, blend=blend_from(explicit.blend, "explicit.blend"))
     changes = schedule_from(explicit.schedule, "explicit.schedule")
     changes = tuple(replace(change, voice=_as_set(change.voice, sampling)) for change in changes)
-    if changes and changes[0].token_index == 0:
-        return changes[0].voice, changes[1:]
-    return voice, changes
+    return changes[0].voice if changes and changes[0].token_index == 0 else voice, changes
 
 
 def _as_set(voice: Voice, sampling: pb.Sampling) -> Voice:
