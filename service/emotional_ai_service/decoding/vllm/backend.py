@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final
 
 from tokenizers import Tokenizer
 
@@ -29,7 +28,7 @@ from emotional_ai_service.decoding.messages import (
 )
 from emotional_ai_service.decoding.vllm.asking import check_request, completion
 from emotional_ai_service.decoding.vllm.blends import Blends
-from emotional_ai_service.decoding.vllm.errors import NotServed, ServerSilent
+from emotional_ai_service.decoding.vllm.errors import BUSY_SECONDS, BlendsInUse, NotServed, ServerSilent
 from emotional_ai_service.decoding.vllm.fitness import Fitness, inspect
 from emotional_ai_service.decoding.vllm.preparation import Answer, Checkpoint, Job, Prepared, PromptJob
 from emotional_ai_service.decoding.vllm.recipes import BACKEND, Recipe, recipe_for
@@ -39,9 +38,6 @@ from emotional_ai_service.decoding.vllm.settings import VllmSettings
 from emotional_ai_service.decoding.vllm.shelf import Shelf, ShelfFull
 from emotional_ai_service.decoding.vllm.store import BlendStore
 from emotional_ai_service.workers import Overloaded, Worker, WorkerSpec
-
-BUSY_SECONDS: Final = 1.0
-"""How long to wait when as many requests or blends as there may be are in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +116,7 @@ class VllmDecoder:
         """As the Protocol says. A schedule of one change at token 0 is spoken exactly; a blend, by one near enough.
 
         Raises CannotFollow for voices or a longer schedule, CannotBlend for ranks beyond the server's or for a repetition
-        penalty it does not know, Overloaded when as many requests or blends as there may be are in use.
+        penalty it does not know, Overloaded when as many requests or blends as there may be are in use, and ServerSilent.
         """
         began = self._clock()
         stood = self._stood
@@ -162,7 +158,7 @@ class VllmDecoder:
             async with self._blends.using(wanted, exactly=exactly) as recipe:
                 yield recipe
         except ShelfFull:
-            raise Overloaded("vLLM server", self._settings.blends, BUSY_SECONDS) from None
+            raise BlendsInUse(self._settings.blends) from None
 
     async def _wanted(self, voice: Voice) -> Recipe:
         registry, prepared = self._settings.registry, self._stood.prepared

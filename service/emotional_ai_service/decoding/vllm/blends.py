@@ -37,7 +37,7 @@ class Blends:
     async def using(self, wanted: Recipe, *, exactly: bool) -> AsyncIterator[Recipe]:
         """A blend near enough to `wanted`, loaded and kept until the context is left.
 
-        Raises ShelfFull, or what the loader raises.
+        Raises ShelfFull, or what the loader raises; CancelledError if `close` ends the loading.
         """
         place = self._shelf.nearest(wanted, exactly=exactly) or self._put(wanted)
         self._shelf.begin(place)
