@@ -9,6 +9,7 @@ ServiceError
     +-- WrongLayers      weights per layer, and not one for each of the model's layers
     +-- CannotFollow     this backend speaks a whole reply under one blend
     +-- CannotBlend      this backend cannot do what was asked of the blend
+    +-- DecoderUnsuited  the decoder cannot be started as asked
 """
 
 from emotional_ai_service.errors import ServiceError
@@ -78,3 +79,7 @@ class CannotBlend(DecodingError):
 
     def __init__(self, backend: str, problem: str) -> None:
         super().__init__(f"the {backend} backend {problem}", backend=backend)
+
+
+class DecoderUnsuited(DecodingError):
+    """The decoder cannot be started as asked; the message says what to change."""

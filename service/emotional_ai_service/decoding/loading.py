@@ -1,38 +1,103 @@
-"""Loads a checkpoint directory into the torch engine."""
+"""Puts a checkpoint directory and a runtime together, for the decoder process."""
 
 import time
 from pathlib import Path
+from typing import Final
 
 import torch
-from transformers import AutoTokenizer, LlamaForCausalLM
+from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
-from emotional_ai_service.decoding.engine import TorchEngine
-from emotional_ai_service.decoding.messages import ModelDescription, Precision
+from emotional_ai_service.decoding.batch import BLOCK, Runtime
+from emotional_ai_service.decoding.errors import DecoderUnsuited
+from emotional_ai_service.decoding.llama import Checkpoint, LlamaShape, read_shape
+from emotional_ai_service.decoding.messages import BlendMode, ModelDescription, Precision
+from emotional_ai_service.decoding.model import LocalModel, RuntimeKind
+from emotional_ai_service.decoding.scheduler import Scheduler, Speaker
+from emotional_ai_service.decoding.torch_runtime import TorchRuntime
+from emotional_ai_service.decoding.warming import warm
+from emotional_ai_training.adapters import Registry
 from emotional_ai_training.models import NotAModel, cpu_description, model_digest, multiplies_bf16
 
+_FORMATS: Final = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
 
-def load(directory: Path, cache: Path, precision: Precision) -> tuple[TorchEngine, ModelDescription]:
-    """The engine for a directory that passed check_model_dir, and which model it is; NotAModel without a chat template."""
+
+def load(model: LocalModel) -> Scheduler:
+    """A scheduler that is warm, for a directory that passed check_model_dir.
+
+    Raises NotAModel for a checkpoint without a chat template or of a kind that is not computed here, DecoderUnsuited where
+    the cache cannot hold a reply or the runtime cannot compute as asked.
+    """
     disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is the service's log
+    directory = model.directory
     tokenizer = AutoTokenizer.from_pretrained(directory)
     if tokenizer.chat_template is None:
         raise NotAModel(directory, "its tokenizer has no chat template; use an instruction-tuned checkpoint")
-    dtype = dtype_of(precision, cpu_description())
-    model = LlamaForCausalLM.from_pretrained(directory, dtype=dtype)
-    engine = TorchEngine(model, tokenizer, time.monotonic)
-    description = ModelDescription(
-        name=directory.resolve().name,
-        digest=model_digest(directory, cache),
-        context_length=engine.context_length,
-        backend="local",
-        dtype=str(dtype).removeprefix("torch."),
+    shape = read_shape(directory)
+    precision = precision_of(model.precision, cpu_description())
+    blocks = model.blocks(shape.layers * shape.kv_heads * shape.head_dim, precision, shape.context)
+    runtime = _runtime(model, shape, precision, blocks)
+    speaker = Speaker(
+        description=ModelDescription(
+            name=directory.resolve().name,
+            digest=model_digest(directory, model.cache),
+            context_length=min(shape.context, blocks * BLOCK),
+            backend="local",
+            dtype=runtime.dtype,
+            modes=(BlendMode.EXACT,),
+            follows=True,
+            layers=shape.layers,
+        ),
+        shape=shape,
+        runtime=runtime,
+        tokenizer=tokenizer,
+        ends=end_tokens(directory, tokenizer),
+        registry=Registry(model.loras_dir),
+        blocks=blocks,
+        active=model.active,
+        clock=time.monotonic,
     )
-    return engine, description
+    if not runtime.repeatable:
+        warm(runtime, shape, model.active, blocks)
+    return Scheduler(speaker)
 
 
-def dtype_of(precision: Precision, description: str) -> torch.dtype:
+def _runtime(model: LocalModel, shape: LlamaShape, precision: Precision, blocks: int) -> Runtime:
+    weights = Checkpoint(model.directory, shape)
+    if model.runtime is RuntimeKind.OPENVINO:
+        from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
+
+        threads = torch.get_num_threads()  # what the process was given
+        torch.set_num_threads(1)  # torch only draws tokens here; its threads would wait for those of the runtime
+        return OpenVinoRuntime(shape, weights, precision=precision, blocks=blocks, threads=threads)
+    dtype = _FORMATS.get(precision)
+    if dtype is None:
+        raise DecoderUnsuited(
+            f"the {model.runtime.value} runtime computes float32 and bfloat16; choose one with --precision"
+        )
+    if model.runtime is RuntimeKind.TORCH:
+        return TorchRuntime(shape, weights, blocks=blocks, dtype=dtype)
+    if not torch.cuda.is_available():
+        raise DecoderUnsuited(
+            "torch sees no GPU here; install a build of torch for yours, or choose --runtime openvino"
+        )
+    return TorchRuntime(shape, weights, blocks=blocks, dtype=dtype, device="cuda", together=True)
+
+
+def precision_of(precision: Precision, description: str) -> Precision:
     """The number format to compute in, given the text of /proc/cpuinfo."""
     if precision is Precision.NATIVE:
-        return torch.bfloat16 if multiplies_bf16(description) else torch.float32
-    return torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32
+        return Precision.BFLOAT16 if multiplies_bf16(description) else Precision.FLOAT32
+    return precision
+
+
+def end_tokens(directory: Path, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Tokens that end a turn, by the model's generation settings, its configuration and its tokenizer."""
+    named = [LlamaConfig.from_pretrained(directory).eos_token_id, tokenizer.eos_token_id]
+    if (directory / "generation_config.json").is_file():
+        named.append(GenerationConfig.from_pretrained(directory).eos_token_id)
+    ends: set[int] = set()
+    for value in named:
+        if value is not None:
+            ends.update([value] if isinstance(value, int) else value)
+    return frozenset(ends)

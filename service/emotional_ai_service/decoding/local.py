@@ -1,28 +1,14 @@
-"""The decoder on this machine: a worker process that loads a checkpoint directory and runs the torch engine.
+"""The decoder on this machine: a worker process that loads a checkpoint directory and runs the scheduler.
 
 `build` runs in the child; nothing else here may import torch, since the parent imports this module.
 """
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import AsyncGenerator, AsyncIterator
 
-from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription, Precision
-from emotional_ai_service.workers import RoundRobin, Target, Worker, WorkerSpec
+from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription, Voice
+from emotional_ai_service.decoding.model import LocalModel
+from emotional_ai_service.workers import Target, Worker, WorkerSpec
 from emotional_ai_training.models import check_model_dir
-
-
-@dataclass(frozen=True, slots=True)
-class LocalModel:
-    """What the decoder loads."""
-
-    directory: Path
-    """A Llama-architecture checkpoint with a chat template."""
-    cache: Path
-    """Where the digest of the weights is remembered."""
-    precision: Precision = Precision.NATIVE
-    active: int = 8
-    """Replies decoded together; others wait."""
 
 
 class LocalDecoder:
@@ -61,14 +47,15 @@ class LocalDecoder:
             raise RuntimeError("the decoder was not started")
         return self._worker.description
 
-    def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
-        return self._worker.request(request)
+    def generate(
+        self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None
+    ) -> AsyncGenerator[GenerationEvent, None]:
+        return self._worker.request(request, voices)
 
 
 def build(model: LocalModel) -> Target[GenerationRequest]:
-    """Loads the model in the child. Raises NotAModel, also for a checkpoint without a chat template."""
+    """Loads the model in the child. Raises NotAModel or DecoderUnsuited."""
     check_model_dir(model.directory)  # before torch is imported, which takes seconds
     from emotional_ai_service.decoding.loading import load
 
-    engine, description = load(model.directory, model.cache, model.precision)
-    return RoundRobin(engine.generate, active=model.active, description=description)
+    return load(model)

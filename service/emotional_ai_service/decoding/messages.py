@@ -37,6 +37,8 @@ class Precision(Enum):
     """bf16 where the processor multiplies it in hardware (avx512_bf16 or amx_bf16), else fp32."""
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
+    INT8 = "int8"
+    """Weights rounded to eight bits, one scale an output; what that costs in quality stands in the README."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from emotional_ai_service.decoding.messages import Sampling
 
-_WIDE = 256
-"""Candidates looked at before the whole vocabulary is sorted; at usual settings the nucleus lies within."""
+_NEAR = 12.0
+"""How far below the greatest logit candidates are looked for before the whole vocabulary is sorted; at usual settings the
+nucleus lies within."""
 
 
 def next_token(logits: Tensor, generated: Sequence[int], rule: Sampling, generator: torch.Generator) -> int:
@@ -41,15 +42,17 @@ def candidates(logits: Tensor, top_k: int, top_p: float) -> tuple[Tensor, Tensor
 
     top_p keeps the smallest set whose mass reaches it (Holtzman et al. 2020, arXiv:1904.09751), at least one token.
     """
-    size = len(logits)
-    kept = min(top_k or size, size)
-    log_mass = torch.logsumexp(logits, 0) if kept == size else torch.logsumexp(logits.topk(kept).values, 0)
-    width = min(kept, _WIDE)
-    values, tokens = logits.topk(width)
+    if top_k:
+        values, tokens = logits.topk(min(top_k, len(logits)))
+        log_mass = torch.logsumexp(values, 0)
+    else:
+        log_mass = torch.logsumexp(logits, 0)
+        near = (logits > logits.max() - _NEAR).nonzero().flatten()
+        if top_p >= 1 or float(torch.exp(logits[near] - log_mass).sum()) < top_p:
+            near = torch.arange(len(logits))
+        values, order = logits[near].sort(descending=True)
+        tokens = near[order]
     probabilities = torch.exp(values - log_mass)
-    if width < kept and float(probabilities.sum()) < top_p:
-        values, tokens = logits.topk(kept)
-        probabilities = torch.exp(values - log_mass)
     before = probabilities.cumsum(0) - probabilities
     inside = int((before < top_p).sum()) if top_p < 1 else len(probabilities)
     chosen = probabilities[: max(inside, 1)]

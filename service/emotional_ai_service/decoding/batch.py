@@ -1,0 +1,63 @@
+"""What a runtime computes in one call: tokens of several sequences, laid one after the other.
+
+Sequence s owns tokens begins[s] to begins[s + 1]; `past[s]` of its tokens were computed before, and their keys and values
+lie in the blocks block_begins[s] to block_begins[s + 1], BLOCK positions each, where those of these tokens go too.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotional_ai_service.decoding.llama import Floats
+from emotional_ai_service.decoding.model import BLOCK
+from emotional_ai_service.decoding.stack import Stack
+
+__all__ = ["BLOCK", "Batch", "Runtime", "Whole"]
+
+Whole = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """T tokens of S sequences."""
+
+    tokens: Whole
+    """[T]"""
+    past: Whole
+    """[S]"""
+    begins: Whole
+    """[S + 1]"""
+    blocks: Whole
+    """The blocks of all sequences."""
+    block_begins: Whole
+    """[S + 1]"""
+    wanted: Whole
+    """Tokens of the batch whose logits are asked for."""
+    stack: Stack
+    weights: Floats
+    """Weight of each adapter of the stack for each token, [T, adapters], or for each layer too, [layers, T, adapters]."""
+
+    def positions(self) -> NDArray[np.int64]:
+        """[T]: where in its sequence each token stands."""
+        lengths = np.diff(self.begins)
+        return (np.arange(len(self.tokens)) - np.repeat(self.begins[:-1] - self.past, lengths)).astype(np.int64)
+
+
+class Runtime(Protocol):
+    """Computes a Llama model with stacked adapters over a key-value cache of blocks."""
+
+    @property
+    def dtype(self) -> str:
+        """Number format of the computation."""
+        ...
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the bits of a sequence's logits do not depend on what else is in the batch."""
+        ...
+
+    def forward(self, batch: Batch) -> Floats:
+        """Logits [wanted, vocabulary] in fp32; keys and values of all tokens join the cache."""
+        ...

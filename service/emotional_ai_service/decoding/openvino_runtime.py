@@ -1,0 +1,92 @@
+"""The runtime on a CPU: the graph compiled by OpenVINO, its cache in tensors that we hand out by blocks."""
+
+from typing import Final
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import Core
+
+from emotional_ai_service.decoding.batch import Batch
+from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, Floats, LlamaShape, layers_of
+from emotional_ai_service.decoding.messages import Precision
+from emotional_ai_service.decoding.openvino_graph import LlamaGraph
+from emotional_ai_service.decoding.stack import Stack
+
+_COMPUTED: Final = {Precision.FLOAT32: "f32", Precision.BFLOAT16: "bf16", Precision.INT8: "f32"}
+_CACHED: Final = {
+    Precision.FLOAT32: (ov.Type.f32, "f32"),
+    Precision.BFLOAT16: (ov.Type.bf16, "bf16"),
+    Precision.INT8: (ov.Type.f32, "f32"),
+}
+
+
+class OpenVinoRuntime:
+    """Llama on OpenVINO with `blocks` blocks of cache and `threads` threads."""
+
+    repeatable = False
+
+    def __init__(
+        self, shape: LlamaShape, weights: Checkpoint, *, precision: Precision, blocks: int, threads: int
+    ) -> None:
+        kind, name = _CACHED[precision]
+        graph = LlamaGraph(shape, weights, quantised=precision is Precision.INT8, cache=kind).build()
+        compiled = Core().compile_model(
+            graph,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": _COMPUTED[precision],
+                "KV_CACHE_PRECISION": name,
+                "NUM_STREAMS": 1,
+                "INFERENCE_NUM_THREADS": threads,
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+        self.dtype = "int8" if precision is Precision.INT8 else precision.value
+        self._shape = shape
+        self._request = compiled.create_infer_request()
+        self._stack: Stack | None = None
+        for layer in range(shape.layers):
+            for side in ("key", "value"):
+                port = compiled.input(f"{side}.{layer}")
+                dimensions = [blocks, *(length.get_length() for length in list(port.partial_shape)[1:])]
+                self._request.set_tensor(port, ov.Tensor(port.element_type, ov.Shape(dimensions)))
+        self._ports = {port.any_name: port for port in compiled.inputs}
+
+    def forward(self, batch: Batch) -> Floats:
+        self._take_stack(batch.stack)
+        lengths = batch.past + np.diff(batch.begins)
+        plain: dict[str, NDArray[np.generic]] = {
+            "tokens": batch.tokens,
+            "positions": batch.positions(),
+            "past": batch.past,
+            "begins": batch.begins,
+            "blocks": batch.blocks,
+            "block_begins": batch.block_begins,
+            "longest": np.array(lengths.max(), np.int32),
+            "wanted": batch.wanted,
+        }
+        for name, values in plain.items():
+            self._set(name, ov.Tensor(values))
+        self._take_weights(batch)
+        self._request.infer(share_inputs=True)
+        logits: Floats = self._request.get_output_tensor(0).data.copy()
+        return logits
+
+    def _take_stack(self, stack: Stack) -> None:
+        if stack is self._stack:
+            return
+        for layer, group in layers_of(self._shape):
+            self._set(f"down.{layer}.{group}", ov.Tensor(stack.down[layer, group], shared_memory=True))
+            self._set(f"up.{layer}.{group}", ov.Tensor(stack.up[layer, group], shared_memory=True))
+        self._stack = stack  # keeps the memory that the tensors share
+
+    def _take_weights(self, batch: Batch) -> None:
+        for group in GROUPS:
+            spread = batch.stack.spread(batch.weights, group)
+            shared = ov.Tensor(spread) if spread.ndim == 2 else None
+            for layer in range(self._shape.layers):
+                self._set(f"weight.{layer}.{group}", shared or ov.Tensor(np.ascontiguousarray(spread[layer])))
+
+    def _set(self, name: str, tensor: ov.Tensor) -> None:
+        self._request.set_tensor(self._ports[name], tensor)

@@ -1,0 +1,290 @@
+"""Continuous batching: every step computes one token of each reply that is speaking, and a piece of the prompts to be read.
+
+Replies join and leave between steps; each has its own blend, and the blend of any of them may move at any token. A prompt is
+read in pieces, small while others speak, so that nobody falls silent for it.
+"""
+
+import logging
+import traceback
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Sequence as Listed
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from emotional_ai_service.decoding.adapters import LoadedAdapter
+from emotional_ai_service.decoding.bank import Bank
+from emotional_ai_service.decoding.batch import BLOCK, Batch, Runtime
+from emotional_ai_service.decoding.blends import ResolvedBlend, resolve
+from emotional_ai_service.decoding.blocks import BlockPool, Node
+from emotional_ai_service.decoding.llama import Floats, LlamaShape
+from emotional_ai_service.decoding.messages import (
+    KV_TOLERANCE,
+    FinishReason,
+    GenerationRequest,
+    KvPolicy,
+    ModelDescription,
+    Started,
+    Voice,
+)
+from emotional_ai_service.decoding.prompt import prompt_tokens
+from emotional_ai_service.decoding.sampling import log_probability, next_token
+from emotional_ai_service.decoding.sequence import Sequence
+from emotional_ai_service.decoding.stack import Stacks
+from emotional_ai_service.decoding.streaming import TextStream
+from emotional_ai_service.errors import ServiceError
+from emotional_ai_service.workers import WorkerFault
+from emotional_ai_service.workers.messages import Ended, Event, Outcome, Raised
+from emotional_ai_training.adapters import Registry
+
+log = logging.getLogger(__name__)
+
+PIECE: Final = 64
+"""Prompt tokens read in a step while replies are being spoken."""
+LONG_PIECE: Final = 256
+"""Prompt tokens read in a step while none is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """What a scheduler speaks with."""
+
+    description: ModelDescription
+    shape: LlamaShape
+    runtime: Runtime
+    tokenizer: PreTrainedTokenizerBase
+    ends: frozenset[int]
+    """Tokens that end a turn."""
+    registry: Registry
+    blocks: int
+    """Blocks of the runtime's cache."""
+    active: int
+    """Replies spoken together; others wait."""
+    clock: Callable[[], float]
+    """Seconds, rising."""
+
+
+class Scheduler:
+    """The target of the decoder process: replies under tickets, advanced by steps."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+        self._shape = speaker.shape
+        self._pool = BlockPool(speaker.blocks)
+        self._stacks = Stacks(speaker.shape)
+        self._bank = Bank(speaker.registry, speaker.shape, speaker.description.digest, self._forget)
+        self._asked: deque[tuple[int, GenerationRequest]] = deque()
+        self._waiting: deque[Sequence] = deque()
+        self._active: dict[int, Sequence] = {}
+
+    @property
+    def pool(self) -> BlockPool:
+        """The blocks, for those who count them."""
+        return self._pool
+
+    def describe(self) -> object:
+        return self._speaker.description
+
+    def begin(self, ticket: int, request: GenerationRequest) -> None:
+        self._asked.append((ticket, request))
+
+    def cancel(self, ticket: int) -> None:
+        self._asked = deque(entry for entry in self._asked if entry[0] != ticket)
+        self._waiting = deque(sequence for sequence in self._waiting if sequence.ticket != ticket)
+        if (sequence := self._active.pop(ticket, None)) is not None:
+            sequence.leave(self._pool)
+
+    def update(self, ticket: int, value: object) -> None:
+        """Takes a Voice for a reply under way."""
+        assert isinstance(value, Voice)
+        for sequence in (*self._waiting, *self._active.values()):
+            if sequence.ticket == ticket:
+                sequence.coming = value
+
+    def busy(self) -> bool:
+        return bool(self._asked or self._waiting or self._active)
+
+    def step(self) -> list[Outcome]:
+        outcomes = self._take_in()
+        self._admit()
+        if not self._active:
+            return outcomes
+        outcomes += self._turn()
+        planned = self._plan()
+        try:
+            logits = self._speaker.runtime.forward(self._batch(planned))
+        except Exception:
+            log.exception("a batch failed")
+            fault = WorkerFault(f"the decoder failed at this batch:\n{traceback.format_exc()}")
+            for sequence, _ in planned:
+                self.cancel(sequence.ticket)
+            return [*outcomes, *(Raised(sequence.ticket, fault) for sequence, _ in planned)]
+        return outcomes + self._speak(planned, logits)
+
+    # From a request to a reply under way
+
+    def _take_in(self) -> list[Outcome]:
+        """Reads what was asked since the last step: each is accepted, or refused with its reason."""
+        outcomes: list[Outcome] = []
+        if self._asked:
+            self._bank.refresh()
+        while self._asked:
+            ticket, request = self._asked.popleft()
+            try:
+                sequence = self._accept(ticket, request)
+            except ServiceError as error:
+                outcomes.append(Raised(ticket, error))
+                continue
+            self._waiting.append(sequence)
+            outcomes.append(Event(ticket, Started(sequence.prompt_length)))
+        return outcomes
+
+    def _accept(self, ticket: int, request: GenerationRequest) -> Sequence:
+        began = self._speaker.clock()
+        prompt = prompt_tokens(self._speaker.tokenizer, request, self._speaker.description.context_length)
+        for change in request.schedule:
+            self._resolve(change.voice)  # refuses a scheduled adapter before the first token
+        stream = TextStream(self._decode, request.stop, request.logprobs)
+        return Sequence(ticket, request, prompt, self._resolve(request.voice), stream, began)
+
+    def _resolve(self, voice: Voice) -> ResolvedBlend:
+        return resolve(voice.blend, self._bank.named, self._shape.layers, self._bank.place)
+
+    def _admit(self) -> None:
+        """Lets those who wait speak, in order of arrival, while there is room for their longest reply."""
+        while self._waiting and len(self._active) < self._speaker.active:
+            sequence = self._waiting[0]
+            found = [] if sequence.private or self._speaker.runtime.repeatable else self._match(sequence)
+            if sequence.blocks_needed - len(found) > self._pool.available:
+                self._pool.release(found)
+                return
+            sequence.place(self._pool, found)
+            self._active[sequence.ticket] = self._waiting.popleft()
+
+    def _match(self, sequence: Sequence) -> list[Node]:
+        """The kept prefix this reply may use under its policy; that of its own session may be of another blend."""
+        request, blend = sequence.request, sequence.blend
+
+        def rank(node: Node) -> int:
+            if node.runs == ((0, blend),):
+                return 2
+            own = request.session != "" and node.session == request.session
+            if own and request.kv_policy is KvPolicy.KEEP:
+                return 1
+            near = all(one.within(blend, KV_TOLERANCE) for _, one in node.runs)
+            return int(own and request.kv_policy is KvPolicy.REFRESH_AT_TURN and near)
+
+        return self._pool.match(sequence.tokens, rank)
+
+    # One step
+
+    def _turn(self) -> list[Outcome]:
+        """Takes up the voices that changed."""
+        outcomes: list[Outcome] = []
+        for sequence in list(self._active.values()):
+            try:
+                change = sequence.turn(self._resolve)
+            except ServiceError as error:
+                self.cancel(sequence.ticket)
+                outcomes.append(Raised(sequence.ticket, error))
+                continue
+            if change is not None:
+                outcomes.append(Event(sequence.ticket, change))
+        return outcomes
+
+    def _plan(self) -> list[tuple[Sequence, int]]:
+        """How many tokens of which reply to compute: one of each that speaks, then prompts in order of arrival."""
+        speaking = [(sequence, 1) for sequence in self._active.values() if sequence.pending == 1]
+        reading = [sequence for sequence in self._active.values() if sequence.pending > 1]
+        if self._speaker.runtime.repeatable:  # the same pieces whoever else is there, hence the same bits
+            return [*speaking, *((sequence, min(sequence.pending, LONG_PIECE)) for sequence in reading)]
+        room = PIECE if speaking else LONG_PIECE
+        planned = speaking
+        for sequence in reading:
+            if room > 0:
+                planned.append((sequence, min(sequence.pending, room)))
+                room -= planned[-1][1]
+        return planned
+
+    def _batch(self, planned: Listed[tuple[Sequence, int]]) -> Batch:
+        adapters = _union([sequence.blend for sequence, _ in planned], self._bank.place)
+        counts = [count for _, count in planned]
+        begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        tables = [sequence.blocks[: -(-(sequence.computed + count) // BLOCK)] for sequence, count in planned]
+        rows = [index for index, (sequence, count) in enumerate(planned) if sequence.pending == count]
+        return Batch(
+            tokens=np.concatenate([s.tokens[s.computed : s.computed + count] for s, count in planned]).astype(np.int32),
+            past=np.array([sequence.computed for sequence, _ in planned], np.int32),
+            begins=begins,
+            blocks=np.concatenate(tables).astype(np.int32),
+            block_begins=np.concatenate([[0], np.cumsum([len(table) for table in tables])]).astype(np.int32),
+            wanted=begins[1:][rows] - 1,
+            stack=self._stacks.of(adapters),
+            weights=weights_of([sequence.blend for sequence, _ in planned], counts, adapters, self._shape.layers),
+        )
+
+    def _speak(self, planned: Listed[tuple[Sequence, int]], logits: Floats) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        rows = iter(torch.from_numpy(logits))
+        for sequence, count in planned:
+            speaks = sequence.pending == count
+            sequence.advance(count, self._pool, keep=not self._speaker.runtime.repeatable)
+            if speaks:
+                outcomes += self._say(sequence, next(rows))
+        return outcomes
+
+    def _say(self, sequence: Sequence, logits: torch.Tensor) -> list[Outcome]:
+        """Draws the next token and says what can be said of it."""
+        now = self._speaker.clock()
+        token = next_token(logits, sequence.generated, sequence.sampling, sequence.draw)
+        sequence.add(token, now)
+        logprob = log_probability(logits, token) if sequence.request.logprobs else 0.0
+        ended = token in self._speaker.ends
+        pieces = [] if ended else [sequence.stream.push(token, logprob)]
+        reason = FinishReason.STOP if ended or sequence.stream.stopped else None
+        if reason is None and len(sequence.generated) == sequence.request.max_tokens:
+            reason = FinishReason.LENGTH
+        if reason is None:
+            return [Event(sequence.ticket, piece) for piece in pieces if piece is not None]
+        pieces.append(sequence.stream.finish())
+        end = sequence.finished(reason, now)
+        self.cancel(sequence.ticket)
+        said = [Event(sequence.ticket, piece) for piece in pieces if piece is not None]
+        return [*said, Event(sequence.ticket, end), Ended(sequence.ticket)]
+
+    def _decode(self, tokens: Listed[int]) -> str:
+        return str(
+            self._speaker.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        )
+
+    def _forget(self, adapter: LoadedAdapter) -> None:
+        self._stacks.forget(adapter)
+        self._pool.forget(lambda blend: adapter in blend.adapters)
+
+
+def _union(blends: Listed[ResolvedBlend], place: Callable[[str], int]) -> tuple[LoadedAdapter, ...]:
+    """Every adapter of the blends once, in the fixed order; two contents of one name may be among them."""
+    return tuple(
+        sorted({a: None for blend in blends for a in blend.adapters}, key=lambda one: (place(one.name), one.digest))
+    )
+
+
+def weights_of(
+    blends: Listed[ResolvedBlend], counts: Listed[int], adapters: Listed[LoadedAdapter], layers: int
+) -> Floats:
+    """Weights for the tokens of sequences of these blends and counts: [T, adapters], or [layers, T, adapters].
+
+    The second only where a blend has weights per layer.
+    """
+    place = {adapter: column for column, adapter in enumerate(adapters)}
+    deep = layers if any(blend.by_layer for blend in blends) else 1
+    table = np.zeros((deep, len(blends), len(adapters)), np.float32)
+    for row, blend in enumerate(blends):
+        for part in blend.parts:
+            table[:, row, place[part.adapter]] = part.weights if len(part.weights) > 1 else part.weights[0]
+    weights: Floats = np.repeat(table, counts, axis=1)
+    return weights if deep > 1 else weights[0]
