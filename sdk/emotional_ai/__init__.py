@@ -61,7 +61,15 @@ from emotional_ai.v1.engine_pb2 import (
     Stimulus,
     SustainedSignals,
 )
-from emotional_ai.v1.inference_pb2 import ChatMessage, Role, Sampling
+from emotional_ai.v1.inference_pb2 import (
+    AdapterWeight,
+    BlendChange,
+    ChatMessage,
+    ExplicitExpression,
+    KvPolicy,
+    Role,
+    Sampling,
+)
 from emotional_ai.v1.training_pb2 import Job, JobStatus, Recipe, TrainingConfig
 
 __all__ = [
@@ -69,6 +77,7 @@ __all__ = [
     "DEFAULT_TARGET",
     "SIGNALS",
     "Aborted",
+    "AdapterWeight",
     "AlreadyExists",
     "AsyncClient",
     "AsyncReply",
@@ -77,6 +86,7 @@ __all__ = [
     "AsyncWatch",
     "Backoff",
     "BigFive",
+    "BlendChange",
     "Cancelled",
     "ChatMessage",
     "ChemicalVector",
@@ -90,6 +100,7 @@ __all__ = [
     "EmotionLabel",
     "EmotionalAIError",
     "EmotionalState",
+    "ExplicitExpression",
     "ExpressionConfig",
     "FailedPrecondition",
     "Internal",
@@ -100,6 +111,7 @@ __all__ = [
     "JobInterrupted",
     "JobStatus",
     "JobUnsuccessful",
+    "KvPolicy",
     "NotFound",
     "OutOfRange",
     "PermissionDenied",

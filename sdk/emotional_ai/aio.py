@@ -130,6 +130,7 @@ class AsyncClient:
 
     converse = _reply(inference.converse)
     generate = _reply(inference.generate)
+    replay = _reply(inference.replay)
     appraise = _call(inference.appraise)
     preview_expression = _call(inference.preview_expression)
     get_model = _call(inference.get_model)

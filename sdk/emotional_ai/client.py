@@ -128,6 +128,7 @@ class Client:
 
     converse = _reply(inference.converse)
     generate = _reply(inference.generate)
+    replay = _reply(inference.replay)
     appraise = _call(inference.appraise)
     preview_expression = _call(inference.preview_expression)
     get_model = _call(inference.get_model)

@@ -16,6 +16,16 @@ from emotional_ai.v1.training_pb2_grpc import TrainingServicer, add_TrainingServ
 PATIENCE = 20.0
 """Seconds a test waits for what must come."""
 
+APPLIED = pb.AppliedExpression(
+    temperature=0.5,
+    repetition_penalty=1.25,
+    conditioning="<DA=0.50> mood: calm",
+    seed=7,
+    kv_policy=pb.KV_POLICY_STRICT,
+    changes=[pb.BlendChange(token_index=0, top_p=0.75), pb.BlendChange(token_index=1, top_p=0.5)],
+)
+USAGE = pb.Usage(prompt_tokens=9, completion_tokens=2)
+
 
 class Scripted(InferenceServicer, TrainingServicer):
     """Speaks two words; "endless" never stops by itself, "broken" breaks after the first word, "starting" refuses once."""
@@ -40,8 +50,9 @@ class Scripted(InferenceServicer, TrainingServicer):
         if request.text == "endless":
             self.hung_up.wait(PATIENCE)
             return
+        yield pb.ConverseResponse(blend_change=pb.BlendChange(token_index=1, top_p=0.5))
         yield pb.ConverseResponse(text=pb.ReplyText(text=" there"))
-        yield pb.ConverseResponse(finished=pb.ReplyFinished(reason=pb.FINISH_REASON_STOP))
+        yield pb.ConverseResponse(finished=pb.ReplyFinished(reason=pb.FINISH_REASON_STOP, applied=APPLIED, usage=USAGE))
 
     def Generate(self, request, context):
         self.requests.append(request)
@@ -99,6 +110,39 @@ def test_a_reply_gathers_its_text_and_what_it_was_spoken_with(client: Client) ->
     assert reply.started.seed == 7
     assert reply.finished is not None
     assert reply.finished.reason == pb.FINISH_REASON_STOP
+
+
+def test_a_reply_keeps_the_changes_of_its_voice(client: Client) -> None:
+    with client.converse("ada", "hello") as reply:
+        assert reply.applied is None
+        reply.read()
+    assert [change.token_index for change in reply.changes] == [1]
+    assert reply.applied is not None
+    assert [change.top_p for change in reply.applied.changes] == [0.75, 0.5]
+
+
+def test_a_finished_reply_is_said_again_from_its_record(client: Client, service: Scripted) -> None:
+    with client.converse("ada", "hello") as reply:
+        reply.read()
+    sampling = Sampling(seed=1, top_k=5, temperature=0.1, stop=["."])
+    with client.replay("hello", reply, sampling=sampling) as again:
+        again.read()
+    request = service.requests[-1]
+    assert isinstance(request, pb.GenerateRequest)
+    assert [message.content for message in request.messages] == ["hello"]
+    assert list(request.explicit.schedule) == list(APPLIED.changes)
+    assert not request.explicit.without_conditioning
+    assert request.kv_policy == pb.KV_POLICY_STRICT
+    assert request.sampling == Sampling(seed=7, top_k=5, stop=["."], repetition_penalty=1.25, max_tokens=2)
+
+
+def test_only_a_finished_reply_that_tells_its_changes_is_said_again(client: Client) -> None:
+    with client.converse("ada", "hello") as unread, pytest.raises(ValueError, match="finished"):
+        client.replay("hello", unread)
+    with client.generate("hello", under="ada") as untold:
+        untold.read()
+    with pytest.raises(ValueError, match="changes"):
+        client.replay("hello", untold)
 
 
 def test_a_reply_can_be_read_whole_or_event_by_event(client: Client) -> None:

@@ -16,6 +16,9 @@ from command_line import CommandLine
 from loopback import PATIENCE
 from scripted_speech import Script, scripted_service
 
+from emotional_ai import Chemistry
+from emotional_ai.v1 import inference_pb2 as pb
+
 TURN_KEYS = {"user", "reply", "signals", "state", "blend", "temperature", "top_p", "tokens", "label", "seed", "usage"}
 
 
@@ -52,7 +55,7 @@ def test_each_line_is_a_turn_and_blank_lines_are_none(cli: CommandLine, script: 
     assert lines[0] == "you: I lost my job today"
     assert lines[1] == "agent: I am here for you."
     assert lines[2].startswith("state: ")
-    assert lines[2].endswith("heard loss 0.90")
+    assert lines[2].endswith(" | spoken by the base model | heard loss 0.90")
     assert lines[3] == "you: thank you, you are kind"
     assert len(lines) == 6
 
@@ -109,6 +112,45 @@ def test_a_line_longer_than_a_turn_may_be_is_refused_unsaid(cli: CommandLine, sc
     assert "turn 1: line 1 of the input has 32769 characters; a turn has at most 32768" in ran.err
     assert "xxx" not in ran.out
     assert ran.out.count("agent: ") == 1
+
+
+def change(token_index: int, **blend: float) -> pb.BlendChange:
+    weights = [pb.AdapterWeight(adapter=name, weight=weight) for name, weight in blend.items()]
+    return pb.BlendChange(token_index=token_index, blend=weights, temperature=0.5, top_p=0.75)
+
+
+def test_a_turn_says_who_spoke_it_and_how_the_voice_moved(cli: CommandLine, script: Script) -> None:
+    script.changes = (change(0, high_cortisol=0.75, balanced=0.25), change(1, balanced=1.0), change(2, balanced=0.5))
+    ran = cli("chat", "--session", "voices", stdin="hello\n")
+    assert " | spoken by high_cortisol 0.75, balanced 0.25, moved 2 times | heard nothing" in ran.out
+    (told,) = cli("chat", "--session", "voices", "--json", "--fixed-blend", stdin="hello\n").objects
+    assert told["applied"]["blend"] == {"high_cortisol": 0.75, "balanced": 0.25}
+    assert told["applied"]["blend_mode"] == "exact"
+    assert told["applied"]["changes"][1] == {
+        "token_index": 1,
+        "blend": {"balanced": 1.0},
+        "temperature": 0.5,
+        "top_p": 0.75,
+    }
+    assert [asked.fixed_blend for asked in script.asked] == [False, True]
+
+
+def test_adapters_are_listed_with_what_keeps_one_from_being_blended(cli: CommandLine, script: Script) -> None:
+    assert "there are no adapters" in cli("adapters").out
+    eager = Chemistry(dopamine=0.9, serotonin=0.6, cortisol=0.3, oxytocin=0.5)
+    script.adapters = (
+        pb.Adapter(name="high_dopamine", digest="ab" * 32, scale=0.75, scale_calibrated=True, rank=8, prototype=eager),
+        pb.Adapter(
+            name="odd", digest="cd" * 32, scale=1, rank=16, prototype=eager, refused="it was trained on another"
+        ),
+    )
+    lines = cli("adapters").out.splitlines()
+    assert lines[1].split() == ["high_dopamine", "0.90", "0.60", "0.30", "0.50", "0.75", "8", "ab" * 6]
+    assert lines[2].split()[5:7] == ["1.00", "(c)"]
+    assert lines[3] == "odd cannot be blended: it was trained on another"
+    first, second = cli("adapters", "--json").objects
+    assert (first["prototype"]["dopamine"], first["refused"], first["scale_calibrated"]) == (0.9, "", True)
+    assert second["refused"] == "it was trained on another"
 
 
 def test_a_conversation_that_is_too_long_forgets_its_oldest_turns_and_says_so(cli: CommandLine, script: Script) -> None:
@@ -208,6 +250,36 @@ def test_a_refused_row_is_named_left_out_and_tried_again(cli: CommandLine, scrip
     assert [request.messages[0].content for request in script.generated] == ["unspeakable"]
 
 
+def test_rows_and_the_command_name_blends(cli: CommandLine, script: Script, tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "a"},
+        {"prompt": "b", "blend": {"balanced": -1, "odd": [0.5, 1]}},
+        {"prompt": "c", "session": "s"},
+    ]
+    assert cli("sessions", "create", "s").status == 0
+    prompts = written(tmp_path / "in.jsonl", *rows)
+    flags = ("--blend", "high_cortisol=0.7", "--blend", "high_dopamine=-0.2")
+    assert cli("generate", "--prompts", prompts, "--out", str(tmp_path / "out.jsonl"), *flags).status == 0
+    given, own, live = script.generated
+    assert [(one.adapter, one.weight) for one in given.explicit.blend] == [
+        ("high_cortisol", 0.7),
+        ("high_dopamine", -0.2),
+    ]
+    assert [(one.adapter, one.weight, list(one.layer_weights)) for one in own.explicit.blend] == [
+        ("balanced", -1, []),
+        ("odd", 0, [0.5, 1]),
+    ]
+    assert live.session_id == "s"
+
+
+@pytest.mark.parametrize("wrong", ["high_cortisol", "=1", "a=much", "a=nan", "a="])
+def test_a_blend_that_is_none_is_wrong_usage(cli: CommandLine, script: Script, tmp_path: Path, wrong: str) -> None:
+    prompts = written(tmp_path / "in.jsonl", {"prompt": "a"})
+    ran = cli("generate", "--prompts", prompts, "--out", str(tmp_path / "out.jsonl"), "--blend", wrong)
+    assert ran.status == 2
+    assert "ADAPTER=WEIGHT" in ran.err
+
+
 def test_nothing_is_written_if_a_row_is_malformed(cli: CommandLine, script: Script, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     prompts = written(tmp_path / "in.jsonl", {"prompt": "a"}, {"prompt": 3})
@@ -276,7 +348,7 @@ def test_at_a_terminal_a_panel_moves_with_the_conversation(address: str, script:
         keyboard.says("you: ")
         keyboard.types("I lost my job\n")
         keyboard.says("agent: I am here for you.")
-        keyboard.says("base model, no adapters yet")
+        keyboard.says("began as the base model")
         keyboard.says("you: ")
         keyboard.types("/why\n")
         keyboard.says("loss -")
@@ -290,6 +362,21 @@ def test_at_a_terminal_a_panel_moves_with_the_conversation(address: str, script:
         keyboard.says("there is no command /nonsense")
         keyboard.types("unspeakable\n")
         keyboard.says("error: text: cannot be said")
+        keyboard.says("you: ")
+        keyboard.types("\x04")
+        assert keyboard.leaves() == 0
+
+
+def test_at_a_terminal_the_panel_shows_the_blend_move(address: str, script: Script) -> None:
+    script.changes = (change(0, high_cortisol=0.75), change(2, high_cortisol=0.25, balanced=0.75))
+    with at_a_terminal(address, "moving") as keyboard:
+        keyboard.says("you: ")
+        keyboard.types("hello\n")
+        keyboard.says("agent: I am here for you.")
+        keyboard.says("spoken")
+        keyboard.says("balanced")
+        keyboard.says("0.75")
+        keyboard.says("began as high_cortisol 0.75, moved once")
         keyboard.says("you: ")
         keyboard.types("\x04")
         assert keyboard.leaves() == 0

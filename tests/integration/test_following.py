@@ -14,7 +14,7 @@ from tiny_adapters import published
 from emotional_ai import AsyncClient, NotFound, Sampling
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai_service.core.timeline import Agent, Moment
-from emotional_ai_service.decoding.messages import DEAD_BAND, BlendWeight, Voice
+from emotional_ai_service.decoding.messages import DEAD_BAND, BlendWeight, Voice, VoiceChange
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.following import Pace, distance, follow
 from emotional_ai_service.stores import MemoryStore
@@ -114,6 +114,33 @@ async def test_the_voice_drifts_by_itself_as_time_passes(loras: Path, clock: Clo
     assert [change.token_index for change in reply.changes] == [0, 1]
     assert [change.top_p for change in reply.changes] == said
     assert said[0] != said[1]
+
+
+async def test_a_reply_that_moved_is_asked_for_again_from_its_record(loras: Path, clock: Clock) -> None:
+    decoder = ScriptedDecoder()
+    async with talking(decoder, loras, clock) as (_, client):
+        async with client.converse("ada", "I lost it", sampling=Sampling(max_tokens=9)) as reply:
+            events = aiter(reply)
+            for _ in range(2):
+                await anext(events)
+            await client.apply("ada", social_warmth=1.0)
+            await decoder.heard.get()
+            decoder.let(6)
+            async for _ in events:
+                pass
+        first = decoder.asked[-1]
+        session = await client.get_session("ada")
+        async with client.replay("I lost it", reply, config=session.config) as again:
+            await again.read()
+        second = decoder.asked[-1]
+        assert reply.finished is not None
+    assert len(second.schedule) == 2
+    assert second.schedule[0] == VoiceChange(0, first.voice)
+    assert second.schedule[1].voice != first.voice
+    assert (second.voice, second.seed, second.conditioning) == (first.voice, first.seed, first.conditioning)
+    assert second.kv_policy == first.kv_policy
+    assert second.max_tokens == 3
+    assert second.messages == first.messages
 
 
 @pytest.mark.parametrize("how", ["converse", "generate"])

@@ -27,6 +27,9 @@ class Script:
     pieces: tuple[str, ...] = ("I am ", "here for ", "you.")
     greatest_history: int | None = None
     """Messages of history beyond which the prompt is too long."""
+    changes: tuple[inference_pb2.BlendChange, ...] = ()
+    """Changes of the voice, the first at token 0; the others are told as they come."""
+    adapters: tuple[inference_pb2.Adapter, ...] = ()
     pause_after: int | None = None
     """Pieces after which a reply waits to be cancelled."""
     asked: list[inference_pb2.ConverseRequest] = field(default_factory=list)
@@ -46,6 +49,9 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
 
     def PreviewExpression(self, request: Any, context: grpc.ServicerContext) -> Any:
         return self._inference.PreviewExpression(request)
+
+    def ListAdapters(self, request: Any, context: grpc.ServicerContext) -> inference_pb2.ListAdaptersResponse:
+        return inference_pb2.ListAdaptersResponse(adapters=self._script.adapters)
 
     def Appraise(self, request: Any, context: grpc.ServicerContext) -> inference_pb2.AppraiseResponse:
         self._script.batches.append(len(request.texts))
@@ -100,6 +106,9 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
                     assert stopped.wait(PATIENCE), "the reply was not cancelled"
                 self._script.cancelled.set()
                 return
+            for change in self._script.changes[1:]:
+                if change.token_index == index:
+                    yield {"blend_change": change}
             yield {"text": inference_pb2.ReplyText(text=piece, token_index=index, token_count=1)}
         applied = inference_pb2.AppliedExpression(
             temperature=expression.temperature,
@@ -107,6 +116,9 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
             conditioning=expression.conditioning + expression.gloss,
             seed=sampling.seed,
             model="script",
+            blend=self._script.changes[0].blend if self._script.changes else (),
+            blend_mode=inference_pb2.BLEND_MODE_EXACT if self._script.changes else None,
+            changes=self._script.changes,
         )
         usage = inference_pb2.Usage(prompt_tokens=7, completion_tokens=len(self._script.pieces))
         finished = inference_pb2.ReplyFinished(reason=inference_pb2.FINISH_REASON_STOP, usage=usage, applied=applied)

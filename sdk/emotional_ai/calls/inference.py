@@ -1,8 +1,10 @@
 """Calls of the inference service."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from emotional_ai.calls.call import Effort, Unary, UnaryStream, new_request_id, unary
+from emotional_ai.replies import ReplySoFar
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.v1.engine_pb2 import Chemistry, SessionConfig
 
@@ -57,7 +59,7 @@ def generate(
     Under a session the voice follows its state while it speaks, unless `fixed_blend`.
     """
     request = pb.GenerateRequest(
-        messages=[pb.ChatMessage(role=pb.ROLE_USER, content=messages)] if isinstance(messages, str) else messages,
+        messages=_messages(messages),
         sampling=sampling,
         kv_policy=kv_policy,
         fixed_blend=fixed_blend,
@@ -68,6 +70,43 @@ def generate(
         request.explicit.chemistry.CopyFrom(under)
     else:
         request.explicit.CopyFrom(under)
+    return UnaryStream(lambda on: on.inference.Generate, request, timeout)
+
+
+def replay(
+    messages: str | Sequence[pb.ChatMessage],
+    reply: ReplySoFar[Any],
+    *,
+    sampling: pb.Sampling | None = None,
+    config: SessionConfig | None = None,
+    timeout: float | None = None,
+) -> UnaryStream[pb.GenerateResponse]:
+    """Says a finished reply again: in the state it began in, with the voice it had at every token, and its seed.
+
+    `messages` are those it answered: of a turn its history, then its text. What a reply's record does not hold is given here
+    where it was set: `top_k`, `stop` and `logprobs`, in `sampling`, and the `config` of its session, on which the mood told to
+    the model depends. Whether it comes out the same to the bit is the backend's affair. Raises ValueError for a reply that is
+    not finished, or whose backend does not say with what it was spoken.
+    """
+    if reply.started is None or reply.finished is None or not reply.finished.applied.changes:
+        raise ValueError("only a finished reply can be said again, by a backend that tells its `changes`")
+    applied = reply.finished.applied
+    again = pb.Sampling()
+    if sampling is not None:
+        again.CopyFrom(sampling)
+    again.seed, again.repetition_penalty = applied.seed, applied.repetition_penalty
+    again.max_tokens = reply.finished.usage.completion_tokens
+    for said_by_the_changes in ("temperature", "top_p"):
+        again.ClearField(said_by_the_changes)
+    explicit = pb.ExplicitExpression(
+        chemistry=reply.started.expression.chemistry,
+        without_conditioning=not applied.conditioning,
+        config=config,
+        schedule=applied.changes,
+    )
+    request = pb.GenerateRequest(
+        messages=_messages(messages), explicit=explicit, sampling=again, kv_policy=applied.kv_policy
+    )
     return UnaryStream(lambda on: on.inference.Generate, request, timeout)
 
 
@@ -97,3 +136,7 @@ def converse(
         fixed_blend=fixed_blend,
     )
     return UnaryStream(lambda on: on.inference.Converse, request, timeout)
+
+
+def _messages(messages: str | Sequence[pb.ChatMessage]) -> Sequence[pb.ChatMessage]:
+    return [pb.ChatMessage(role=pb.ROLE_USER, content=messages)] if isinstance(messages, str) else messages

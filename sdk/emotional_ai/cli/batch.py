@@ -1,5 +1,6 @@
 """generate: replies for the rows of a file, each appended to another file as it is finished."""
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -20,6 +21,7 @@ from emotional_ai.cli.shapes import Malformed, parsed
 from emotional_ai.cli.talk import REPLY_SECONDS
 from emotional_ai.client import Client
 from emotional_ai.errors import EmotionalAIError, RequestRejected
+from emotional_ai.v1.inference_pb2 import AdapterWeight
 
 
 def register(app: typer.Typer) -> None:
@@ -37,17 +39,26 @@ def generate(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with OUT: rows it answers already are skipped.")
     ] = False,
+    blend: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--blend",
+            metavar="ADAPTER=WEIGHT",
+            help="Blend of rows that name none and no session, instead of the state's own; may be repeated, may be negative.",
+        ),
+    ] = None,
     target: Target = None,
 ) -> None:
     """Generate a reply for each row of a file.
 
     A row is a JSON object with `prompt`, or `messages` as a list of {"role": ..., "content": ...}; it may have `state` (levels
-    by chemical; the default baseline where it names none) or `session`, and seed, max_tokens, temperature, top_p, top_k,
-    repetition_penalty, stop. An answered row is the row with its line number as `input_line`, and `reply`, `expression`,
-    `applied`, `usage`, `finish_reason`. Rows are appended as they are finished. A row the service refuses is named and left
-    out; the command then ends with status 1, and `--resume` tries those rows again.
+    by chemical; the default baseline where it names none) and `blend` (weights by adapter, instead of the state's own), or
+    `session`, and seed, max_tokens, temperature, top_p, top_k, repetition_penalty, stop. An answered row is the row with its
+    line number as `input_line`, and `reply`, `expression`, `applied`, `usage`, `finish_reason`. Rows are appended as they are
+    finished. A row the service refuses is named and left out; the command then ends with status 1, and `--resume` tries those
+    rows again.
     """
-    rows = read_rows(read_text(prompts), prompts)
+    rows = read_rows(read_text(prompts), prompts, [_weight(one) for one in blend or ()])
     done = answered(out, {row.line: row for row in rows}, resume)
     waiting = [row for row in rows if row.line not in done]
     if done:
@@ -59,6 +70,17 @@ def generate(
         raise CommandFailed(
             f"{failed} of {len(waiting)} rows were refused; correct them, or try them again with --resume"
         )
+
+
+def _weight(text: str) -> AdapterWeight:
+    name, _, number = text.rpartition("=")
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    if not name or not math.isfinite(weight):
+        raise typer.BadParameter(f"{text!r} is not ADAPTER=WEIGHT, such as high_cortisol=0.7", param_hint="--blend")
+    return AdapterWeight(adapter=name, weight=weight)
 
 
 def _generate(client: Client, rows: Sequence[Row], sink: TextIO, concurrency: int) -> int:

@@ -27,6 +27,11 @@ TimeScale = Annotated[
 ]
 
 
+FixedBlend = Annotated[
+    bool, typer.Option("--fixed-blend", help="Speak each reply as it began, although the state goes on moving.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     app.command()(chat)
@@ -41,29 +46,35 @@ def chat(
     seed: Seed = None,
     max_tokens: MaxTokens = None,
     time_scale: TimeScale = None,
+    fixed_blend: FixedBlend = False,
     target: Target = None,
 ) -> None:
     """Talk with an agent; the session is created if it does not exist.
 
-    In a terminal, replies stream while a panel shows how the state moves; /help lists the commands there, Ctrl-C stops a
-    reply, Ctrl-D ends. Otherwise each line of standard input is a turn, blank lines left out, and the end of input ends
-    with status 0, or 1 if a turn failed. With --json an object is printed per turn with, among others, user, reply,
-    signals (those that are not 0), state, blend, temperature, top_p, tokens (the conditioning tokens), label and seed.
+    In a terminal, replies stream while a panel shows how the state and the blend move; /help lists the commands there, Ctrl-C
+    stops a reply, Ctrl-D ends. Otherwise each line of standard input is a turn, blank lines left out, and the end of input
+    ends with status 0, or 1 if a turn failed. With --json an object is printed per turn with, among others, user, reply,
+    signals (those that are not 0), state, blend, temperature, top_p, tokens (the conditioning tokens), label and seed, and
+    under applied what was really spoken with, its changes included.
     """
     stdin = standard_input()
     sampling = Sampling(seed=seed, max_tokens=max_tokens)
     with connected(ctx, target) as client:
         ensured(client, session, time_scale)
-        opened = partial(_open, client, session, sampling)
+        opened = partial(_open, client, session, sampling, fixed_blend)
         if json:
             converse_in_json(opened, decoded(stdin))
         elif stdin.isatty() and sys.stdout.isatty():
             from emotional_ai.cli.terminal import Terminal
 
-            Terminal(client, session, sampling).run()
+            Terminal(client, session, sampling, fixed_blend=fixed_blend).run()
         else:
             converse_in_text(opened, decoded(stdin))
 
 
-def _open(client: Client, session_id: str, sampling: Sampling, heard: Callable[[str], None]) -> Conversation:
-    return Conversation(client, session_id, sampling, heard, lambda text: note(f"note: {text}"))
+def _open(
+    client: Client, session_id: str, sampling: Sampling, fixed_blend: bool, heard: Callable[[str], None]
+) -> Conversation:
+    return Conversation(
+        client, session_id, sampling, heard, lambda text: note(f"note: {text}"), fixed_blend=fixed_blend
+    )

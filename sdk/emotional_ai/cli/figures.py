@@ -1,6 +1,6 @@
 """States as text: bars, sparklines, one-line summaries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from emotional_ai.cli.output import aligned
@@ -10,6 +10,8 @@ from emotional_ai.v1 import engine_pb2, inference_pb2
 
 SPARKS: Final = "▁▂▃▄▅▆▇█"
 BAR_WIDTH: Final = 24
+LEAST_WEIGHT: Final = 0.005
+"""Least weight of an adapter that does not read as 0.00."""
 LEAST_SHOWN: Final = 5e-4
 """Least change of a level that does not read as 0.000."""
 
@@ -64,6 +66,25 @@ def voice(expression: inference_pb2.Expression) -> str:
         f"temperature {expression.temperature:.2f}, top_p {expression.top_p:.2f}\n"
         f"tokens {expression.conditioning}\nasks for {weights or 'no blend'}"
     )
+
+
+def weights(blend: Iterable[inference_pb2.AdapterWeight]) -> str:
+    """Such as "high_dopamine 0.60, balanced 0.40"; "the base model" where nothing is noticeable."""
+    told = [
+        f"{one.adapter} {'per layer' if one.layer_weights else f'{one.weight:.2f}'}"
+        for one in blend
+        if one.layer_weights or abs(one.weight) >= LEAST_WEIGHT
+    ]
+    return ", ".join(told) or "the base model"
+
+
+def spoken(applied: inference_pb2.AppliedExpression) -> str:
+    """Who spoke a reply, how, and how often the voice moved."""
+    modes = inference_pb2.BlendMode
+    mode = modes.Name(applied.blend_mode).removeprefix("BLEND_MODE_").lower()
+    how = f" ({mode})" if applied.blend_mode not in (modes.BLEND_MODE_UNSPECIFIED, modes.BLEND_MODE_EXACT) else ""
+    moves = max(len(applied.changes) - 1, 0)
+    return weights(applied.blend) + how + (f", moved {moves} times" if moves > 1 else ", moved once" if moves else "")
 
 
 def change_line(name: str, before: float, after: float, parts: dict[str, float]) -> str:

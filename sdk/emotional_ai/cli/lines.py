@@ -120,5 +120,5 @@ def summary(turn: Turn) -> str:
     applied = turn.finished.applied
     return (
         f"state: {figures.state_line(turn.started.state)} | temperature {applied.temperature:.2f} "
-        f"top_p {applied.top_p:.2f} | heard {heard}"
+        f"top_p {applied.top_p:.2f} | spoken by {figures.spoken(applied)} | heard {heard}"
     )

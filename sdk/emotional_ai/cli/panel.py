@@ -1,5 +1,7 @@
-"""The panel beside a conversation: four bars, what the state is called, how it speaks."""
+"""The panel beside a conversation: four bars, what the state is called, how it speaks and by whom."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -7,25 +9,49 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from emotional_ai.cli import records
+from emotional_ai.cli import figures, records
 from emotional_ai.cli.feed import Glimpse
+from emotional_ai.cli.figures import LEAST_WEIGHT
 from emotional_ai.v1.engine_pb2 import Chemistry
-from emotional_ai.v1.inference_pb2 import AppliedExpression
+from emotional_ai.v1.inference_pb2 import AdapterWeight, AppliedExpression, BlendChange
 
 STYLES: Final = {"dopamine": "yellow", "serotonin": "blue", "cortisol": "red", "oxytocin": "green"}
 WIDTH: Final = 32
+BLEND_WIDTH: Final = 24
 
 
-def panel(seen: Glimpse, baseline: Chemistry, applied: AppliedExpression | None) -> RenderableType:
-    """The panel for a moment; `applied` is what the last reply was spoken with."""
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What a reply is spoken with, as far as it is known."""
+
+    blend: Sequence[AdapterWeight]
+    told: str
+
+    @classmethod
+    def moved(cls, change: BlendChange, times: int) -> "Voice":
+        """The voice of a reply that is being spoken, after so many changes."""
+        told = f"moved {times} times" if times > 1 else "moved once"
+        return cls(change.blend, f"{told}, last at token {change.token_index}: temperature {change.temperature:.2f}")
+
+    @classmethod
+    def of(cls, applied: AppliedExpression) -> "Voice":
+        """The voice in which a finished reply ended."""
+        blend = applied.changes[-1].blend if applied.changes else applied.blend
+        return cls(blend, f"began as {figures.spoken(applied)}")
+
+
+def panel(seen: Glimpse, baseline: Chemistry, voice: Voice | None) -> RenderableType:
+    """The panel for a moment; `voice` is what the reply is spoken with, or the last one was, None before the first."""
     words = Text(
         f"{records.label(seen.state.label)}   valence {seen.state.valence:+.2f}   arousal {seen.state.arousal:+.2f}\n"
-        f"temperature {seen.expression.temperature:.2f}   top_p {seen.expression.top_p:.2f}\n"
-        f"{asked(seen)}{spoken(applied)}"
+        f"temperature {seen.expression.temperature:.2f}   top_p {seen.expression.top_p:.2f}"
     )
+    parts: list[RenderableType] = [bars(seen, baseline), words, weights(seen, voice)]
+    if voice is not None:
+        parts.append(Text(voice.told))
     if seen.failure:
-        words.append(f"\nthe state no longer moves here: {seen.failure}", style="red")
-    return Panel(Group(bars(seen, baseline), words), title=seen.state.session_id, title_align="left", width=72)
+        parts.append(Text(f"the state no longer moves here: {seen.failure}", style="red"))
+    return Panel(Group(*parts), title=seen.state.session_id, title_align="left", width=72)
 
 
 def bars(seen: Glimpse, baseline: Chemistry) -> Table:
@@ -49,16 +75,17 @@ def bar(level: float, baseline: float, style: str) -> Text:
     return text
 
 
-def asked(seen: Glimpse) -> str:
-    """The blend the state asks for."""
-    weights = [f"{one.adapter} {one.weight:.2f}" for one in seen.expression.blend if one.weight >= 0.005]
-    return "blend asked for: " + (", ".join(weights) or "none")
-
-
-def spoken(applied: AppliedExpression | None) -> str:
-    """What the last reply was spoken with; nothing before the first."""
-    if applied is None:
-        return ""
-    if not applied.blend:
-        return "\nspoken by: base model, no adapters yet"
-    return "\nspoken by: " + ", ".join(f"{one.adapter} {one.weight:.2f}" for one in applied.blend)
+def weights(seen: Glimpse, voice: Voice | None) -> Table:
+    """A bar for each adapter the state asks for, its weight, and the weight it is spoken with."""
+    spoken = {} if voice is None else {one.adapter: one for one in voice.blend}
+    asked = {one.adapter: one.weight for one in seen.expression.blend}
+    table = Table.grid(padding=(0, 2))
+    table.add_row("blend", "", "asked", "" if voice is None else "spoken")
+    for name in [*asked, *(name for name in spoken if name not in asked)]:
+        wanted, said = asked.get(name, 0.0), spoken.get(name)
+        if abs(wanted) < LEAST_WEIGHT and said is None:
+            continue
+        full = round(min(max(wanted, 0.0), 1.0) * BLEND_WIDTH)
+        told = "" if said is None else "layers" if said.layer_weights else f"{said.weight:.2f}"
+        table.add_row(name, Text("█" * full + "░" * (BLEND_WIDTH - full), style="magenta"), f"{wanted:.2f}", told)
+    return table

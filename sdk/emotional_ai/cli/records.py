@@ -50,9 +50,34 @@ def state(message: engine_pb2.EmotionalState) -> Record:
     }
 
 
-def blend(weights: Iterable[inference_pb2.AdapterWeight]) -> dict[str, float]:
-    """Weights by name of the adapter."""
-    return {one.adapter: one.weight for one in weights}
+def blend(weights: Iterable[inference_pb2.AdapterWeight]) -> dict[str, float | list[float]]:
+    """Weights by name of the adapter; a list of them where there is one per layer."""
+    return {one.adapter: list(one.layer_weights) or one.weight for one in weights}
+
+
+def change(message: inference_pb2.BlendChange) -> Record:
+    """A voice from a token on."""
+    return {
+        "token_index": message.token_index,
+        "blend": blend(message.blend),
+        "temperature": message.temperature,
+        "top_p": message.top_p,
+    }
+
+
+def adapter(message: inference_pb2.Adapter) -> Record:
+    """What an adapter is; "refused" says why it cannot be blended, and is empty if it can."""
+    return {
+        "name": message.name,
+        "digest": message.digest,
+        "base_model": message.base_model,
+        "base_model_digest": message.base_model_digest,
+        "prototype": levels(message.prototype),
+        "scale": message.scale,
+        "scale_calibrated": message.scale_calibrated,
+        "rank": message.rank,
+        "refused": message.refused,
+    }
 
 
 def expression(message: inference_pb2.Expression) -> Record:
@@ -82,6 +107,10 @@ def applied(message: inference_pb2.AppliedExpression) -> Record:
         "seed": message.seed,
         "model": message.model,
         "model_digest": message.model_digest,
+        "changes": [change(one) for one in message.changes],
+        "kv_policy": inference_pb2.KvPolicy.Name(message.kv_policy).removeprefix("KV_POLICY_").lower(),
+        "adapters": {one.adapter: one.digest for one in message.adapters},
+        "reused_tokens": message.reused_tokens,
     }
 
 

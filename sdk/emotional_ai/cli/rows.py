@@ -2,7 +2,8 @@
 
 A row has `prompt` (a string) or `messages` (a list of {"role": "system" | "user" | "assistant", "content": "..."}), and may
 have `state` (levels by chemical, those left out at the default baseline) or `session`, and `seed`, `max_tokens`,
-`temperature`, `top_p`, `top_k`, `repetition_penalty`, `stop`, `without_conditioning`. What else it has is carried along.
+`temperature`, `top_p`, `top_k`, `repetition_penalty`, `stop`, `without_conditioning`, and `blend`: weights by adapter, each a
+number or a list of one per layer, instead of the state's own. What else it has is carried along.
 """
 
 import json
@@ -40,15 +41,18 @@ class Row:
     sampling: pb.Sampling
 
 
-def read_rows(text: str, path: Path) -> list[Row]:
-    """The rows of a file, blank lines left out. Raises CommandFailed naming each line that is wrong, and its field."""
+def read_rows(text: str, path: Path, blend: Sequence[pb.AdapterWeight] = ()) -> list[Row]:
+    """The rows of a file, blank lines left out; `blend` is that of rows under a state which name none.
+
+    Raises CommandFailed naming each line that is wrong, and its field.
+    """
     rows: list[Row] = []
     wrong: list[str] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            rows.append(_row(number, parsed(line)))
+            rows.append(_row(number, parsed(line), blend))
         except (Malformed, RecursionError) as error:
             wrong.append(f"line {number}: {error}")
     if wrong:
@@ -57,7 +61,7 @@ def read_rows(text: str, path: Path) -> list[Row]:
     return rows
 
 
-def _row(number: int, node: Node) -> Row:
+def _row(number: int, node: Node, blend: Sequence[pb.AdapterWeight]) -> Row:
     fields = node.fields()
     for name in ADDED:
         if name in fields:
@@ -68,7 +72,7 @@ def _row(number: int, node: Node) -> Row:
         json.dumps(given, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         raise Malformed("", f"holds text that is none: {error.reason}") from error
-    return Row(number, given, _messages(node), _under(node), _sampling(node))
+    return Row(number, given, _messages(node), _under(node, blend), _sampling(node))
 
 
 def _messages(node: Node) -> Sequence[pb.ChatMessage]:
@@ -98,19 +102,29 @@ def _said(node: Node) -> str:
     return text
 
 
-def _under(node: Node) -> str | pb.ExplicitExpression:
+def _under(node: Node, blend: Sequence[pb.AdapterWeight]) -> str | pb.ExplicitExpression:
     session, state, bare = node.get("session"), node.get("state"), node.get("without_conditioning")
+    own = node.get("blend")
     if session is not None:
-        if state is not None or bare is not None:
-            raise Malformed("session", "cannot stand beside `state` or `without_conditioning`")
+        if any(field is not None for field in (state, bare, own)):
+            raise Malformed("session", "cannot stand beside `state`, `blend` or `without_conditioning`")
         return session.text()
     levels = dict(BASELINE) | ({} if state is None else _levels(state))
-    explicit = pb.ExplicitExpression(chemistry=Chemistry(**levels))
+    explicit = pb.ExplicitExpression(chemistry=Chemistry(**levels), blend=blend if own is None else _blend(own))
     if bare is not None:
         if not isinstance(bare.value, bool):
             raise Malformed(bare.path, f"must be true or false, got {shown(bare.value)}")
         explicit.without_conditioning = bare.value
     return explicit
+
+
+def _blend(node: Node) -> list[pb.AdapterWeight]:
+    return [
+        pb.AdapterWeight(adapter=name, layer_weights=field.numbers())
+        if isinstance(field.value, list)
+        else pb.AdapterWeight(adapter=name, weight=field.number())
+        for name, field in node.fields().items()
+    ]
 
 
 def _levels(node: Node) -> dict[str, float]:

@@ -41,7 +41,10 @@ class Turn:
 
 
 class Conversation:
-    """Turns of one session. `heard` gets each piece of a reply as it comes; `noticed` what the person should know."""
+    """Turns of one session.
+
+    `heard` gets each piece of a reply as it comes, `moved` each change of the voice, `noticed` what the person should know.
+    """
 
     def __init__(
         self,
@@ -50,12 +53,17 @@ class Conversation:
         sampling: pb.Sampling,
         heard: Callable[[str], None],
         noticed: Callable[[str], None],
+        moved: Callable[[pb.BlendChange], None] = lambda _: None,
+        *,
+        fixed_blend: bool = False,
     ) -> None:
         self._client = client
         self._session_id = session_id
         self._sampling = sampling
         self._heard = heard
         self._noticed = noticed
+        self._moved = moved
+        self._fixed_blend = fixed_blend
         self._past: list[Exchange] = []
 
     def turn(self, text: str) -> Turn:
@@ -96,11 +104,16 @@ class Conversation:
             history=self._messages(),
             sampling=self._sampling,
             request_id=request_id,
+            fixed_blend=self._fixed_blend,
             timeout=REPLY_SECONDS,
         ) as reply:
             try:
-                for piece in reply.pieces():
-                    self._heard(piece)
+                for event in reply:
+                    match event.WhichOneof("event"):
+                        case "text":
+                            self._heard(event.text.text)
+                        case "blend_change":
+                            self._moved(event.blend_change)
             except KeyboardInterrupt:
                 if reply.text:
                     self._past.append(Exchange(text, reply.text))

@@ -10,13 +10,15 @@ from rich.text import Text
 from emotional_ai.cli import figures, past
 from emotional_ai.cli.feed import Feed, Glimpse, glimpse
 from emotional_ai.cli.output import CommandFailed, printable, told
-from emotional_ai.cli.panel import panel
+from emotional_ai.cli.panel import Voice, panel
 from emotional_ai.cli.talk import LONGEST, Conversation
 from emotional_ai.client import Client
 from emotional_ai.errors import EmotionalAIError
-from emotional_ai.v1.inference_pb2 import AppliedExpression, Sampling
+from emotional_ai.v1.inference_pb2 import BlendChange, Sampling
 
 REFRESHES_PER_SECOND: Final = 8
+PANEL_LINES: Final = 20
+"""Lines the panel may take, and the prompt's."""
 PROMPT: Final = "you: "
 HELP: Final = """\
 /state    how the agent feels now, in numbers
@@ -30,16 +32,19 @@ Ctrl-C while the agent speaks stops it."""
 class Terminal:
     """Reads turns from the keyboard until /quit or Ctrl-D."""
 
-    def __init__(self, client: Client, session_id: str, sampling: Sampling) -> None:
+    def __init__(self, client: Client, session_id: str, sampling: Sampling, *, fixed_blend: bool = False) -> None:
         self._client = client
         self._session_id = session_id
         session = client.get_session(session_id)
         self._baseline = session.config.dynamics.baseline
         self._began = session.state.time
         self._console = Console(highlight=False)
-        self._conversation = Conversation(client, session_id, sampling, self._hear, self._notice)
+        self._conversation = Conversation(
+            client, session_id, sampling, self._hear, self._notice, self._move, fixed_blend=fixed_blend
+        )
         self._reply = ""
-        self._applied: AppliedExpression | None = None
+        self._voice: Voice | None = None
+        self._moves = 0
         self._commands: Mapping[str, Callable[[], None]] = {
             "/help": lambda: self._print(HELP),
             "/state": self._state,
@@ -95,7 +100,7 @@ class Terminal:
     def _turn(self, text: str) -> None:
         if len(text) > LONGEST:
             raise CommandFailed(f"that has {len(text)} characters; a turn has at most {LONGEST}")
-        self._reply = ""
+        self._reply, self._moves = "", 0
         first = glimpse(self._client, self._session_id)
         with Feed(self._client, self._session_id, first) as feed:
             try:
@@ -106,7 +111,7 @@ class Terminal:
                     transient=True,
                 ):
                     turn = self._conversation.turn(text)
-                self._applied = turn.finished.applied
+                self._voice = Voice.of(turn.finished.applied)
             finally:
                 if self._reply:
                     self._print(f"agent: {self._reply}")
@@ -115,14 +120,18 @@ class Terminal:
     def _speaking(self, seen: Glimpse) -> RenderableType:
         """The reply so far above the panel; of a long one the end, so that both fit the screen."""
         spoken = Text(f"agent: {self._reply}")
-        shown = spoken.wrap(self._console, self._console.width)[-max(self._console.height - 14, 1) :]
+        shown = spoken.wrap(self._console, self._console.width)[-max(self._console.height - PANEL_LINES, 1) :]
         return Group(Text("\n").join(shown), self._panel(seen))
 
     def _panel(self, seen: Glimpse) -> RenderableType:
-        return panel(seen, self._baseline, self._applied)
+        return panel(seen, self._baseline, self._voice)
 
     def _hear(self, piece: str) -> None:
         self._reply += printable(piece)
+
+    def _move(self, change: BlendChange) -> None:
+        self._moves += 1
+        self._voice = Voice.moved(change, self._moves)
 
     def _notice(self, text: str) -> None:
         self._print(f"({text})")
