@@ -121,11 +121,12 @@ async def test_a_reply_that_moved_is_asked_for_again_from_its_record(loras: Path
     async with talking(decoder, loras, clock) as (_, client):
         async with client.converse("ada", "I lost it", sampling=Sampling(max_tokens=9)) as reply:
             events = aiter(reply)
-            for _ in range(2):
+            decoder.let(1)
+            for _ in range(3):
                 await anext(events)
             await client.apply("ada", social_warmth=1.0)
             await decoder.heard.get()
-            decoder.let(6)
+            decoder.let(5)
             async for _ in events:
                 pass
         first = decoder.asked[-1]

@@ -102,6 +102,7 @@ class ScriptedDecoder:
             for index in range(self.tokens):
                 await self._let.acquire()
                 if fresh:
+                    changes = [one for one in changes if one.token_index < index]
                     changes.append(VoiceChange(index, fresh[-1]))
                     fresh.clear()
                     yield changes[-1]
