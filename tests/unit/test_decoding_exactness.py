@@ -1,0 +1,234 @@
+"""The logits of blended adapters against a transformers model into which the blend was merged, on both runtimes, in fp32."""
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from flat_batches import Piece, Rows, compute, lanes, named
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from merging import Weights, logits, merged
+from safetensors.numpy import save_file
+from tiny_adapters import manifest
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from emotional_ai_service.decoding import Precision
+from emotional_ai_service.decoding.adapters import load_adapter
+from emotional_ai_service.decoding.batch import Runtime
+from emotional_ai_service.decoding.llama import MODULES, Checkpoint, LlamaShape, read_shape
+from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
+from emotional_ai_service.decoding.stack import Stack, stack
+from emotional_ai_service.decoding.torch_runtime import TorchRuntime
+from emotional_ai_training.adapters import load_manifest, publish
+
+LARGEST_ERROR = 1e-3
+BLOCKS = 64
+LAYERS = 3
+ADAPTERS = {"thrilled": (2, 6), "calm": (8, 16), "afraid": (5, 5)}
+"""Rank and alpha by name; the first adapts every linear layer, the others some."""
+SOME = {"thrilled": MODULES, "calm": ("qkv", "o"), "afraid": ("down",)}
+SHAPES = {
+    "plain": {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}, "tie_word_embeddings": False},
+    "llama-3.2": {
+        "rope_parameters": {
+            "rope_type": "llama3",
+            "rope_theta": 500000.0,
+            "factor": 32.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        },
+        "tie_word_embeddings": True,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "rms_norm_eps": 1e-5,
+    },
+    "linear": {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0}},
+}
+"""Configurations; the second is that of Llama 3.2 in all but size."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, its adapters, and a runtime to be proved."""
+
+    model: LlamaForCausalLM
+    loras: Path
+    runtime: Runtime
+    shape: LlamaShape
+    stacked: Stack
+
+    def reference(self, blend: Mapping[str, Weights], tokens: list[int]) -> Rows:
+        return logits(merged(self.model, self.loras, blend), tokens)
+
+
+def write_model(directory: Path, **numbers: object) -> LlamaForCausalLM:
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        **{
+            "vocab_size": 150,
+            "hidden_size": 48,
+            "intermediate_size": 80,
+            "num_hidden_layers": LAYERS,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 512,
+            "initializer_range": 0.15,
+            **numbers,
+        }
+    )
+    model = LlamaForCausalLM(config).float()
+    model.save_pretrained(directory)
+    return model
+
+
+def write_adapter(loras: Path, name: str, shape: LlamaShape) -> None:
+    """Random factors whose effect on the logits is of the logits' own size."""
+    rank, alpha = ADAPTERS[name]
+    random = np.random.default_rng(sum(map(ord, name)))
+    modules = [module for group in SOME[name] for module in MODULES[group]]
+    tensors = {}
+    for layer, module in itertools.product(range(shape.layers), modules):
+        inputs, outputs = shape.widths(module)
+        at = f"base_model.model.model.layers.{layer}.{module}"
+        tensors[f"{at}.lora_A.weight"] = random.normal(0, 0.15, (rank, inputs)).astype(np.float32)
+        tensors[f"{at}.lora_B.weight"] = random.normal(0, 0.15, (outputs, rank)).astype(np.float32)
+    source = loras.parent / f"peft-{name}"
+    source.mkdir()
+    save_file(tensors, source / "adapter_model.safetensors")
+    (source / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": rank, "lora_alpha": alpha}))
+    publish(source, manifest(name, rank=rank, scale=0.75), loras)
+
+
+@pytest.fixture(scope="module", params=[*itertools.product(SHAPES, ("torch", "openvino"))], ids="-".join)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    kind, runtime = request.param
+    directory = tmp_path_factory.mktemp(kind)
+    model = write_model(directory / "model", **SHAPES[kind])
+    shape = read_shape(directory / "model")
+    loras = directory / "loras"
+    for name in ADAPTERS:
+        write_adapter(loras, name, shape)
+    weights = Checkpoint(directory / "model", shape)
+    made: Runtime = (
+        TorchRuntime(shape, weights, blocks=BLOCKS)
+        if runtime == "torch"
+        else OpenVinoRuntime(shape, weights, precision=Precision.FLOAT32, blocks=BLOCKS, threads=1)
+    )
+    loaded = [load_adapter(loras / name, load_manifest(loras / name), shape) for name in ADAPTERS]
+    return Case(model, loras, made, shape, stack(loaded, shape))
+
+
+def some_tokens(count: int, seed: int = 0) -> list[int]:
+    return [int(token) for token in np.random.default_rng(seed).integers(0, 150, count)]
+
+
+def error(one: Rows, other: Rows) -> float:
+    return float(np.abs(one - other).max())
+
+
+def test_without_adapters_the_logits_are_those_of_transformers(case: Case) -> None:
+    tokens = some_tokens(200)
+    found = compute(case.runtime, stack((), case.shape), [Piece(lanes(1)[0], tokens)])
+    assert error(found, case.reference({}, tokens)) <= LARGEST_ERROR
+
+
+@pytest.mark.parametrize(
+    "blend",
+    [
+        {"thrilled": 0.4, "calm": 0.35, "afraid": 0.25},
+        {"thrilled": -0.7, "calm": 1.3, "afraid": -0.2},
+        {"calm": 1.0},
+        {"thrilled": 0.0, "calm": 0.0, "afraid": 0.0},
+    ],
+    ids=["positive", "negative", "one-hot", "zero"],
+)
+def test_a_blend_is_the_merged_model(case: Case, blend: dict[str, float]) -> None:
+    tokens = some_tokens(70, seed=1)
+    found = compute(case.runtime, case.stacked, [Piece(lanes(1)[0], tokens, named(case.stacked, blend))])
+    expected = case.reference(blend, tokens)
+    assert error(found, expected) <= LARGEST_ERROR
+    if any(blend.values()):
+        assert error(expected, case.reference({}, tokens)) > 1.0  # or the test would prove nothing
+
+
+def test_weights_of_zero_are_the_base_model(case: Case) -> None:
+    tokens = some_tokens(40, seed=2)
+    zero = compute(case.runtime, case.stacked, [Piece(lanes(1)[0], tokens, named(case.stacked, {}))])
+    assert error(zero, compute(case.runtime, stack((), case.shape), [Piece(lanes(1)[0], tokens)])) <= 1e-5
+
+
+def test_weights_may_differ_from_layer_to_layer(case: Case) -> None:
+    tokens = some_tokens(50, seed=3)
+    weights = np.random.default_rng(3).normal(0, 0.6, (case.shape.layers, 3)).astype(np.float32)
+    blend = {one.name: [float(w) for w in weights[:, place]] for place, one in enumerate(case.stacked.adapters)}
+    found = compute(case.runtime, case.stacked, [Piece(lanes(1)[0], tokens, weights)])
+    assert error(found, case.reference(blend, tokens)) <= LARGEST_ERROR
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lengths=st.lists(st.integers(1, 90), min_size=1, max_size=4),
+    weights=st.lists(st.tuples(*[st.floats(-1.5, 1.5)] * 3), min_size=4, max_size=4),
+    cuts=st.lists(st.integers(1, 60), min_size=1, max_size=3),
+)
+def test_rows_of_a_mixed_batch_read_in_pieces_are_each_row_alone(
+    case: Case, lengths: list[int], weights: list[tuple[float, ...]], cuts: list[int]
+) -> None:
+    sequences = [some_tokens(length, seed=row) for row, length in enumerate(lengths)]
+    own = [np.array(weights[row], np.float32) for row in range(len(lengths))]
+    held = lanes(len(lengths), 96)
+    found: list[list[Rows]] = [[] for _ in lengths]
+    for size in itertools.chain(cuts, itertools.repeat(96)):
+        pieces = [
+            (row, Piece(lane, sequences[row][lane.past : lane.past + size], own[row]))
+            for row, lane in enumerate(held)
+            if lane.past < lengths[row]
+        ]
+        if not pieces:
+            break
+        rows = compute(case.runtime, case.stacked, [piece for _, piece in pieces])
+        for (row, _), part in zip(
+            pieces, np.split(rows, np.cumsum([len(p.tokens) for _, p in pieces])[:-1]), strict=True
+        ):
+            found[row].append(part)
+    for row, tokens in enumerate(sequences):
+        blend = {one.name: float(w) for one, w in zip(case.stacked.adapters, own[row], strict=True)}
+        assert error(np.concatenate(found[row]), case.reference(blend, tokens)) <= LARGEST_ERROR
+
+
+def test_blends_changed_at_every_token_are_those_of_models_merged_anew_for_every_token(case: Case) -> None:
+    tokens, random = some_tokens(24, seed=5), np.random.default_rng(5)
+    (lane,) = lanes(1)
+    past = None
+    for token in tokens:
+        weights = random.normal(0, 0.7, 3).astype(np.float32)
+        found = compute(case.runtime, case.stacked, [Piece(lane, [token], weights)])
+        blend = {one.name: float(w) for one, w in zip(case.stacked.adapters, weights, strict=True)}
+        with torch.inference_mode():
+            output = merged(case.model, case.loras, blend)(
+                torch.tensor([[token]]), past_key_values=past, use_cache=True
+            )
+        past = output.past_key_values
+        assert error(found, output.logits[0].numpy()) <= LARGEST_ERROR
+
+
+def test_a_piece_of_a_prompt_may_ask_for_no_logits(case: Case) -> None:
+    class Silent:
+        dtype, repeatable = case.runtime.dtype, case.runtime.repeatable
+
+        def forward(self, batch: object) -> Rows:
+            return case.runtime.forward(replace(batch, wanted=np.zeros(0, np.int32)))  # type: ignore[type-var]
+
+    (lane,) = lanes(1)
+    tokens = some_tokens(60, seed=6)
+    weights = named(case.stacked, {"calm": 0.5})
+    assert compute(Silent(), case.stacked, [Piece(lane, tokens[:40], weights)]).shape == (0, 150)
+    found = compute(case.runtime, case.stacked, [Piece(lane, tokens[40:], weights)])
+    assert error(found, case.reference({"calm": 0.5}, tokens)[40:]) <= LARGEST_ERROR
