@@ -1,8 +1,9 @@
 """Speech on the local Tinker-compatible server, through the unmodified SDK: who speaks, and by which law."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -61,7 +62,7 @@ class Stage:
     def __init__(self, server: Loopback, model: Path, own: Trained) -> None:
         self._server, self._model, self._own = server, model, own
 
-    def decoder(self, **changes: Any) -> "asynccontextmanager[TinkerDecoder]":
+    def decoder(self, **changes: Any) -> AbstractAsyncContextManager[TinkerDecoder]:
         return speaking(settings_of(self._server.base_url, self._model, self._own.adapters, **changes))
 
 
@@ -93,7 +94,7 @@ class Sampled:
         return prompt_tokens(self._tokenizer, request, CONTEXT)
 
     def text(self, tokens: list[int]) -> str:
-        return self._tokenizer.decode(tokens, skip_special_tokens=True)
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
 
     def replies(self, name: str, request: GenerationRequest, seed: int, count: int = 1) -> list[list[int]]:
         """Replies of an adapter, or of the base model under "", by the rules of the request."""
@@ -212,8 +213,9 @@ def _chances(own: Trained, prompt: list[int], drafts: list[list[int]]) -> np.nda
     """By forward passes of the trainers, at temperature 1."""
     score = {name: np.array([own.logprobs(name, prompt, draft).sum() for draft in drafts]) for name in own.trainers}
     logs = 0.5 * score["calm"] + 0.4 * score["eager"] - 0.2 * score["wary"] + 0.3 * score[""] - score["calm"]
-    masses = np.exp(logs - logs.max())
-    return masses / masses.sum()
+    masses: np.ndarray = np.exp(logs - logs.max())
+    chances: np.ndarray = masses / masses.sum()
+    return chances
 
 
 async def test_greedy_replies_are_those_of_the_nearest_and_say_so(
@@ -288,3 +290,14 @@ async def test_what_cannot_be_done_is_refused_before_anything_is_said(nearest: T
 async def test_what_the_server_refuses_reaches_the_caller_in_its_words(nearest: TinkerDecoder) -> None:
     with pytest.raises(PromptRefused, match="a stop string must have 1 to 64 characters"):
         await reply_of(nearest, asked(stop=("x" * 65,)))
+
+
+async def test_replies_under_different_blends_do_not_disturb_each_other(rescored: TinkerDecoder) -> None:
+    requests = [
+        asked(seed, ("calm", 0.1 * seed), ("eager", 0.9 - 0.1 * seed), text=f"the sea {'and the wind ' * seed}")
+        for seed in range(9)
+    ]
+    alone = [await reply_of(rescored, request) for request in requests]
+    together = await asyncio.gather(*(reply_of(rescored, request) for request in requests))
+    assert [said for said, _ in together] == [said for said, _ in alone]
+    assert [end.changes for _, end in together] == [end.changes for _, end in alone]

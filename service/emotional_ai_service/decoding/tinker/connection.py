@@ -154,7 +154,7 @@ class _Opening:
             served = rest.get_server_capabilities().result(settings.start_seconds).supported_models
         except (tinker.AuthenticationError, tinker.PermissionDeniedError) as error:
             raise TinkerStartFailed(f"api_key: {settings.base_url} refused it; set a key that server knows") from error
-        except tinker.TinkerError as error:
+        except (tinker.TinkerError, ValueError, RuntimeError) as error:
             raise TinkerStartFailed(f"base_url: {settings.base_url} gave no session: {explain(error)}") from error
         context_length = _context_length(served, settings.base_model)
         samplers = {BASE: _base(base, settings)}
