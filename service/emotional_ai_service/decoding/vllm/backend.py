@@ -5,11 +5,13 @@ finds a blend near enough on the server, or one is written and loaded; the serve
 tokens become text here, by the same rules as the local decoder's.
 
 A reply is spoken under one blend, so that every entry of the key-value cache is of that blend whatever the policy asked for:
-vLLM keeps entries by the adapter's name and path, and ours name its content. Finished.changes holds the voice really used.
-That the server's weights are those of `model_dir` is the operator's word.
+vLLM keeps entries by the adapter's name and path, and ours name its content. Which of them it reuses it does not tell in
+time, so Finished.reused_tokens is 0. Finished.changes holds the voice really used. That the server's weights are those of
+`model_dir` is the operator's word.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -38,6 +40,8 @@ from emotional_ai_service.decoding.vllm.settings import VllmSettings
 from emotional_ai_service.decoding.vllm.shelf import Shelf, ShelfFull
 from emotional_ai_service.decoding.vllm.store import BlendStore
 from emotional_ai_service.workers import Overloaded, Worker, WorkerSpec
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +82,25 @@ class VllmDecoder:
         return self._healthy and self._preparer.ready and self._under_way < self._settings.capacity
 
     async def start(self) -> None:
-        """Loads the tokenizer and looks the server over. Raises WorkerStartFailed: what is wrong, and how to start it."""
+        """Looks the server over and loads the tokenizer. Raises WorkerStartFailed: what is wrong, and how to start it."""
+        fitness = await inspect(self._server, self._settings)
+        await self._store.clear()
         await self._preparer.start()
         prepared = self._preparer.description
         assert isinstance(prepared, Prepared)
-        fitness = await inspect(self._server, self._settings, prepared.context_length)
-        await self._store.clear()
         tokenizer = await asyncio.to_thread(Tokenizer.from_str, prepared.tokenizer)
         description = ModelDescription(
             name=self._settings.model_dir.resolve().name,
             digest=prepared.digest,
-            context_length=fitness.context_length,
+            context_length=min(fitness.context_length or prepared.context_length, prepared.context_length),
             backend=BACKEND,
             dtype="",
             modes=(BlendMode.BASE, BlendMode.EXACT),
             layers=prepared.layers,
         )
         self._standing = _Standing(prepared, fitness, tokenizer, description)
+        if not fitness.penalises:
+            log.warning("vLLM was started without our repetition penalty; replies must be asked for without one")
         self._healthy = True
         self._watch = asyncio.create_task(self._look_after(), name="watch vllm")
 

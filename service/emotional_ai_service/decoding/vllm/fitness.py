@@ -12,13 +12,13 @@ class Fitness:
     """What the server can do."""
 
     context_length: int
-    """Tokens of prompt and reply together, at most."""
+    """Tokens of prompt and reply together, at most; 0 if it does not say."""
     penalises: bool
     """Whether it was started with our repetition penalty."""
 
 
-async def inspect(server: VllmServer, settings: VllmSettings, context_length: int) -> Fitness:
-    """Looks the server over; `context_length` is the model's own. Raises ServerUnfit with what is wrong."""
+async def inspect(server: VllmServer, settings: VllmSettings) -> Fitness:
+    """Looks the server over. Raises ServerUnfit with what is wrong."""
     try:
         served = {each.name: each for each in await server.served()}
         loads = await server.loads()
@@ -29,8 +29,7 @@ async def inspect(server: VllmServer, settings: VllmSettings, context_length: in
         penalises = await server.refuses(_probe(settings))
     except ServerSilent as error:
         raise ServerUnfit(settings, str(error).removeprefix("vLLM ")) from error
-    most = served[settings.model].context_length or context_length
-    return Fitness(min(most, context_length), penalises)
+    return Fitness(served[settings.model].context_length, penalises)
 
 
 def _probe(settings: VllmSettings) -> dict[str, object]:
