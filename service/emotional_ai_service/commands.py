@@ -11,6 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
+from emotional_ai_service.backends import (
+    BackendFlags,
+    BackendKind,
+    Format,
+    Kind,
+    KvMemory,
+    Mode,
+    Replies,
+    Runtime,
+    TinkerAdapters,
+    TinkerModel,
+    TinkerUrl,
+    VllmBlends,
+    VllmModel,
+    VllmRank,
+    VllmUrl,
+    backend_of,
+)
 from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
@@ -41,7 +59,7 @@ Host = Annotated[
     str, typer.Option(help="Address to listen on. There is no access control yet: keep it a loopback one.")
 ]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
-Kind = Annotated[StoreKind, typer.Option("--store", help="Where the logs of sessions are kept.")]
+Store = Annotated[StoreKind, typer.Option("--store", help="Where the logs of sessions are kept.")]
 Database = Annotated[
     Path | None, typer.Option("--db", help="SQLite file. Default: ~/.local/state/emotional-ai/sessions.db")
 ]
@@ -98,7 +116,7 @@ def models_pull() -> None:
 def serve(
     host: Host = "127.0.0.1",
     port: Port = DEFAULT_PORT,
-    store: Kind = StoreKind.SQLITE,
+    store: Store = StoreKind.SQLITE,
     db: Database = None,
     durability: Durable = Durability.PROCESS,
     model: Model = None,
@@ -107,12 +125,39 @@ def serve(
     jobs: JobsDir = None,
     loras: LorasDir = Path("loras"),
     base_model: BaseModel = "",
+    backend: Kind = BackendKind.LOCAL,
+    runtime: Runtime = None,
+    precision: Format = None,
+    max_replies: Replies = None,
+    kv_memory: KvMemory = None,
+    vllm_url: VllmUrl = None,
+    vllm_model: VllmModel = None,
+    vllm_adapters: VllmBlends = None,
+    vllm_max_rank: VllmRank = None,
+    tinker_url: TinkerUrl = None,
+    tinker_model: TinkerModel = None,
+    tinker_adapters: TinkerAdapters = None,
+    blend_mode: Mode = None,
     job_target: JobTarget = DEFAULT_TARGET,
     with_parent: WithParent = False,
 ) -> None:
     """Serves until it is told to stop (SIGTERM or Ctrl-C)."""
+    flags = BackendFlags(
+        runtime=runtime,
+        precision=precision,
+        max_replies=max_replies,
+        kv_memory=kv_memory,
+        vllm_url=vllm_url,
+        vllm_model=vllm_model,
+        vllm_adapters=vllm_adapters,
+        vllm_max_rank=vllm_max_rank,
+        tinker_url=tinker_url,
+        tinker_model=tinker_model,
+        tinker_adapters=tinker_adapters,
+        blend_mode=blend_mode,
+    )
     try:
-        language = None if engine_only else _language(model, threads)
+        language = None if engine_only else _language(model, threads, backend, flags)
     except ModelError as error:
         _fail(str(error))
     if model is not None:
@@ -129,16 +174,20 @@ def serve(
     _serve(settings, with_parent=with_parent)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
+    ctx: typer.Context,
     session: Annotated[str, typer.Option(help="Session to talk to; made if it does not exist.")] = "default",
     port: Port = DEFAULT_PORT,
     db: Database = None,
     model: Model = None,
 ) -> None:
-    """Starts the service, holds a conversation with it (see `chat`), and stops it again."""
+    """Starts the service, holds a conversation with it (see `chat`), and stops it again.
+
+    Options it does not know go to the service as they are: `serve --help` lists them.
+    """
     command = [sys.executable, "-m", "emotional_ai", "serve", "--with-parent", "--port", str(port)]
-    command += [*(("--db", str(db)) if db else ()), *(("--model", str(model)) if model else ())]
+    command += [*(("--db", str(db)) if db else ()), *(("--model", str(model)) if model else ()), *ctx.args]
     Console(stderr=True).print("starting the service ...")
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, start_new_session=True
@@ -172,10 +221,20 @@ def _base_model(model: Path | None) -> str:
     return model.resolve().name if model else DEFAULT_MODEL.name
 
 
-def _language(model: Path | None, threads: int) -> LanguageSettings:
+def _language(model: Path | None, threads: int, kind: BackendKind, flags: BackendFlags) -> LanguageSettings:
     cache = cache_dir(os.environ)
-    chosen = check_model_dir(model) if model else default_model_dir(cache)
-    return LanguageSettings(model_dir=chosen, encoder_dir=encoder_dir(cache), cache_dir=cache, threads=threads)
+    if kind is BackendKind.TINKER:  # the weights lie on the server, here is the tokenizer alone
+        tokenizer = os.environ.get("MODEL_TOKENIZER")
+        chosen = model or (Path(tokenizer) if tokenizer else default_model_dir(cache))
+    else:
+        chosen = check_model_dir(model) if model else default_model_dir(cache)
+    return LanguageSettings(
+        model_dir=chosen,
+        encoder_dir=encoder_dir(cache),
+        cache_dir=cache,
+        threads=threads,
+        backend=backend_of(kind, flags, chosen, _state_dir(), os.environ),
+    )
 
 
 def _database(chosen: Path | None, kind: StoreKind) -> Path:
@@ -199,6 +258,7 @@ def _state_dir() -> Path:
 def _serve(settings: Settings, *, with_parent: bool) -> None:
     import uvloop
 
+    from emotional_ai_service.decoding.tinker.errors import TinkerStartFailed
     from emotional_ai_service.server import AddressInUse
     from emotional_ai_service.server import run as run_server
     from emotional_ai_service.stores import StoreError
@@ -206,7 +266,7 @@ def _serve(settings: Settings, *, with_parent: bool) -> None:
 
     try:
         uvloop.run(run_server(settings, _tell_ready, sys.stdin.buffer if with_parent else None))
-    except (AddressInUse, StoreError, WorkerStartFailed) as error:
+    except (AddressInUse, StoreError, WorkerStartFailed, TinkerStartFailed) as error:
         _fail(str(error))
     except asyncio.CancelledError:
         _fail("stopped before it took calls")

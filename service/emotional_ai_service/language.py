@@ -1,4 +1,4 @@
-"""The language side of a service: the appraiser and the decoder, each in a process of its own."""
+"""The language side of a service: the appraiser in a process of its own, and the decoder the settings name."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -8,8 +8,9 @@ from typing import Protocol
 from emotional_ai_service.appraisal import Appraisal, AppraisalJob
 from emotional_ai_service.decoding import Decoder, GenerationEvent, GenerationRequest, LocalDecoder, LocalModel
 from emotional_ai_service.decoding.messages import Voice
-from emotional_ai_service.settings import LanguageSettings
+from emotional_ai_service.settings import LanguageSettings, LocalBackend, TinkerBackend, VllmBackend
 from emotional_ai_service.workers import Worker, WorkerSpec
+from emotional_ai_training.adapters import Registry
 
 
 class Appraiser(Protocol):
@@ -46,7 +47,7 @@ class Language:
         self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None
     ) -> AsyncGenerator[GenerationEvent, None]:
         """A reply, following `voices` where there are any; see `Decoder.generate`."""
-        return self.decoder.generate(request) if voices is None else self.decoder.generate(request, voices)
+        return self.decoder.generate(request, voices)
 
     async def admit(self, request: GenerationRequest) -> None:
         """Raises what `decoder.generate` would raise for this request before its first token; decodes nothing."""
@@ -55,8 +56,11 @@ class Language:
 
 
 @asynccontextmanager
-async def speaking(settings: LanguageSettings) -> AsyncIterator[Language]:
-    """Both processes, started together and ended together. Raises WorkerStartFailed with what is wrong."""
+async def speaking(settings: LanguageSettings, adapters: Registry) -> AsyncIterator[Language]:
+    """Appraiser and decoder, started together and ended together; blends are made of `adapters`.
+
+    Raises WorkerStartFailed, or TinkerStartFailed, with what is wrong.
+    """
     appraiser: Worker[AppraisalJob, list[Appraisal]] = Worker(
         WorkerSpec(
             name="appraiser",
@@ -65,9 +69,70 @@ async def speaking(settings: LanguageSettings) -> AsyncIterator[Language]:
             threads=1,
         )
     )
-    decoder = LocalDecoder(LocalModel(settings.model_dir, settings.cache_dir), threads=settings.threads)
+    decoder, hosted = decoder_of(settings, adapters)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(appraiser.close)
         stack.push_async_callback(decoder.close)
         await asyncio.gather(appraiser.start(), decoder.start())
-        yield Language(appraiser, decoder)
+        yield Language(appraiser, decoder, hosted)
+
+
+def decoder_of(settings: LanguageSettings, adapters: Registry) -> tuple[Decoder, frozenset[str] | None]:
+    """The decoder the settings name, not yet started, and the names of its adapters if they lie elsewhere.
+
+    Raises TinkerStartFailed for a file of adapters that cannot be read, ValueError for a number out of range.
+    """
+    match settings.backend:
+        case LocalBackend():
+            return _local(settings, settings.backend, adapters), None
+        case VllmBackend():
+            return _vllm(settings, settings.backend, adapters), None
+        case TinkerBackend():
+            return _tinker(settings, settings.backend)
+
+
+def _local(settings: LanguageSettings, backend: LocalBackend, adapters: Registry) -> Decoder:
+    model = LocalModel(
+        directory=settings.model_dir,
+        cache=settings.cache_dir,
+        loras_dir=adapters.loras_dir,
+        runtime=backend.runtime,
+        precision=backend.precision,
+        active=backend.replies,
+        kv_bytes=backend.kv_megabytes << 20,
+    )
+    return LocalDecoder(model, threads=settings.threads)
+
+
+def _vllm(settings: LanguageSettings, backend: VllmBackend, adapters: Registry) -> Decoder:
+    from emotional_ai_service.decoding.vllm import VllmDecoder, VllmSettings
+
+    return VllmDecoder(
+        VllmSettings(
+            base_url=backend.url,
+            model=backend.model,
+            model_dir=settings.model_dir,
+            cache_dir=settings.cache_dir,
+            registry=adapters,
+            blends_dir=backend.blends_dir,
+            max_rank=backend.max_rank,
+            api_key=backend.api_key,
+        )
+    )
+
+
+def _tinker(settings: LanguageSettings, backend: TinkerBackend) -> tuple[Decoder, frozenset[str]]:
+    from emotional_ai_service.decoding.tinker import HOSTED, TinkerDecoder, TinkerSettings, read_adapters
+
+    hosted = read_adapters(backend.adapters_file) if backend.adapters_file else ()
+    decoder = TinkerDecoder(
+        TinkerSettings(
+            base_model=backend.base_model,
+            model_dir=settings.model_dir,
+            api_key=backend.api_key,
+            base_url=backend.url or HOSTED,
+            adapters=hosted,
+            mode=backend.mode,
+        )
+    )
+    return decoder, frozenset(adapter.name for adapter in hosted)

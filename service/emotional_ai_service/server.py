@@ -73,7 +73,8 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         stack.push_async_callback(store.close)
         _ask_for_port(settings)  # First, so that a taken port is told before models are loaded.
         # Before the gRPC server, which would comment on every process that is started beside it.
-        language = await stack.enter_async_context(speaking(settings.language)) if settings.language else None
+        adapters = Registry(settings.jobs.loras_dir)
+        language = await stack.enter_async_context(speaking(settings.language, adapters)) if settings.language else None
         jobs = await stack.enter_async_context(training_jobs(settings.jobs, clock))
         server = _server(settings)
         port = _bind(server, settings)
@@ -82,7 +83,7 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
             guard(EmotionEngineServicer(engine, drain), ENGINE, check), server
         )
-        inference = InferenceServicer(engine, language, Registry(settings.jobs.loras_dir))
+        inference = InferenceServicer(engine, language, adapters)
         inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check), server)
         training = TrainingServicer(jobs, settings.jobs)
         training_pb2_grpc.add_TrainingServicer_to_server(guard(training, TRAINING, check), server)

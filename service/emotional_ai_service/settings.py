@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TypeAlias
 
+from emotional_ai_service.decoding import BlendMode, Precision, RuntimeKind
 from emotional_ai_service.stores import Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
 
@@ -25,6 +27,51 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalBackend:
+    """Decoding on this machine, in a process of its own."""
+
+    runtime: RuntimeKind = RuntimeKind.OPENVINO
+    precision: Precision = Precision.NATIVE
+    replies: int = 16
+    """Replies decoded together, at least 1; others wait."""
+    kv_megabytes: int = 1024
+    """Memory for the key-value cache, in MiB, at least 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class VllmBackend:
+    """Decoding on a vLLM server that serves the checkpoint of `LanguageSettings.model_dir`."""
+
+    url: str
+    """Such as "http://127.0.0.1:8000"."""
+    model: str
+    """The name under which it serves the checkpoint."""
+    blends_dir: Path
+    """A directory of this service's own, which the server reads under the same path; emptied at the start."""
+    max_rank: int = 64
+    """The server's --max-lora-rank."""
+    api_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TinkerBackend:
+    """Sampling on a Tinker server; `LanguageSettings.model_dir` need hold no more than the base model's tokenizer."""
+
+    url: str
+    """Hosted Tinker if empty."""
+    base_model: str
+    """As the server names it."""
+    api_key: str = field(repr=False)
+    adapters_file: Path | None = None
+    """JSON that names the adapters on the server; the base model speaks alone without one."""
+    mode: BlendMode = BlendMode.NEAREST
+    """NEAREST, MIXTURE or RESCORED."""
+
+
+Backend: TypeAlias = LocalBackend | VllmBackend | TinkerBackend
+
+
+@dataclass(frozen=True, slots=True)
 class LanguageSettings:
     """The language model and the appraiser."""
 
@@ -35,7 +82,9 @@ class LanguageSettings:
     cache_dir: Path
     """Where digests of models are remembered."""
     threads: int = 0
-    """Torch threads of the decoder process; 0 leaves one processor to the engine."""
+    """Threads of the decoder process; 0 leaves one processor to the engine."""
+    backend: Backend = field(default_factory=LocalBackend)
+    """Where it decodes."""
 
 
 @dataclass(frozen=True, slots=True)
