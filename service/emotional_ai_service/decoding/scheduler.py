@@ -116,7 +116,7 @@ class Scheduler:
         outcomes += self._turn()
         planned = self._plan()
         try:
-            logits = self._speaker.runtime.forward(self._batch(planned))
+            logits = self._logits(planned)
         except Exception:
             log.exception("a batch failed")
             fault = WorkerFault(f"the decoder failed at this batch:\n{traceback.format_exc()}")
@@ -209,6 +209,16 @@ class Scheduler:
                 planned.append((sequence, min(sequence.pending, room)))
                 room -= planned[-1][1]
         return planned
+
+    def _logits(self, planned: Listed[tuple[Sequence, int]]) -> Floats:
+        """Logits of those who speak, one row each.
+
+        A repeatable runtime computes each reply apart: beside adapters of others its sums would round otherwise.
+        """
+        runtime = self._speaker.runtime
+        if not runtime.repeatable:
+            return runtime.forward(self._batch(planned))
+        return np.concatenate([runtime.forward(self._batch([one])) for one in planned])
 
     def _batch(self, planned: Listed[tuple[Sequence, int]]) -> Batch:
         adapters = _union([sequence.blend for sequence, _ in planned], self._bank.place)
