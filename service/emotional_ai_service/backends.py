@@ -162,7 +162,7 @@ def _local(flags: BackendFlags) -> LocalBackend:
 
 def _vllm(flags: BackendFlags, model_dir: Path, state_dir: Path, api_key: str) -> VllmBackend:
     return VllmBackend(
-        url=_needed(flags.vllm_url, "vllm_url", "name the server, such as http://127.0.0.1:8000"),
+        url=_address(_needed(flags.vllm_url, "vllm_url", "name the server"), "vllm_url"),
         model=flags.vllm_model or model_dir.resolve().name,
         blends_dir=(flags.vllm_adapters or state_dir / "vllm-blends").resolve(),
         max_rank=flags.vllm_max_rank or 64,
@@ -172,10 +172,12 @@ def _vllm(flags: BackendFlags, model_dir: Path, state_dir: Path, api_key: str) -
 
 def _tinker(flags: BackendFlags, environ: Mapping[str, str]) -> TinkerBackend:
     key = environ.get("TINKER_API_KEY", "")
-    if not key:
-        raise typer.BadParameter("needs TINKER_API_KEY in the environment", param_hint="--backend tinker")
+    if not key.startswith(("tml-", "eyJ")):
+        problem = "needs TINKER_API_KEY in the environment, a key that begins with tml- (or a token, with eyJ)"
+        raise typer.BadParameter(problem, param_hint="--backend tinker")
+    url = flags.tinker_url or environ.get("TINKER_BASE_URL")
     return TinkerBackend(
-        url=flags.tinker_url or environ.get("TINKER_BASE_URL", ""),
+        url=_address(url, "tinker_url") if url else "",
         base_model=_needed(
             flags.tinker_model or environ.get("MODEL_NAME"), "tinker_model", "name a model the server samples"
         ),
@@ -189,6 +191,14 @@ def _needed(given: str | None, name: str, advice: str) -> str:
     if not given:
         raise typer.BadParameter(f"is missing: {advice}", param_hint=_flag(name))
     return given
+
+
+def _address(url: str, name: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise typer.BadParameter(
+            f"must be an address such as http://127.0.0.1:8000, got {url!r}", param_hint=_flag(name)
+        )
+    return url
 
 
 def _flag(name: str) -> str:

@@ -40,7 +40,7 @@ def test_a_turn_moves_the_session_and_is_answered_in_the_new_state(client: Clien
         order = [event.WhichOneof("event") for event in reply]
     assert order[:2] == ["appraisal", "started"]
     assert order[-1] == "finished"
-    assert set(order[2:-1]) == {"text"}
+    assert set(order[2:-1]) <= {"text", "blend_change"}
     assert reply.appraisal is not None
     assert reply.appraisal.classified
     assert reply.started is not None
@@ -50,7 +50,11 @@ def test_a_turn_moves_the_session_and_is_answered_in_the_new_state(client: Clien
     assert state.valence < before.valence
     assert applied.temperature == reply.started.expression.temperature
     assert applied.conditioning == reply.started.expression.conditioning + reply.started.expression.gloss
-    assert not applied.blend
+    asked = {one.adapter: one.weight for one in reply.started.expression.blend if one.weight}
+    spoken = {one.adapter: one.weight for one in applied.blend}
+    assert spoken == pytest.approx(asked, abs=2e-3)
+    assert set(spoken) == {one.adapter for one in applied.adapters}
+    assert applied.blend_mode == pb.BLEND_MODE_EXACT
     assert len(applied.model_digest) == 64
     assert 0 < reply.finished.usage.completion_tokens <= 12
     assert reply.text.strip()
@@ -111,9 +115,59 @@ def test_a_prompt_beyond_the_context_is_refused_with_both_numbers_and_changes_no
 
 
 def test_an_adapter_that_is_not_loaded_is_refused_by_name(client: Client) -> None:
-    wanted = pb.ExplicitExpression(chemistry=SAD, blend=[pb.AdapterWeight(adapter="high_dopamine", weight=1)])
-    with client.generate("Hello", under=wanted) as reply, pytest.raises(NotFound, match="high_dopamine"):
+    wanted = pb.ExplicitExpression(chemistry=SAD, blend=[pb.AdapterWeight(adapter="envious", weight=1)])
+    with client.generate("Hello", under=wanted) as reply, pytest.raises(NotFound, match="envious"):
         reply.read()
+
+
+def test_weights_per_layer_must_be_one_for_each(client: Client) -> None:
+    layers = client.get_model().layers
+    assert layers > 1
+
+    def said(count: int) -> str:
+        weight = pb.AdapterWeight(adapter="high_cortisol", layer_weights=[1.0] * count)
+        with client.generate(
+            "Hello", under=pb.ExplicitExpression(chemistry=SAD, blend=[weight]), sampling=few()
+        ) as reply:
+            return reply.read()
+
+    assert said(layers)
+    with pytest.raises(InvalidArgument) as refusal:
+        said(layers - 1)
+    assert refusal.value.reason == "WRONG_LAYERS"
+
+
+def test_an_adapter_changes_what_is_said_and_weight_zero_leaves_the_base_model(client: Client) -> None:
+    def said(*weights: float) -> tuple[str, pb.AppliedExpression]:
+        blend = [pb.AdapterWeight(adapter="high_cortisol", weight=weight) for weight in weights]
+        under = pb.ExplicitExpression(chemistry=SAD, blend=blend, without_conditioning=True)
+        sampling = pb.Sampling(temperature=0, max_tokens=24)
+        with client.generate("I have an exam tomorrow.", under=under, sampling=sampling) as reply:
+            text = reply.read()
+        assert reply.applied is not None
+        return text, reply.applied
+
+    (anxious, full), (base, none), (turned, negative) = said(1.0), said(0.0), said(-1.0)
+    assert len({anxious, base, turned}) == 3
+    assert [one.weight for one in full.blend] == [1.0]
+    assert [one.weight for one in negative.blend] == [-1.0]
+    assert none.blend_mode == pb.BLEND_MODE_UNSPECIFIED
+
+
+def test_a_reply_that_moved_while_it_was_spoken_is_said_again_from_its_record(client: Client) -> None:
+    client.create_session("moving")
+    sampling = pb.Sampling(seed=11, max_tokens=60)
+    with client.generate("Tell me a long story about the sea.", under="moving", sampling=sampling) as reply:
+        for event in reply:
+            if event.WhichOneof("event") == "text" and event.text.token_index < 4:
+                client.apply("moving", threat=1.0, uncertainty=0.8)
+    assert reply.changes
+    assert reply.applied is not None
+    assert list(reply.applied.changes)[1:] == reply.changes
+    with client.replay("Tell me a long story about the sea.", reply, sampling=sampling) as again:
+        assert again.read() == reply.text
+    assert again.applied is not None
+    assert list(again.applied.changes) == list(reply.applied.changes)
 
 
 def test_a_text_of_a_megabyte_or_of_control_characters_is_refused_by_its_place(client: Client) -> None:
