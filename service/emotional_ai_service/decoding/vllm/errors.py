@@ -36,6 +36,7 @@ class ServerSilent(ModelUnavailable):
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"vLLM {problem}; try again in {RETRY_SECONDS:.0f} s", RETRY_SECONDS)
+        self.problem = problem
 
 
 class BlendsInUse(Overloaded):

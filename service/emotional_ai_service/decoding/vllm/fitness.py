@@ -28,7 +28,7 @@ async def inspect(server: VllmServer, settings: VllmSettings) -> Fitness:
             raise ServerUnfit(settings, "does not load adapters while it runs")
         penalises = await server.refuses(_probe(settings))
     except ServerSilent as error:
-        raise ServerUnfit(settings, str(error).removeprefix("vLLM ")) from error
+        raise ServerUnfit(settings, error.problem) from error
     return Fitness(served[settings.model].context_length, penalises)
 
 

@@ -34,7 +34,11 @@ def server_arguments(settings: VllmSettings) -> tuple[str, ...]:
 
 def server_environment() -> Mapping[str, str]:
     """Variables the server needs."""
-    return {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "PYTHONPATH": str(SERVER_SIDE)}
+    return {
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
+        "VLLM_USE_V2_MODEL_RUNNER": "0",  # whose logits processors are of another kind than ours
+        "PYTHONPATH": str(SERVER_SIDE),
+    }
 
 
 def server_command(settings: VllmSettings) -> str:
