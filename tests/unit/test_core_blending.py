@@ -14,7 +14,7 @@ from emotional_ai_training.conditioning import ADAPTERS, BASELINE, PEAKS, protot
 BALANCED = ADAPTERS.index("balanced")
 chemicals = st.integers(0, 3)
 further = st.lists(levels, min_size=1, max_size=6).map(
-    lambda found: [Prototype(f"further_{index}", place) for index, place in enumerate(found)]
+    lambda found: tuple(Prototype(f"further_{index}", place) for index, place in enumerate(found))
 )
 
 
@@ -92,7 +92,7 @@ def test_without_further_adapters_the_law_is_that_of_the_five(x: Vector4, baseli
 @given(levels, baselines, further)
 @settings(deadline=None)
 def test_weights_with_further_adapters_are_shares_of_one(
-    x: Vector4, baseline: Vector4, adapters: list[Prototype]
+    x: Vector4, baseline: Vector4, adapters: tuple[Prototype, ...]
 ) -> None:
     shares = blend(x, baseline, adapters)
     assert [share.adapter for share in shares] == [*ADAPTERS, *(one.adapter for one in adapters)]
@@ -103,7 +103,7 @@ def test_weights_with_further_adapters_are_shares_of_one(
 @given(baselines, further, st.data())
 @settings(deadline=None)
 def test_at_every_prototype_one_adapter_speaks_alone(
-    baseline: Vector4, adapters: list[Prototype], data: st.DataObject
+    baseline: Vector4, adapters: tuple[Prototype, ...], data: st.DataObject
 ) -> None:
     places = [*(peak_of(chemical, baseline) for chemical in range(4)), baseline, *(one.levels for one in adapters)]
     assume(apart(places))
@@ -115,7 +115,7 @@ def test_at_every_prototype_one_adapter_speaks_alone(
 @given(levels, baselines, further, levels, number(1e-9, 1e-3))
 @settings(deadline=None)
 def test_weights_with_further_adapters_are_continuous(
-    x: Vector4, baseline: Vector4, adapters: list[Prototype], towards: Vector4, step: float
+    x: Vector4, baseline: Vector4, adapters: tuple[Prototype, ...], towards: Vector4, step: float
 ) -> None:
     """Lipschitz: an affinity has slope at most 1 / (room reach), and sharing adds the slope of all of them and of the five."""
     places = [*(peak_of(chemical, baseline) for chemical in range(4)), baseline, *(one.levels for one in adapters)]
@@ -136,8 +136,8 @@ def test_adapters_of_one_prototype_share_its_weight_equally(
     x: Vector4, baseline: Vector4, place: Vector4, count: int
 ) -> None:
     assume(apart([*(peak_of(chemical, baseline) for chemical in range(4)), baseline, place]))
-    (*five, alone) = (share.weight for share in blend(x, baseline, [Prototype("one", place)]))
-    twins = [Prototype(f"twin_{index}", place) for index in range(count)]
+    (*five, alone) = (share.weight for share in blend(x, baseline, (Prototype("one", place),)))
+    twins = tuple(Prototype(f"twin_{index}", place) for index in range(count))
     weights = [share.weight for share in blend(x, baseline, twins)]
     assert weights == pytest.approx([*five, *[alone / count] * count], abs=1e-12)
 
@@ -145,7 +145,7 @@ def test_adapters_of_one_prototype_share_its_weight_equally(
 @given(levels, st.sampled_from(ADAPTERS))
 @settings(deadline=None)
 def test_a_further_adapter_on_a_prototype_of_the_five_has_half_its_weight(x: Vector4, adapter: str) -> None:
-    weights = dict(blend(x, BASELINE, [Prototype("another", prototype(adapter))]))
+    weights = dict(blend(x, BASELINE, (Prototype("another", prototype(adapter)),)))
     expected = dict(zip(ADAPTERS, blend_weights(x, BASELINE), strict=True))
     assert weights.pop("another") == weights[adapter] == pytest.approx(expected[adapter] / 2)
     assert weights | {adapter: expected[adapter]} == pytest.approx(expected)
@@ -155,7 +155,7 @@ def test_a_further_adapter_fades_in_towards_its_prototype() -> None:
     """Dopamine and oxytocin high together: the five would halve; a further adapter takes over on the way there."""
     fond = Prototype("fond", (0.9, 0.6, 0.3, 0.9))
     on_the_way = [
-        dict(blend((0.5 + 0.4 * t, 0.6, 0.3, 0.5 + 0.4 * t), BASELINE, [fond])) for t in (0.0, 0.25, 0.5, 0.75, 1.0)
+        dict(blend((0.5 + 0.4 * t, 0.6, 0.3, 0.5 + 0.4 * t), BASELINE, (fond,))) for t in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
     assert [weights["fond"] for weights in on_the_way] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
     assert on_the_way[2]["high_dopamine"] == on_the_way[2]["high_oxytocin"] == pytest.approx(0.25)

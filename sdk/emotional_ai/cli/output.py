@@ -15,6 +15,7 @@ Record = dict[str, object]
 
 HINTS: Final = {
     "SESSION_NOT_FOUND": "`emotional-ai sessions list` shows those there are, `emotional-ai sessions create ID` makes one",
+    "UNKNOWN_ADAPTER": "`emotional-ai adapters` lists those there are",
     "JOB_NOT_FOUND": "`emotional-ai jobs list` shows those there are",
     "JOB_NOT_RESUMABLE": "`emotional-ai jobs show ID` tells how it stands, `emotional-ai jobs start` begins anew",
 }

@@ -12,10 +12,11 @@ where d is the greatest difference among the chemicals, each as a share of the r
 above it, down to 0 below it), and r_j the distance from p_j to the nearest other prototype. The weights are continuous, each in
 [0, 1], sum to 1, and are one-hot at every prototype, for no adapter reaches further than its nearest neighbour.
 
-Adapters of the same prototype share one weight equally, also a further one with one of the five. Pure.
+Adapters of the same prototype share one weight equally, also a further one with one of the five. Pure; how prototypes lie to each
+other is remembered.
 """
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from emotional_ai_service.core.names import Vector4
@@ -42,24 +43,22 @@ class Share(NamedTuple):
     """In [0, 1]."""
 
 
-def blend(x: Vector4, baseline: Vector4, further: Sequence[Prototype] = ()) -> tuple[Share, ...]:
+def blend(x: Vector4, baseline: Vector4, further: tuple[Prototype, ...] = ()) -> tuple[Share, ...]:
     """Weights at levels `x`, each in [0, 1], over ADAPTERS and then the `further` adapters in the order given."""
     five = blend_weights(x, baseline)
     if not further:
         return tuple(map(Share, ADAPTERS, five))
-    names = [*ADAPTERS, *(one.adapter for one in further)]
-    places = [*_FIVE, *(_place(one.levels, baseline) for one in further)]
-    first = [_first_at(place, places) for place in places]
-    at = _place(x, baseline)
+    ground, at = _ground(baseline, further), _place(x, baseline)
     affinity = [
-        _affinity(at, place, places) if first[index] == index >= len(_FIVE) else 0.0
-        for index, place in enumerate(places)
+        max(0.0, 1.0 - _distance(at, place) / reach) if reach else 0.0
+        for place, reach in zip(ground.places, ground.reach, strict=True)
     ]
     total = sum(affinity)
-    weights = [a / max(1.0, total) for a in affinity]
-    for index, weight in enumerate(five):
-        weights[index] = weight * max(0.0, 1.0 - total)
-    return tuple(Share(name, weights[one] / first.count(one)) for name, one in zip(names, first, strict=True))
+    weights = [*(weight * max(0.0, 1.0 - total) for weight in five), *(a / max(1.0, total) for a in affinity)]
+    return tuple(
+        Share(name, weights[first] / ground.first.count(first))
+        for name, first in zip((*ADAPTERS, *(one.adapter for one in further)), ground.first, strict=True)
+    )
 
 
 def blend_weights(x: Vector4, baseline: Vector4) -> tuple[float, ...]:
@@ -78,15 +77,30 @@ def _place(levels: Vector4, baseline: Vector4) -> Vector4:
     return shares[0], shares[1], shares[2], shares[3]
 
 
-def _first_at(place: Vector4, places: Sequence[Vector4]) -> int:
-    """Index of the first of `places`, which holds `place`, that is the same."""
-    return next(index for index, other in enumerate(places) if _distance(place, other) <= SAME)
+class _Ground(NamedTuple):
+    """How prototypes lie to each other."""
+
+    places: tuple[Vector4, ...]
+    """Of the further adapters, in shares of the room."""
+    reach: tuple[float, ...]
+    """Distance to the nearest other prototype; 0 for one that shares the weight of an adapter before it."""
+    first: tuple[int, ...]
+    """For each adapter, the five first, the index of the first one of its prototype."""
 
 
-def _affinity(at: Vector4, place: Vector4, places: Sequence[Vector4]) -> float:
-    reach = min(gap for other in places if (gap := _distance(place, other)) > SAME)
-    return max(0.0, 1.0 - _distance(at, place) / reach)
+@lru_cache(maxsize=1024)
+def _ground(baseline: Vector4, further: tuple[Prototype, ...]) -> _Ground:
+    places = tuple(_place(one.levels, baseline) for one in further)
+    every = (*_FIVE, *places)
+    first = tuple(
+        next(index for index, other in enumerate(every) if _distance(place, other) <= SAME) for place in every
+    )
+    reach = tuple(
+        min(gap for other in every if (gap := _distance(place, other)) > SAME) if first[index] == index else 0.0
+        for index, place in enumerate(places, start=len(_FIVE))
+    )
+    return _Ground(places, reach, first)
 
 
 def _distance(a: Vector4, b: Vector4) -> float:
-    return max(abs(x - y) for x, y in zip(a, b, strict=True))
+    return max(abs(a[0] - b[0]), abs(a[1] - b[1]), abs(a[2] - b[2]), abs(a[3] - b[3]))

@@ -7,7 +7,6 @@ neuroscience; INVERTED_U is offered beside it.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -76,7 +75,7 @@ class Expression:
 
 
 def express(
-    x: Vector4, baseline: Vector4, rule: ExpressionRule, held_label: int = 0, further: Sequence[Prototype] = ()
+    x: Vector4, baseline: Vector4, rule: ExpressionRule, held_label: int = 0, further: tuple[Prototype, ...] = ()
 ) -> Expression:
     """The way an agent with this baseline and rule speaks at levels `x`, each in [0, 1].
 
