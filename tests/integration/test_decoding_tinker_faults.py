@@ -103,6 +103,17 @@ async def test_an_address_where_nothing_answers_is_named_in_bounded_time(model: 
     assert said.startswith("base_url: nothing that speaks the Tinker API answered at http://127.0.0.1:9 within 0.5 s")
 
 
+async def test_a_session_that_comes_when_nobody_waits_any_more_is_ended(
+    proxy: FaultyProxy, model: Path, own: Trained
+) -> None:
+    proxy.plan("/create_sampling_session", Hold(), for_ever=True)
+    await refused(settings(proxy, model, own, start_seconds=0.5))
+    await _seen(proxy, "/create_sampling_session", 1)
+    proxy.clear()
+    proxy.plan("/finish")
+    await _seen(proxy, "/finish", 1)
+
+
 async def test_a_server_of_another_kind_is_named(proxy: FaultyProxy, model: Path) -> None:
     proxy.plan("/", Answer(404, body="not here"), for_ever=True)
     said = await refused(settings_of(proxy.base_url, model))
