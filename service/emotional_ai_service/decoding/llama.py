@@ -138,13 +138,18 @@ class Checkpoint:
             with safe_open(file, "pt") as opened:
                 self._files.update(dict.fromkeys(opened.keys(), file))
 
+    @property
+    def tied(self) -> bool:
+        """Whether the output embeddings are the input's."""
+        return "lm_head.weight" not in self._files
+
     def embedding(self) -> Floats:
         """Input embeddings [vocabulary, hidden]."""
         return self._tensor("model.embed_tokens.weight")
 
     def head(self) -> Floats | None:
         """Output embeddings [vocabulary, hidden]; None where they are the input's."""
-        return self._tensor("lm_head.weight") if "lm_head.weight" in self._files else None
+        return None if self.tied else self._tensor("lm_head.weight")
 
     def final_norm(self) -> Floats:
         """Weights [hidden] of the last norm."""

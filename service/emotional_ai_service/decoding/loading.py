@@ -11,6 +11,7 @@ from transformers.utils.logging import disable_progress_bar
 from emotional_ai_service.decoding.batch import BLOCK, Runtime
 from emotional_ai_service.decoding.errors import DecoderUnsuited
 from emotional_ai_service.decoding.llama import Checkpoint, LlamaShape, read_shape
+from emotional_ai_service.decoding.memory import available, check_fits, needed
 from emotional_ai_service.decoding.messages import BlendMode, ModelDescription, Precision
 from emotional_ai_service.decoding.model import LocalModel, RuntimeKind
 from emotional_ai_service.decoding.scheduler import Scheduler, Speaker
@@ -64,6 +65,9 @@ def load(model: LocalModel) -> Scheduler:
 
 def _runtime(model: LocalModel, shape: LlamaShape, precision: Precision, blocks: int) -> Runtime:
     weights = Checkpoint(model.directory, shape)
+    if model.runtime is not RuntimeKind.CUDA:
+        wanted = needed(shape, model.runtime, precision, blocks, tied=weights.tied)
+        check_fits(model.directory.resolve().name, wanted, available())
     if model.runtime is RuntimeKind.OPENVINO:
         from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 

@@ -24,6 +24,7 @@ from emotional_ai_service.decoding.llama import Checkpoint, Floats, LlamaShape
 Flow: TypeAlias = Any
 """A node of the graph or one of its outputs; the library carries no types."""
 _AXIS: Final = np.int64(1)
+_ROWS: Final = 1024
 
 
 class LlamaGraph:
@@ -71,9 +72,8 @@ class LlamaGraph:
         """A constant matrix [outputs, inputs]."""
         if not self._quantised:
             return op.constant(np.ascontiguousarray(values), shared_memory=True)
-        scale = np.maximum(np.abs(values).max(axis=1, keepdims=True), 1e-12) / 127
-        stored = op.convert(op.constant(np.rint(values / scale).astype(np.int8)), "f32")
-        return op.multiply(stored, op.constant(scale.astype(np.float32)))
+        stored, scale = _eight_bits(values)
+        return op.multiply(op.convert(op.constant(stored), "f32"), op.constant(scale))
 
     def _linear(self, x: Flow, layer: int, group: str) -> list[Flow]:
         """The group's layers with their adapters: W x + up^T (weight * (down x)), split by layer."""
@@ -129,6 +129,17 @@ class LlamaGraph:
             info[f"num_{side}_heads"] = self._shape.kv_heads
             info[f"{side}_head_size"] = self._shape.head_dim
         return node.output(0)
+
+
+def _eight_bits(values: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """A matrix as int8 and the scale [outputs, 1] of each row; some rows at a time, since a copy may not fit."""
+    stored = np.empty(values.shape, np.int8)
+    scale = np.empty((len(values), 1), np.float32)
+    for first in range(0, len(values), _ROWS):
+        part = values[first : first + _ROWS]
+        scale[first : first + _ROWS] = np.maximum(np.abs(part).max(axis=1, keepdims=True), 1e-12) / 127
+        stored[first : first + _ROWS] = np.rint(part / scale[first : first + _ROWS])
+    return stored, scale
 
 
 def _number(value: float) -> Flow:
