@@ -169,6 +169,7 @@ async def test_blends_in_use_are_kept_and_one_more_is_refused(decoder: VllmDecod
         for weight in (-0.1, -0.4):
             events = await stack.enter_async_context(aclosing(decoder.generate(ask(one(weight)))))
             assert isinstance(await anext(events), Started)
+            assert isinstance(await anext(events), Text)
         with pytest.raises(Overloaded, match="all 2 blends") as refusal:
             await reply(decoder, ask(one(-0.9)))
         assert refusal.value.retry_seconds > 0
@@ -209,6 +210,20 @@ async def test_a_stop_string_leaves_the_server_too(decoder: VllmDecoder, vllm: V
     events = await reply(decoder, ask(stop=(whole[2],)))
     assert "".join(event.text for event in events if isinstance(event, Text)) == whole[:2]
     assert (end_of(events).reason, end_of(events).completion_tokens) == (FinishReason.STOP, 3)
+
+
+async def test_an_accepted_request_has_loaded_and_asked_nothing_yet(decoder: VllmDecoder, vllm: VllmLoopback) -> None:
+    async with aclosing(decoder.generate(ask(one(1.9)))) as events:
+        assert isinstance(await anext(events), Started)
+    assert vllm.loads == vllm.asked == []
+
+
+async def test_a_server_that_fails_at_a_request_is_unavailable(decoder: VllmDecoder, vllm: VllmLoopback) -> None:
+    async with aclosing(decoder.generate(ask())) as events:
+        await anext(events)
+        vllm.alive = False
+        with pytest.raises(ModelUnavailable, match="the engine is dead"):
+            await anext(events)
 
 
 async def test_what_it_cannot_do_is_refused(decoder: VllmDecoder, vllm: VllmLoopback) -> None:
@@ -269,7 +284,7 @@ async def test_a_server_that_fails_is_unavailable_and_not_ready_until_it_is_back
     decoder: VllmDecoder, vllm: VllmLoopback
 ) -> None:
     vllm.alive = False
-    with pytest.raises(ModelUnavailable, match="the engine is dead"):
+    with pytest.raises(ModelUnavailable, match="is not well"):
         await reply(decoder, ask())
     async with asyncio.timeout(10):
         while decoder.ready:

@@ -142,7 +142,13 @@ def test_the_command_is_one_a_shell_can_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"blends": 0}, {"tolerance": -1}, {"base_url": "localhost:80"}, {"silence_seconds": 0}]
+    "wrong",
+    [
+        {"blends": 0},
+        {"tolerance": -1},
+        {"base_url": "localhost:80"},
+        {"silence_seconds": 0},
+    ],
 )
 def test_settings_out_of_range_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must"):

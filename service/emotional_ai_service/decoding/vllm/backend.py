@@ -121,6 +121,8 @@ class VllmDecoder:
     ) -> AsyncGenerator[GenerationEvent, None]:
         """As the Protocol says. A schedule of one change at token 0 is spoken exactly; a blend, by one near enough.
 
+        Up to Started nothing is loaded and the server computes nothing.
+
         Raises CannotFollow for voices or a longer schedule, CannotBlend for ranks beyond the server's or for a repetition
         penalty it does not know, Overloaded when as many requests or blends as there may be are in use, and ServerSilent.
         """
@@ -132,6 +134,9 @@ class VllmDecoder:
         with self._admitted():
             wanted = await self._wanted(request.voice)
             prompt = await self._prompt(request)
+            if not await self._server.healthy():
+                raise ServerSilent("is not well")
+            yield Started(len(prompt))
             async with (
                 self._using(wanted, exactly=bool(request.schedule)) as recipe,
                 aclosing(self._spoken(request, recipe, prompt, began)) as events,
@@ -195,7 +200,6 @@ class VllmDecoder:
         for attempt in (1, 2):
             try:
                 async with self._server.completing(body) as pieces, aclosing(pieces):
-                    yield Started(len(prompt))
                     async for piece in pieces:
                         for event in reply.take(piece):
                             yield event

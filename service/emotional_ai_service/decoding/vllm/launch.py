@@ -24,7 +24,7 @@ def server_arguments(settings: VllmSettings) -> tuple[str, ...]:
     address = urlsplit(settings.base_url)
     default = 443 if address.scheme == "https" else 80
     return (
-        *("--model", str(settings.model_dir), "--served-model-name", settings.model),
+        *("--model", str(settings.model_dir.absolute()), "--served-model-name", settings.model),
         *("--host", address.hostname or "127.0.0.1", "--port", str(address.port or default)),
         *("--enable-lora", "--max-lora-rank", str(settings.max_rank)),
         *("--max-loras", str(min(TOGETHER, settings.blends)), "--max-cpu-loras", str(settings.blends)),

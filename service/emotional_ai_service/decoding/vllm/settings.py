@@ -32,7 +32,7 @@ class VllmSettings:
     tolerance: float = DEAD_BAND
     """A held blend no weight of which differs by more is used instead of making another; 0 never does."""
     max_rank: int = 64
-    """The server's --max-lora-rank: the ranks of a blend's adapters may sum to it, at most."""
+    """The server's --max-lora-rank, a number vLLM knows such as 64 or 128: the ranks of a blend's adapters may sum to it."""
     capacity: int = 64
     """Requests under way at once; one more is refused as Overloaded."""
     silence_seconds: float = 120.0

@@ -17,7 +17,7 @@ class BlendStore:
     """Loads blends into a server from a directory both see."""
 
     def __init__(self, directory: Path, server: VllmServer, preparer: Worker[Job, Answer]) -> None:
-        self._directory = directory
+        self._directory = directory.absolute()  # the server has another working directory
         self._server = server
         self._preparer = preparer
 
