@@ -1,16 +1,17 @@
 """A reply that follows its session: the voice it is to be spoken with, as the state moves while it is spoken.
 
-    async with aclosing(follow(engine, "ada", voice_of, spoken, Pace())) as voices: ...
+    async with aclosing(follow(engine, "ada", speaking, spoken, Pace())) as voices: ...
 
 The state moves by stimuli and by itself. It is looked at after each stimulus and at regular intervals, and a voice is given out
 only when it differs noticeably from the one given out last, so that a resting session costs a reading now and then.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol
 
 from emotional_ai_service.core.timeline import Moment
 from emotional_ai_service.decoding.messages import DEAD_BAND, Voice
@@ -29,18 +30,35 @@ class Pace:
     """Between any two looks, however many stimuli come."""
 
 
+class Speaking(Protocol):
+    """How a state becomes a voice, with the adapters of one moment."""
+
+    def voice(self, moment: Moment) -> Voice:
+        """The voice at a moment of the session."""
+        ...
+
+    async def renewed(self) -> "Speaking":
+        """The same with the adapters there are now."""
+        ...
+
+
 async def follow(
-    engine: Engine, session_id: str, voice_of: Callable[[Moment], Voice], spoken: Voice, pace: Pace
+    engine: Engine, session_id: str, speaking: Speaking, spoken: Voice, pace: Pace
 ) -> AsyncGenerator[Voice, None]:
-    """Voices from `spoken` on, each at least DEAD_BAND from the one before; ends when the session is deleted."""
+    """Voices from `spoken` on, each at least DEAD_BAND from the one before; ends when the session is deleted.
+
+    Adapters are looked up anew for each, since one may have been removed or joined meanwhile.
+    """
     with suppress(SessionNotFound):
         async with engine.watching(session_id) as (session, subscription):
             while not subscription.ended:
                 subscription.take()
-                voice = voice_of(await session.read(engine.clock()))
-                if distance(voice, spoken) >= DEAD_BAND:
-                    spoken = voice
-                    yield voice
+                moment = await session.read(engine.clock())
+                if distance(speaking.voice(moment), spoken) >= DEAD_BAND:
+                    speaking = await speaking.renewed()
+                    if distance(voice := speaking.voice(moment), spoken) >= DEAD_BAND:
+                        spoken = voice
+                        yield voice
                 await _pause(subscription, pace)
 
 

@@ -112,6 +112,44 @@ async def test_an_adapter_of_another_model_is_listed_with_the_reason_and_left_ou
     assert (own.name, own.refused, own.base_model, own.scale_calibrated) == ("balanced", "", "tiny", False)
 
 
+async def test_an_adapter_the_decoder_refuses_is_left_out_of_the_law_and_said_to_be(loras: Path) -> None:
+    for name in ("high_dopamine", "high_oxytocin"):
+        published(loras, name)
+    async with client_of(loras) as (client, decoder):
+        decoder.refuses = ("high_dopamine",)
+        await client.create_session("ada", initial=TORN)
+        assert blended(await asked(client, decoder, "ada")) == pytest.approx({"high_oxytocin": 0.5}, abs=0.05)
+        assert blended(await asked(client, decoder, EAGER)) == {}
+        async with client.converse("ada", "Hello") as reply:
+            await reply.read()
+        refused, other = await client.list_adapters()
+        assert "does not have" in refused.refused
+        assert other.refused == ""
+        named = pb.ExplicitExpression(chemistry=EAGER, blend=[weight("high_dopamine", 1)])
+        with pytest.raises(FailedPrecondition, match="does not have") as refusal:
+            await asked(client, decoder, named)
+        assert refusal.value.reason == "ADAPTER_REFUSED"
+        decoder.refuses = ()
+        published(loras, "high_dopamine", fill=0.25)
+        assert blended(await asked(client, decoder, EAGER)) == {"high_dopamine": 1.0}
+
+
+@pytest.mark.parametrize("refused", [(), ("high_dopamine",)])
+async def test_of_adapters_that_lie_elsewhere_the_names_decide(loras: Path, refused: tuple[str, ...]) -> None:
+    published(loras, "fond", prototype=(0.7, 0.6, 0.3, 0.7))
+    decoder = ScriptedDecoder(tokens=1, refuses=refused)
+    decoder.let(9)
+    hosted = frozenset({"high_dopamine", "unknown"})
+    async with (
+        asyncio.timeout(PATIENCE),
+        speaking_service(decoder, loras, hosted=hosted) as served,
+        AsyncClient(served.address) as client,
+    ):
+        assert blended(await asked(client, decoder, EAGER)) == ({} if refused else {"high_dopamine": 1.0})
+        preview = await client.preview_expression(TORN)
+    assert [one.adapter for one in preview.blend] == list(ADAPTERS)
+
+
 async def test_without_adapters_the_base_model_speaks(loras: Path) -> None:
     async with client_of(loras) as (client, decoder):
         assert blended(await asked(client, decoder, EAGER)) == {}

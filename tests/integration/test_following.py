@@ -1,10 +1,12 @@
 """A reply follows its session's state while it is spoken: real gRPC, real states, a decoder that waits for the test."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from loopback import PATIENCE
@@ -239,6 +241,60 @@ async def test_many_stimuli_are_one_change_at_the_next_token(loras: Path, clock:
         assert weights(reply.changes[0]) == {one.adapter: one.weight for one in heard.blend}
 
 
+async def test_an_adapter_that_is_removed_during_a_reply_is_named_no_more(loras: Path, clock: Clock) -> None:
+    decoder = ScriptedDecoder()
+    async with talking(decoder, loras, clock) as (_, client), client.generate("Hello", under="ada") as reply:
+        events = aiter(reply)
+        await anext(events)
+        shutil.rmtree(loras / "high_cortisol")
+        await client.apply("ada", threat=1.0)
+        heard = await decoder.heard.get()
+        decoder.let(3)
+        assert await reply.read()
+    assert {one.adapter for one in heard.blend} == {"balanced"}
+    assert heard.blend[0].weight < 1
+
+
+async def test_many_replies_that_come_and_go_leave_nothing_behind(loras: Path, clock: Clock) -> None:
+    """Sessions that are stimulated, left, deleted and finished at random, two dozen at a time."""
+    decoder, draw = ScriptedDecoder(tokens=4), Random(0)
+
+    async def live(client: AsyncClient, name: str, fate: str) -> str:
+        await client.create_session(name)
+        said = ""
+        async with client.converse(name, "You are kind") as reply:
+            async for event in reply:
+                match event.WhichOneof("event"):
+                    case "started":
+                        await client.apply(name, threat=0.9)
+                        if fate == "deleted":
+                            await client.delete_session(name)
+                    case "text":
+                        said += event.text.text
+                        if fate == "left":
+                            break
+                decoder.let(1)
+        return said
+
+    fates = draw.choices(("finished", "left", "deleted"), k=96)
+    async with talking(decoder, loras, clock) as (served, client):
+        decoder.let(len(fates))
+        for begin in range(0, len(fates), 24):
+            async with asyncio.TaskGroup() as group:
+                lives = [
+                    group.create_task(live(client, f"s{number}", fates[number])) for number in range(begin, begin + 24)
+                ]
+            for number, one in enumerate(lives, start=begin):
+                assert one.result() == "t0 " if fates[number] == "left" else "t0 t1 t2 t3 "
+        while decoder.speaking:  # noqa: ASYNC110  # until the last cancellation arrives
+            await asyncio.sleep(0.001)
+        for number, fate in enumerate(fates):
+            if fate != "deleted":
+                while await served.subscribers(f"s{number}"):  # noqa: ASYNC110  # likewise
+                    await asyncio.sleep(0.001)
+    assert not [task for task in asyncio.all_tasks() if "_listen" in repr(task.get_coro())]
+
+
 # ---- the voices themselves
 
 
@@ -250,7 +306,10 @@ class Looks:
         self.count = 0
         self._looked = asyncio.Event()
 
-    def __call__(self, moment: Moment) -> Voice:
+    async def renewed(self) -> "Looks":
+        return self
+
+    def voice(self, moment: Moment) -> Voice:
         self.count += 1
         self._looked.set()
         return Voice((), self.value, 0.9)

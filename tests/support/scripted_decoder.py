@@ -18,6 +18,7 @@ from tiny_adapters import DIGEST
 from emotional_ai.v1 import engine_pb2_grpc, inference_pb2_grpc
 from emotional_ai_service.appraisal import Appraisal, AppraisalJob
 from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS
+from emotional_ai_service.decoding.errors import AdapterRefused
 from emotional_ai_service.decoding.messages import (
     AdapterVersion,
     BlendMode,
@@ -64,6 +65,8 @@ class ScriptedDecoder:
 
     description: ModelDescription = FOLLOWS
     tokens: int = 3
+    refuses: tuple[str, ...] = ()
+    """Adapters it cannot apply."""
     asked: list[GenerationRequest] = field(default_factory=list)
     heard: "asyncio.Queue[Voice]" = field(default_factory=asyncio.Queue)
     """Voices that have come while a reply was spoken."""
@@ -92,6 +95,9 @@ class ScriptedDecoder:
     async def generate(
         self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None
     ) -> AsyncGenerator[GenerationEvent, None]:
+        for one in request.blend:
+            if one.adapter in self.refuses:
+                raise AdapterRefused(one.adapter, "it adapts what this model does not have")
         self.asked.append(request)
         fresh: list[Voice] = []
         listening = asyncio.create_task(self._listen(voices, fresh)) if voices else None
@@ -163,13 +169,17 @@ class Speaking:
 
 @asynccontextmanager
 async def speaking_service(
-    decoder: ScriptedDecoder, loras_dir: Path, clock: Clock = wall_clock, pace: Pace | None = None
+    decoder: ScriptedDecoder,
+    loras_dir: Path,
+    clock: Clock = wall_clock,
+    pace: Pace | None = None,
+    hosted: frozenset[str] | None = None,
 ) -> AsyncIterator[Speaking]:
-    """Serves an engine in memory and the decoder beside it; adapters are those in `loras_dir`."""
+    """Serves an engine in memory and the decoder beside it; adapters are those in `loras_dir`, or of `hosted` names."""
     store, server = MemoryStore(), grpc.aio.server()
     engine = Engine(store, clock)
     engine_servicer = EmotionEngineServicer(engine, Drain())
-    inference = InferenceServicer(engine, Language(WordAppraiser(), decoder), Registry(loras_dir), pace)
+    inference = InferenceServicer(engine, Language(WordAppraiser(), decoder, hosted), Registry(loras_dir), pace)
     engine_pb2_grpc.add_EmotionEngineServicer_to_server(guard(engine_servicer, ENGINE, check), server)
     inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check), server)
     port = server.add_insecure_port("127.0.0.1:0")

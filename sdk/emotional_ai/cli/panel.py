@@ -41,7 +41,7 @@ class Voice:
 
 
 def panel(seen: Glimpse, baseline: Chemistry, voice: Voice | None) -> RenderableType:
-    """The panel for a moment; `voice` is what the reply is spoken with, or the last one was, None before the first."""
+    """The panel for a moment; `voice` is what the reply is spoken with, or the last one was; None until it is known."""
     words = Text(
         f"{records.label(seen.state.label)}   valence {seen.state.valence:+.2f}   arousal {seen.state.arousal:+.2f}\n"
         f"temperature {seen.expression.temperature:.2f}   top_p {seen.expression.top_p:.2f}"

@@ -100,7 +100,7 @@ class Terminal:
     def _turn(self, text: str) -> None:
         if len(text) > LONGEST:
             raise CommandFailed(f"that has {len(text)} characters; a turn has at most {LONGEST}")
-        self._reply, self._moves = "", 0
+        self._reply, self._voice, self._moves = "", None, 0
         first = glimpse(self._client, self._session_id)
         with Feed(self._client, self._session_id, first) as feed:
             try:

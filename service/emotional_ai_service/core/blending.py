@@ -12,8 +12,8 @@ where d is the greatest difference among the chemicals, each as a share of the r
 above it, down to 0 below it), and r_j the distance from p_j to the nearest other prototype. The weights are continuous, each in
 [0, 1], sum to 1, and are one-hot at every prototype, for no adapter reaches further than its nearest neighbour.
 
-Adapters of the same prototype share one weight equally, also a further one with one of the five. Pure; how prototypes lie to each
-other is remembered.
+Adapters of the same prototype share one weight equally, also a further one with one of the five. Pure; how
+prototypes lie to each other is remembered.
 """
 
 from functools import lru_cache

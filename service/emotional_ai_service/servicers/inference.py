@@ -1,8 +1,8 @@
 """The Inference service."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from typing import TypeVar
 
 from emotional_ai.v1 import engine_pb2, inference_pb2_grpc
@@ -10,25 +10,31 @@ from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai_service.core.errors import InvalidInput
 from emotional_ai_service.core.timeline import Happened, Moment
 from emotional_ai_service.decoding import Finished, GenerationRequest, Message, Role, Started, Text
-from emotional_ai_service.decoding.messages import ModelDescription, Voice, VoiceChange
+from emotional_ai_service.decoding.messages import Voice, VoiceChange
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.errors import InvalidRequest, LanguageOff, ModelUnavailable, Violation
 from emotional_ai_service.following import Pace, follow
 from emotional_ai_service.guard import Context
 from emotional_ai_service.language import Language
-from emotional_ai_service.repertoire import NOTHING, Repertoire, problem_with, repertoire
-from emotional_ai_service.servicers.manner import Manner, check_policy, check_schedule, expression_of, outright
+from emotional_ai_service.repertoire import NOTHING, AdapterSource, Repertoire
+from emotional_ai_service.servicers.manner import (
+    Manner,
+    Outright,
+    check_policy,
+    check_schedule,
+    expression_of,
+    outright,
+)
 from emotional_ai_service.servicers.speech import (
     appraisal_to,
     expression_to,
     finished_to,
-    generation_of,
     messages_from,
     said_by_person,
     seed_of,
     text_to,
 )
-from emotional_ai_service.servicers.voices import MODES, change_to, explicit_voices, voice_of
+from emotional_ai_service.servicers.voices import MODES, change_to
 from emotional_ai_service.session import Intent
 from emotional_ai_service.wire import agent_from, levels_to, signals_to
 from emotional_ai_training.adapters import Manifest, Registry
@@ -46,7 +52,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
     def __init__(self, engine: Engine, language: Language | None, adapters: Registry, pace: Pace | None = None) -> None:
         self._engine = engine
         self._optional_language = language
-        self._adapters = adapters
+        self._adapters = AdapterSource(adapters, language)
         self._pace = pace or Pace()
 
     async def Converse(
@@ -60,13 +66,14 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             except InvalidRequest as error:
                 raise InvalidRequest([Violation("text", v.description) for v in error.violations]) from error
             messages = (*messages_from(request.history), Message(Role.USER, request.text))
-            manner = await self._manner(request.session_id, request.sampling, request.kv_policy)
+            with_adapters, there = self._manner(request), NOTHING
             heard = Happened(appraisal.signals)
+            foreseen = session.foresee(heard, engine.clock())
             # A prompt that cannot be put to the model is refused before the session has heard it; a model that is away
             # is no reason not to hear.
             away: ModelUnavailable | None = None
             try:
-                await language.admit(manner.generation(messages, session.foresee(heard, engine.clock())))
+                there = await self._adapters.admitted(lambda there: with_adapters(there).generation(messages, foreseen))
             except ModelUnavailable as error:
                 away = error
             yield pb.ConverseResponse(appraisal=appraisal_to(appraisal))
@@ -78,6 +85,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
                 moment = await session.read(engine.clock())
         if away is not None:
             raise away
+        manner = with_adapters(there)
         yield pb.ConverseResponse(started=manner.started(moment))
         voices = None if request.fixed_blend else self._voices(manner, moment)
         async with aclosing(
@@ -96,11 +104,12 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             generation, started = await self._explicit(request)
         else:
             session = await self._engine.session(request.session_id)
-            manner = await self._manner(request.session_id, request.sampling, request.kv_policy)
-            moment = await session.read(self._engine.clock())
-            generation, started = manner.generation(messages_from(request.messages), moment), manner.started(moment)
+            moment, messages = await session.read(self._engine.clock()), messages_from(request.messages)
+            with_adapters = self._manner(request)
+            there = await self._adapters.admitted(lambda there: with_adapters(there).generation(messages, moment))
+            manner = with_adapters(there)
+            generation, started = manner.generation(messages, moment), manner.started(moment)
             voices = None if request.fixed_blend else self._voices(manner, moment)
-        await language.admit(generation)
         yield pb.GenerateResponse(started=started)
         async with aclosing(_spoken(language, generation, pb.GenerateResponse, voices)) as responses:
             async for response in responses:
@@ -117,7 +126,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         request: pb.PreviewExpressionRequest,
         context: Context[pb.PreviewExpressionRequest, pb.PreviewExpressionResponse],
     ) -> pb.PreviewExpressionResponse:
-        there = await self._repertoire()
+        there = await self._adapters.repertoire()
         if request.HasField("session_id"):
             if request.HasField("config"):
                 raise InvalidInput("config", "must be unset with a session, which has its own")
@@ -147,10 +156,8 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
     async def ListAdapters(
         self, request: pb.ListAdaptersRequest, context: Context[pb.ListAdaptersRequest, pb.ListAdaptersResponse]
     ) -> pb.ListAdaptersResponse:
-        listing = await asyncio.to_thread(self._adapters.list)  # a damaged one is left out, and said to be in the log
-        language = self._optional_language
-        model = language.decoder.describe() if language else None
-        return pb.ListAdaptersResponse(adapters=[_adapter_to(manifest, model) for manifest in listing.adapters])
+        # A damaged one is left out, and said to be in the log.
+        return pb.ListAdaptersResponse(adapters=[_adapter_to(*one) for one in await self._adapters.adapters()])
 
     @property
     def _language(self) -> Language:
@@ -158,41 +165,30 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             raise LanguageOff
         return self._optional_language
 
-    async def _repertoire(self) -> Repertoire:
-        language = self._optional_language
-        if language is None:
-            return NOTHING
-        return await repertoire(self._adapters, language.decoder.describe(), language.hosted)
-
-    async def _manner(self, session_id: str, sampling: pb.Sampling, kv_policy: pb.KvPolicy.ValueType) -> Manner:
-        return Manner(session_id, sampling, seed_of(sampling), kv_policy, await self._repertoire())
+    def _manner(self, request: pb.ConverseRequest | pb.GenerateRequest) -> Callable[[Repertoire], Manner]:
+        """How a reply under a session is to be spoken, but for the adapters; the seed is drawn now."""
+        sampling = request.sampling
+        return partial(Manner, request.session_id, sampling, seed_of(sampling), request.kv_policy, self._adapters)
 
     def _voices(self, manner: Manner, moment: Moment) -> AsyncGenerator[Voice, None] | None:
         """How the session's state goes on from `moment`; None where the decoder does not follow."""
         if not self._language.decoder.describe().follows:
             return None
-        return follow(self._engine, manner.session_id, manner.voice, manner.voice(moment), self._pace)
+        return follow(self._engine, manner.session_id, manner, manner.voice(moment), self._pace)
 
     async def _explicit(self, request: pb.GenerateRequest) -> tuple[GenerationRequest, pb.ReplyStarted]:
-        """What is asked of the decoder for an expression given outright, and how the reply begins."""
-        explicit, sampling, there = request.explicit, request.sampling, await self._repertoire()
-        agent = agent_from(explicit.config, "explicit.config")
-        expression = outright(agent, explicit.chemistry, "explicit.chemistry", there)
-        voice, schedule = explicit_voices(explicit, voice_of(expression, there, sampling), sampling)
-        check_schedule(schedule, self._language.decoder.describe())
-        generation = generation_of(
-            messages_from(request.messages),
-            sampling,
-            voice,
-            seed_of(sampling),
-            conditioning="" if explicit.without_conditioning else expression.conditioning + expression.gloss,
-            kv_policy=request.kv_policy,
-            schedule=schedule,
-        )
-        return generation, pb.ReplyStarted(expression=expression_to(expression), seed=generation.seed)
+        """What is asked of the decoder, which takes it on, for an expression given outright; and how the reply begins."""
+        explicit, manner = request.explicit, Outright(request, seed_of(request.sampling))
+        check_schedule(manner.schedule, self._language.decoder.describe())
+        if explicit.blend or explicit.schedule:
+            there = await self._adapters.repertoire()
+            await self._language.admit(manner.generation(there))
+        else:
+            there = await self._adapters.admitted(manner.generation)
+        return manner.generation(there), manner.started(there)
 
 
-def _adapter_to(manifest: Manifest, model: ModelDescription | None) -> pb.Adapter:
+def _adapter_to(manifest: Manifest, refused: str) -> pb.Adapter:
     return pb.Adapter(
         name=manifest.name,
         digest=manifest.digest,
@@ -202,7 +198,7 @@ def _adapter_to(manifest: Manifest, model: ModelDescription | None) -> pb.Adapte
         rank=manifest.rank,
         scale_calibrated=manifest.scale_calibrated,
         base_model=manifest.base_model,
-        refused=problem_with(manifest, model) if model else "",
+        refused=refused,
     )
 
 

@@ -1,6 +1,6 @@
 """How a reply is to be spoken: a state, the adapters there are, and what the caller chose, put together for the decoder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emotional_ai.v1 import engine_pb2
 from emotional_ai.v1 import inference_pb2 as pb
@@ -10,10 +10,10 @@ from emotional_ai_service.core.timeline import Agent, Moment, check_levels
 from emotional_ai_service.decoding import GenerationRequest, Message
 from emotional_ai_service.decoding.errors import CannotBlend, CannotFollow
 from emotional_ai_service.decoding.messages import ModelDescription, Voice, VoiceChange
-from emotional_ai_service.repertoire import Repertoire
-from emotional_ai_service.servicers.speech import expression_to, generation_of
-from emotional_ai_service.servicers.voices import voice_of
-from emotional_ai_service.wire import levels_from, state_to
+from emotional_ai_service.repertoire import AdapterSource, Repertoire
+from emotional_ai_service.servicers.speech import expression_to, generation_of, messages_from
+from emotional_ai_service.servicers.voices import blend_from, schedule_from, voice_of
+from emotional_ai_service.wire import agent_from, levels_from, state_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,13 @@ class Manner:
     sampling: pb.Sampling
     seed: int
     kv_policy: pb.KvPolicy.ValueType
+    source: AdapterSource
     repertoire: Repertoire
+    """What `source` had."""
+
+    async def renewed(self) -> "Manner":
+        """The same with the adapters there are now."""
+        return replace(self, repertoire=await self.source.repertoire())
 
     def expression(self, moment: Moment) -> Expression:
         """How the session speaks at a moment."""
@@ -52,6 +58,48 @@ class Manner:
         return pb.ReplyStarted(
             state=state_to(self.session_id, moment), expression=expression_to(self.expression(moment)), seed=self.seed
         )
+
+
+class Outright:
+    """How one reply under an expression given outright is to be spoken.
+
+    Raises InvalidRequest naming each field of its blend or schedule that cannot be, InvalidConfiguration for its `config`.
+    """
+
+    def __init__(self, request: pb.GenerateRequest, seed: int) -> None:
+        explicit = request.explicit
+        self._request, self._seed = request, seed
+        self._agent = agent_from(explicit.config, "explicit.config")
+        self._blend = blend_from(explicit.blend, "explicit.blend")
+        self.schedule = schedule_from(explicit.schedule, "explicit.schedule", request.sampling)
+        """Changes during the reply."""
+
+    def generation(self, there: Repertoire) -> GenerationRequest:
+        """What the decoder is asked for, with the adapters there are."""
+        expression, sampling = self._expression(there), self._request.sampling
+        voice = voice_of(expression, there, sampling)
+        if self._blend:
+            voice = replace(voice, blend=self._blend)
+        if self.schedule and self.schedule[0].token_index == 0:
+            voice = self.schedule[0].voice
+        return generation_of(
+            messages_from(self._request.messages),
+            sampling,
+            voice,
+            self._seed,
+            conditioning=(
+                "" if self._request.explicit.without_conditioning else expression.conditioning + expression.gloss
+            ),
+            kv_policy=self._request.kv_policy,
+            schedule=self.schedule,
+        )
+
+    def started(self, there: Repertoire) -> pb.ReplyStarted:
+        """What the caller is told as the reply begins."""
+        return pb.ReplyStarted(expression=expression_to(self._expression(there)), seed=self._seed)
+
+    def _expression(self, there: Repertoire) -> Expression:
+        return outright(self._agent, self._request.explicit.chemistry, "explicit.chemistry", there)
 
 
 def check_policy(policy: pb.KvPolicy.ValueType, model: ModelDescription) -> None:

@@ -34,20 +34,6 @@ def voice_of(expression: Expression, repertoire: Repertoire, sampling: pb.Sampli
     return _as_set(voice, sampling)
 
 
-def explicit_voices(
-    explicit: pb.ExplicitExpression, voice: Voice, sampling: pb.Sampling
-) -> tuple[Voice, tuple[VoiceChange, ...]]:
-    """The voice at the first token, and the schedule: those of an explicit expression, or else `voice`.
-
-    Raises InvalidRequest naming each field that makes no blend or no schedule.
-    """
-    if explicit.blend:
-        voice = replace(voice, blend=blend_from(explicit.blend, "explicit.blend"))
-    changes = schedule_from(explicit.schedule, "explicit.schedule")
-    changes = tuple(replace(change, voice=_as_set(change.voice, sampling)) for change in changes)
-    return changes[0].voice if changes and changes[0].token_index == 0 else voice, changes
-
-
 def _as_set(voice: Voice, sampling: pb.Sampling) -> Voice:
     return replace(
         voice,
@@ -70,8 +56,11 @@ def blend_from(weights: Sequence[pb.AdapterWeight], path: str) -> Blend:
     return tuple(BlendWeight(one.adapter, one.weight, tuple(one.layer_weights)) for one in weights)
 
 
-def schedule_from(changes: Sequence[pb.BlendChange], path: str) -> tuple[VoiceChange, ...]:
-    """Changes by rising token. Raises InvalidRequest naming each field that is out of range or order."""
+def schedule_from(changes: Sequence[pb.BlendChange], path: str, sampling: pb.Sampling) -> tuple[VoiceChange, ...]:
+    """Changes by rising token, with the numbers the caller set instead of theirs.
+
+    Raises InvalidRequest naming each field that is out of range or order.
+    """
     wrong: list[Violation] = []
     for index, change in enumerate(changes):
         at = f"{path}[{index}]"
@@ -86,7 +75,9 @@ def schedule_from(changes: Sequence[pb.BlendChange], path: str) -> tuple[VoiceCh
     return tuple(
         VoiceChange(
             change.token_index,
-            Voice(blend_from(change.blend, f"{path}[{index}].blend"), change.temperature, change.top_p),
+            _as_set(
+                Voice(blend_from(change.blend, f"{path}[{index}].blend"), change.temperature, change.top_p), sampling
+            ),
         )
         for index, change in enumerate(changes)
     )
