@@ -99,9 +99,9 @@ def started(
     with ExitStack() as stack:
         for entry in entries:
             try:
-                contender = Contender(entry.python, entry.module, entry.setting, logs / f"{entry.name}.log")
+                contender = Contender(entry.command, entry.setting, logs / f"{entry.name}.log")
             except ContenderFailed as error:
-                if entry.module in ("ours", "plain"):
+                if not entry.peer:
                     raise
                 failed.append((entry.name, str(error)))
                 continue

@@ -5,6 +5,7 @@ import os
 import selectors
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -22,9 +23,9 @@ class ContenderFailed(Exception):
 
 
 class Contender:
-    """The module `apparatus.<module>` run by `python`; `ask` it for turns, `close` it at the end."""
+    """What `command` starts, told its setting as the last argument; `ask` it for turns, `close` it at the end."""
 
-    def __init__(self, python: Path, module: str, setting: Setting, log: Path) -> None:
+    def __init__(self, command: Sequence[str], setting: Setting, log: Path) -> None:
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": str(setting.threads),
@@ -35,7 +36,7 @@ class Contender:
         self._log = log
         with log.open("w") as errors:
             self._process = subprocess.Popen(
-                [str(python), "-m", f"apparatus.{module}", written(setting)],
+                [*command, written(setting)],
                 cwd=BENCHMARKS,
                 env=environment,
                 stdin=subprocess.PIPE,

@@ -42,7 +42,7 @@ class Dialogues:
             count += 1
         messages = [(self._system(), QUESTIONS[index % len(QUESTIONS)]) for index in range(others)]
         messages.append((system, words * count))
-        return self._turn(Kind.FIRST_TOKEN, messages, self.blends(others + 1, len(adapters)), adapters, 1, "")
+        return self._turn(Kind.FIRST, messages, self.blends(others + 1, len(adapters)), adapters, 1, "")
 
     def one(self, kind: Kind, blends: int, adapters: Sequence[Path], way: str = "") -> Turn:
         """A turn with few prompts and so many blends."""

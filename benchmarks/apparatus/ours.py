@@ -54,7 +54,7 @@ class Ours:
         plays = {
             Kind.SPEAK: self._speak,
             Kind.SWITCH: self._switch,
-            Kind.FIRST_TOKEN: self._first_token,
+            Kind.FIRST: self._first_token,
             Kind.SWAP: self._swap,
         }
         return plays[turn.kind](turn)

@@ -23,7 +23,7 @@ class Kind(Enum):
     """Replies of exactly `tokens` tokens to all prompts; `tokens` and `seconds` from the first request to the last token."""
     SWITCH = "switch"
     """Blends changed, each of `blends` in turn; see the contender for what it measures."""
-    FIRST_TOKEN = "first_token"
+    FIRST = "first"
     """The last prompt's first token while replies to the others are being spoken."""
     SWAP = "swap"
     """New content of an adapter, from its publication to the first token with it."""
