@@ -10,7 +10,7 @@ from typing import Final
 from emotional_ai_service.decoding.adapters import LoadedAdapter, load_adapter
 from emotional_ai_service.decoding.errors import AdapterRefused, UnknownAdapter
 from emotional_ai_service.decoding.llama import LlamaShape
-from emotional_ai_training.adapters import AdapterDamaged, Listing, Manifest, Registry
+from emotional_ai_training.adapters import AdapterDamaged, AdapterError, Listing, Manifest, Registry
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +28,16 @@ class Bank:
         self._model_digest = model_digest
         self._let_go = let_go
         self._listing = EMPTY
+        self._unreadable: str | None = None
         self._loaded: dict[str, LoadedAdapter] = {}
         self._places: dict[str, int] = {}
 
     def refresh(self) -> None:
-        """Looks at the directory: cheap while nothing changed there."""
-        self._listing = self._registry.list()
+        """Looks at the directory: cheap while nothing changed there. One that cannot be read holds nothing, for a reason."""
+        try:
+            self._listing, self._unreadable = self._registry.list(), None
+        except AdapterError as error:
+            self._listing, self._unreadable = EMPTY, str(error)
         for name in [manifest.name for manifest in self._listing.adapters]:
             self._places.setdefault(name, len(self._places))
         digests = {manifest.name: manifest.digest for manifest in self._listing.adapters}
@@ -43,26 +47,44 @@ class Bank:
                 del self._loaded[name]
                 self._let_go(adapter)
 
+    def holds(self, adapter: LoadedAdapter) -> bool:
+        """Whether a reply that begins now would speak with this content."""
+        return self._loaded.get(adapter.name) is adapter
+
     def named(self, name: str) -> LoadedAdapter:
         """The adapter of that name. Raises UnknownAdapter, or AdapterRefused saying why it cannot be applied."""
         if (loaded := self._loaded.get(name)) is not None:
             return loaded
-        manifest = self._listing.named(name)
-        if manifest is None:
-            self._refuse_if_damaged(name)
-            raise UnknownAdapter(name)
-        if (problem := refusal(manifest, self._model_digest)) is not None:
-            raise AdapterRefused(name, problem)
-        try:
-            loaded = load_adapter(self._registry.loras_dir / name, manifest, self._shape)
-        except AdapterDamaged as error:
-            raise AdapterRefused(name, str(error)) from error
+        self.refresh()
+        while True:
+            manifest = self._manifest(name)
+            loaded = self._read(manifest)
+            self.refresh()
+            if (now := self._listing.named(name)) is not None and now.digest == manifest.digest:
+                break  # else it was replaced meanwhile, and what was read may be either
         self._loaded[name] = loaded
         return loaded
 
     def place(self, name: str) -> int:
         """Where an adapter stands in the order of blends; it keeps its place while the process lives."""
         return self._places[name]
+
+    def _manifest(self, name: str) -> Manifest:
+        manifest = self._listing.named(name)
+        if manifest is None:
+            if self._unreadable is not None:
+                raise AdapterRefused(name, self._unreadable)
+            self._refuse_if_damaged(name)
+            raise UnknownAdapter(name)
+        if (problem := refusal(manifest, self._model_digest)) is not None:
+            raise AdapterRefused(name, problem)
+        return manifest
+
+    def _read(self, manifest: Manifest) -> LoadedAdapter:
+        try:
+            return load_adapter(self._registry.loras_dir / manifest.name, manifest, self._shape)
+        except AdapterDamaged as error:
+            raise AdapterRefused(manifest.name, str(error)) from error
 
     def _refuse_if_damaged(self, name: str) -> None:
         for damaged in self._listing.damaged:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter
-from emotional_ai_service.decoding.errors import WrongLayers
+from emotional_ai_service.decoding.errors import CannotBlend, WrongLayers
 from emotional_ai_service.decoding.messages import AdapterVersion, Blend, BlendWeight
 
 GRAIN: Final = 1024
 """Steps of a weight between 0 and 1."""
+LARGEST: Final = 1e30
+"""Greatest weight; what is multiplied with it must stay within fp32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,15 @@ def resolve(
 ) -> ResolvedBlend:
     """The blend as it is computed.
 
-    `named` finds an adapter or raises UnknownAdapter or AdapterRefused; `order` is its place. Raises WrongLayers.
+    `named` finds an adapter or raises UnknownAdapter or AdapterRefused; `order` is its place. Raises WrongLayers,
+    or CannotBlend for weights beyond LARGEST.
     """
     parts: list[Part] = []
     for one in blend:
         if one.layers and len(one.layers) != layers:
             raise WrongLayers(one.adapter, len(one.layers), layers)
+        if max(abs(weight) for weight in (one.weight, *one.layers)) > LARGEST:
+            raise CannotBlend("local", f"computes with weights up to {LARGEST:g}; {one.adapter!r} has a larger one")
         adapter = named(one.adapter)
         weights = tuple(round(weight * GRAIN) / GRAIN for weight in one.layers or (one.weight,))
         if any(weights):
