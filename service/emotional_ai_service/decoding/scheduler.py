@@ -4,8 +4,6 @@ Replies join and leave between steps; each has its own blend, and the blend of a
 read in pieces, small while others speak, so that nobody falls silent for it.
 """
 
-import logging
-import traceback
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence as Listed
@@ -21,6 +19,7 @@ from emotional_ai_service.decoding.bank import Bank
 from emotional_ai_service.decoding.batch import BLOCK, Batch, Runtime
 from emotional_ai_service.decoding.blends import ResolvedBlend, resolve
 from emotional_ai_service.decoding.blocks import BlockPool, Node
+from emotional_ai_service.decoding.errors import CannotBlend
 from emotional_ai_service.decoding.llama import Floats, LlamaShape
 from emotional_ai_service.decoding.messages import (
     KV_TOLERANCE,
@@ -37,11 +36,9 @@ from emotional_ai_service.decoding.sequence import Sequence
 from emotional_ai_service.decoding.stack import Stacks
 from emotional_ai_service.decoding.streaming import TextStream
 from emotional_ai_service.errors import ServiceError
-from emotional_ai_service.workers import WorkerFault
 from emotional_ai_service.workers.messages import Ended, Event, Outcome, Raised
+from emotional_ai_service.workers.target import failed
 from emotional_ai_training.adapters import Registry
-
-log = logging.getLogger(__name__)
 
 PIECE: Final = 64
 """Prompt tokens read in a step while replies are being spoken."""
@@ -78,6 +75,8 @@ class Scheduler:
         self._stacks = Stacks(speaker.shape)
         self._bank = Bank(speaker.registry, speaker.shape, speaker.description.digest, self._forget)
         self._asked: deque[tuple[int, GenerationRequest]] = deque()
+        self._early: dict[int, Voice] = {}
+        """Voices that came before the request they are for was read."""
         self._waiting: deque[Sequence] = deque()
         self._active: dict[int, Sequence] = {}
 
@@ -94,9 +93,13 @@ class Scheduler:
 
     def cancel(self, ticket: int) -> None:
         self._asked = deque(entry for entry in self._asked if entry[0] != ticket)
+        self._early.pop(ticket, None)
         self._waiting = deque(sequence for sequence in self._waiting if sequence.ticket != ticket)
         if (sequence := self._active.pop(ticket, None)) is not None:
             sequence.leave(self._pool)
+            for adapter in sequence.held.values():
+                if not self._bank.holds(adapter):
+                    self._forget(adapter)
 
     def update(self, ticket: int, value: object) -> None:
         """Takes a Voice for a reply under way."""
@@ -104,6 +107,8 @@ class Scheduler:
         for sequence in (*self._waiting, *self._active.values()):
             if sequence.ticket == ticket:
                 sequence.coming = value
+        if any(asked == ticket for asked, _ in self._asked):
+            self._early[ticket] = value
 
     def busy(self) -> bool:
         return bool(self._asked or self._waiting or self._active)
@@ -117,12 +122,10 @@ class Scheduler:
         planned = self._plan()
         try:
             logits = self._logits(planned)
-        except Exception:
-            log.exception("a batch failed")
-            fault = WorkerFault(f"the decoder failed at this batch:\n{traceback.format_exc()}")
+        except Exception as error:
             for sequence, _ in planned:
                 self.cancel(sequence.ticket)
-            return [*outcomes, *(Raised(sequence.ticket, fault) for sequence, _ in planned)]
+            return [*outcomes, *(_raised(sequence.ticket, error) for sequence, _ in planned)]
         return outcomes + self._speak(planned, logits)
 
     # From a request to a reply under way
@@ -134,11 +137,13 @@ class Scheduler:
             self._bank.refresh()
         while self._asked:
             ticket, request = self._asked.popleft()
+            voice = self._early.pop(ticket, None)
             try:
                 sequence = self._accept(ticket, request)
-            except ServiceError as error:
-                outcomes.append(Raised(ticket, error))
+            except Exception as error:
+                outcomes.append(_raised(ticket, error))
                 continue
+            sequence.coming = voice
             self._waiting.append(sequence)
             outcomes.append(Event(ticket, Started(sequence.prompt_length)))
         return outcomes
@@ -146,13 +151,21 @@ class Scheduler:
     def _accept(self, ticket: int, request: GenerationRequest) -> Sequence:
         began = self._speaker.clock()
         prompt = prompt_tokens(self._speaker.tokenizer, request, self._speaker.description.context_length)
+        held: dict[str, LoadedAdapter] = {}
         for change in request.schedule:
-            self._resolve(change.voice)  # refuses a scheduled adapter before the first token
+            self._resolve(change.voice, held)  # refuses a scheduled adapter before the first token
         stream = TextStream(self._decode, request.stop, request.logprobs)
-        return Sequence(ticket, request, prompt, self._resolve(request.voice), stream, began)
+        return Sequence(ticket, request, prompt, self._resolve(request.voice, held), stream, began, held)
 
-    def _resolve(self, voice: Voice) -> ResolvedBlend:
-        return resolve(voice.blend, self._bank.named, self._shape.layers, self._bank.place)
+    def _resolve(self, voice: Voice, held: dict[str, LoadedAdapter]) -> ResolvedBlend:
+        """The voice's blend; an adapter that is named for the first time joins `held`, where it stays as it was then."""
+
+        def named(name: str) -> LoadedAdapter:
+            if name not in held:
+                held[name] = self._bank.named(name)
+            return held[name]
+
+        return resolve(voice.blend, named, self._shape.layers, self._bank.place)
 
     def _admit(self) -> None:
         """Lets those who wait speak, in order of arrival, while there is room for their longest reply."""
@@ -170,6 +183,8 @@ class Scheduler:
         request, blend = sequence.request, sequence.blend
 
         def rank(node: Node) -> int:
+            if not all(self._bank.holds(adapter) for _, one in node.runs for adapter in one.adapters):
+                return 0  # kept since by a reply that still speaks with what was replaced
             if node.runs == ((0, blend),):
                 return 2
             own = request.session != "" and node.session == request.session
@@ -188,9 +203,9 @@ class Scheduler:
         for sequence in list(self._active.values()):
             try:
                 change = sequence.turn(self._resolve)
-            except ServiceError as error:
+            except Exception as error:
                 self.cancel(sequence.ticket)
-                outcomes.append(Raised(sequence.ticket, error))
+                outcomes.append(_raised(sequence.ticket, error))
                 continue
             if change is not None:
                 outcomes.append(Event(sequence.ticket, change))
@@ -244,11 +259,20 @@ class Scheduler:
             speaks = sequence.pending == count
             sequence.advance(count, self._pool, keep=not self._speaker.runtime.repeatable)
             if speaks:
-                outcomes += self._say(sequence, next(rows))
+                outcomes += self._try_to_say(sequence, next(rows))
         return outcomes
 
+    def _try_to_say(self, sequence: Sequence, logits: torch.Tensor) -> list[Outcome]:
+        try:
+            return self._say(sequence, logits)
+        except Exception as error:
+            self.cancel(sequence.ticket)
+            return [_raised(sequence.ticket, error)]
+
     def _say(self, sequence: Sequence, logits: torch.Tensor) -> list[Outcome]:
-        """Draws the next token and says what can be said of it."""
+        """Draws the next token and says what can be said of it. Raises CannotBlend where no token is more likely."""
+        if not bool(torch.isfinite(logits).all()):
+            raise CannotBlend("local", "finds no finite probabilities under this blend; ask for weights nearer to 0")
         now = self._speaker.clock()
         token = next_token(logits, sequence.generated, sequence.sampling, sequence.draw)
         sequence.add(token, now)
@@ -274,6 +298,11 @@ class Scheduler:
     def _forget(self, adapter: LoadedAdapter) -> None:
         self._stacks.forget(adapter)
         self._pool.forget(lambda blend: adapter in blend.adapters)
+
+
+def _raised(ticket: int, error: Exception) -> Raised:
+    """How a request ends with an error that is being handled: our own as it is, any other as a fault with its traceback."""
+    return Raised(ticket, error) if isinstance(error, ServiceError) else failed(ticket)
 
 
 def _union(blends: Listed[ResolvedBlend], place: Callable[[str], int]) -> tuple[LoadedAdapter, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.batch import BLOCK
 from emotional_ai_service.decoding.blends import ResolvedBlend
 from emotional_ai_service.decoding.blocks import BlockPool, Node, Runs
@@ -20,7 +21,8 @@ from emotional_ai_service.decoding.messages import (
 )
 from emotional_ai_service.decoding.streaming import TextStream
 
-Resolve = Callable[[Voice], ResolvedBlend]
+Resolve = Callable[[Voice, dict[str, LoadedAdapter]], ResolvedBlend]
+"""The blend of a voice, given the adapters held so far, which it adds to."""
 
 
 class Sequence:
@@ -34,6 +36,7 @@ class Sequence:
         blend: ResolvedBlend,
         stream: TextStream,
         began: float,
+        held: dict[str, LoadedAdapter],
     ) -> None:
         self.ticket = ticket
         self.request = request
@@ -54,6 +57,8 @@ class Sequence:
         self._adapters = dict.fromkeys(blend.versions())
         self._runs: list[tuple[int, ResolvedBlend]] = []
         self._nodes: list[Node] = []
+        self.held = held
+        """Adapters named so far: they stay as they were, whatever becomes of them."""
         self._began = began
         self._first_token: float | None = None
 
@@ -92,6 +97,7 @@ class Sequence:
         for index, node in enumerate(found):
             for at, blend in node.runs:
                 self._mark(index * BLOCK + at, blend)
+                self._adapters.update(dict.fromkeys(blend.versions()))
 
     def advance(self, count: int, pool: BlockPool, *, keep: bool) -> None:
         """The next `count` tokens are computed; blocks they filled are kept for later replies if `keep`."""
@@ -133,17 +139,18 @@ class Sequence:
     def turn(self, resolve: Resolve) -> VoiceChange | None:
         """Takes up what was scheduled or is coming, before the next token is computed; says so if anything changed.
 
-        Nothing changes before the first token is spoken.
+        Nothing changes before the first token is spoken, nor twice at one token: a strict reply that is computing its cache
+        anew would never end if each voice that comes meanwhile had it begin again.
         """
         index = len(self.generated)
-        if index == 0:
+        if index <= self._changes[-1].token_index:
             return None
         voice, self.coming = self.coming, None
         while self._schedule and self._schedule[0].token_index <= index:
             voice = self._schedule.pop(0).voice
         if voice is None:
             return None
-        blend = resolve(voice)
+        blend = resolve(voice, self.held)
         taken = Voice(blend.as_blend(), voice.temperature, voice.top_p)
         if taken == self._voice and blend == self.blend:
             return None
