@@ -101,7 +101,7 @@ def publish_tiny_adapter(
     rank: int = 4,
     seed: int = 0,
     modules: Sequence[str] = ALL_MODULES,
-    scale: float = 0.5,
+    scale: float = 0.75,
     **changes: Any,
 ) -> Manifest:
     """Publishes random factors for the tiny model in `directory / "loras"`; another seed is another content.
