@@ -7,12 +7,16 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_model import write_tiny_model
+from tiny_decoding import publish_tiny_adapter, tiny_local_model
+from tiny_replies import BOTH
 
 from emotional_ai_service.decoding import (
+    BlendMode,
+    BlendWeight,
     Decoder,
     Finished,
     FinishReason,
@@ -23,19 +27,27 @@ from emotional_ai_service.decoding import (
     Message,
     PromptTooLong,
     Role,
+    RuntimeKind,
     Sampling,
     Started,
     Text,
+    UnknownAdapter,
+    Voice,
+    VoiceChange,
 )
-from emotional_ai_service.workers import WorkerStartFailed, WorkerUnavailable
+from emotional_ai_service.workers import Overloaded, WorkerStartFailed, WorkerUnavailable
 from emotional_ai_training.models import cache_dir, default_model_dir, pull
 
 ASK = GenerationRequest((Message(Role.USER, "the sea"),), seed=5, sampling=Sampling(temperature=1.5), max_tokens=20)
 
 
-@pytest.fixture
-def tiny(tmp_path: Path) -> LocalModel:
-    return LocalModel(write_tiny_model(tmp_path / "tiny"), tmp_path / "cache")
+CALM = (BlendWeight("calm", 0.75),)
+
+
+@pytest.fixture(params=BOTH, ids=lambda kind: kind.value)
+def tiny(tmp_path: Path, request: pytest.FixtureRequest) -> LocalModel:
+    publish_tiny_adapter(tmp_path, "calm", seed=1)
+    return tiny_local_model(tmp_path, request.param)
 
 
 @pytest.fixture
@@ -46,8 +58,10 @@ async def decoder(tiny: LocalModel) -> AsyncIterator[LocalDecoder]:
     await decoder.close()
 
 
-async def reply(decoder: Decoder, request: GenerationRequest) -> list[GenerationEvent]:
-    async with aclosing(decoder.generate(request)) as events:
+async def reply(
+    decoder: Decoder, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None
+) -> list[GenerationEvent]:
+    async with aclosing(decoder.generate(request, voices)) as events:
         return [event async for event in events]
 
 
@@ -66,7 +80,7 @@ async def test_replies_stream_repeat_by_seed_and_do_not_disturb_each_other(decod
     assert isinstance(alone[-1], Finished)
     together = await asyncio.gather(*(reply(decoder, ASK) for _ in range(10)))
     assert {text_of(events) for events in together} == {text_of(alone)}
-    assert decoder.describe().name == "tiny"
+    assert decoder.describe().name == "model"
     assert len(decoder.describe().digest) == 64
 
 
@@ -79,20 +93,73 @@ async def test_a_prompt_too_long_reaches_the_caller_with_its_numbers(decoder: Lo
 
 
 async def test_a_killed_decoder_fails_its_replies_and_speaks_the_same_after_restart(decoder: LocalDecoder) -> None:
-    before = text_of(await reply(decoder, ASK))
+    asked = replace(ASK, blend=CALM, max_tokens=100)
+    before = text_of(await reply(decoder, asked))
     pid = decoder.pid
     assert pid is not None
-    under_way = decoder.generate(ASK)
+    under_way = decoder.generate(asked)
     await anext(under_way)
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(1):
-        with pytest.raises(WorkerUnavailable):
+        with pytest.raises(WorkerUnavailable) as refusal:
             async for _ in under_way:
                 pass
+    assert refusal.value.retry_seconds > 0
     async with asyncio.timeout(60):
         while not decoder.ready:  # noqa: ASYNC110  # another process, which sets no event
             await asyncio.sleep(0.05)
-    assert text_of(await reply(decoder, ASK)) == before
+    assert decoder.pid != pid
+    assert text_of(await reply(decoder, asked)) == before
+
+
+async def test_an_adapter_published_while_serving_is_spoken_with_at_the_next_request(
+    decoder: LocalDecoder, tmp_path: Path
+) -> None:
+    late = replace(ASK, blend=(BlendWeight("late", 1.0),))
+    with pytest.raises(UnknownAdapter, match="late"):
+        await reply(decoder, late)
+    published = publish_tiny_adapter(tmp_path, "late", rank=3, seed=2)
+    events = await reply(decoder, late)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].mode is BlendMode.EXACT
+    assert [version.digest for version in events[-1].adapters] == [published.digest]
+
+
+async def test_voices_reach_the_reply_while_it_is_spoken(decoder: LocalDecoder) -> None:
+    spoken_to = asyncio.Event()
+
+    async def voices() -> AsyncIterator[Voice]:
+        await spoken_to.wait()
+        yield Voice(CALM, 0.5, 1.0)
+
+    changes: list[VoiceChange] = []
+    async with aclosing(decoder.generate(replace(ASK, max_tokens=100, seed=6), voices())) as events:
+        async for event in events:
+            if isinstance(event, Text):
+                spoken_to.set()
+            elif isinstance(event, VoiceChange):
+                changes.append(event)
+    assert isinstance(event, Finished)
+    assert [change.voice for change in changes] == [Voice(CALM, 0.5, 1.0)]
+    assert changes[0].token_index > 0
+    assert event.changes[1:] == tuple(changes)
+
+
+async def test_more_requests_than_it_holds_are_refused_with_a_hint(tmp_path: Path) -> None:
+    decoder = LocalDecoder(tiny_local_model(tmp_path, RuntimeKind.TORCH), threads=1, capacity=2)
+    await decoder.start()
+    try:
+        under_way = [decoder.generate(replace(ASK, max_tokens=100)) for _ in range(2)]
+        for events in under_way:
+            assert isinstance(await anext(events), Started)
+        with pytest.raises(Overloaded) as refusal:
+            await reply(decoder, ASK)
+        assert refusal.value.retry_seconds > 0
+        for events in under_way:
+            await events.aclose()
+        assert isinstance((await reply(decoder, ASK))[-1], Finished)
+    finally:
+        await decoder.close()
 
 
 async def test_a_directory_that_is_no_model_fails_the_start_and_says_why(tmp_path: Path) -> None:
