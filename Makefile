@@ -7,7 +7,7 @@ SESSION ?= default
 PORT ?= 50051
 
 .DEFAULT_GOAL := help
-.PHONY: help run train test check quick-check protos bench appraiser judge clean
+.PHONY: help run train test check quick-check protos bench peers vllm appraiser judge clean
 
 help:  ## lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,15 @@ appraiser: $(VENV)/installed-dev  ## trains the appraiser's heads; GOEMOTIONS=DI
 judge: $(VENV)/installed-dev  ## trains the judge of emotional states; GOEMOTIONS=DIR names the data set
 	@test -n "$(GOEMOTIONS)" || { echo "name the folder with the GoEmotions files: make judge GOEMOTIONS=DIR"; exit 2; }
 	@$(BIN)/emotional-ai train judge --goemotions "$(GOEMOTIONS)"
+
+peers: $(VENV)/installed-dev  ## installs what benchmarks/blending.py compares with, each in an environment of its own
+	@sh benchmarks/apparatus/install_peers.sh
+	@sh benchmarks/apparatus/install_vllm.sh
+
+vllm: $(VENV)/installed-local  ## installs vLLM for processors in an environment of its own and starts it on the default model
+	@$(BIN)/emotional-ai models pull
+	@sh benchmarks/apparatus/install_vllm.sh
+	@sh benchmarks/apparatus/run_vllm.sh
 
 clean:  ## removes the environment and caches of the tools; models in ~/.cache/emotional-ai stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
