@@ -1,6 +1,7 @@
 """Blended decoding against what else there is: tokens per second, switching a blend, first tokens, memory.
 
-    python benchmarks/blending.py [--quick] [--json] [--dtype float32|bfloat16] [--threads N] [--picture FILE]
+    python benchmarks/blending.py [--quick] [--json] [--dtype float32|bfloat16] [--threads N]
+        [--rounds N] [--picture FILE]
 
 Every contender is a process of its own with the same threads and number format, stopped while others have their turn. In
 every round each scene has one; a ratio is that of one round, and the median of the rounds is told with its quartiles. Tokens
@@ -16,6 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +42,7 @@ from emotional_ai_training.models import (
 
 LORAS: Final = Path(__file__).parent.parent / "loras"
 SEED: Final = 20_26
-FULL: Final = Plan(rounds=5, tokens=48, switches=100)
+FULL: Final = Plan(rounds=5, tokens=64, switches=100)
 QUICK: Final = Plan(rounds=2, tokens=16, switches=50)
 
 
@@ -57,6 +59,7 @@ def main() -> None:
         listed = roster(model, list(sets.values()), dtype, arguments.threads, quick=arguments.quick)
         contenders, left_out = stack.enter_context(started(listed.entries, scratch))
         plan = QUICK if arguments.quick else FULL
+        plan = replace(plan, rounds=arguments.rounds or plan.rounds)
         scenes = [scene for scene in SCENES if not (arguments.quick and scene.whole)]
         before = machine.load_average()
         rounds = Course(plan, contenders, Dialogues(model, SEED), sets).run(scenes)
@@ -117,6 +120,7 @@ def _arguments() -> argparse.Namespace:
         "--dtype", choices=("float32", "bfloat16"), help="for everyone; else what the processor does best"
     )
     parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))), help="of every contender")
+    parser.add_argument("--rounds", type=int, help=f"{FULL.rounds} unless given, {QUICK.rounds} with --quick")
     parser.add_argument("--picture", type=Path, help="where to draw the result as PNG")
     return parser.parse_args()
 

@@ -69,7 +69,7 @@ class Dialogues:
 
     def _system(self) -> str:
         return (
-            f"{self._draw.integers(10**6, 10**7)} is your number. You are a companion who listens and answers warmly."
+            f"{self._draw.integers(10**6, 10**7)} is your number. You are a warm companion."
         )
 
     def _ids(self, system: str, question: str) -> tuple[int, ...]:
