@@ -1,8 +1,8 @@
-"""ApplyStimuli while the language model speaks, against ApplyStimuli while it is silent.
+"""ApplyStimuli while the language model speaks to one session and to sixteen, against ApplyStimuli while it is silent.
 
     python benchmarks/interference.py [--quick] [--json]
 
-One caller applies one stimulus after the other; stretches with and without a reply being generated take turns. Neither the
+One caller applies one stimulus after the other; stretches with and without replies being generated take turns. Neither the
 service nor its decoder is kept to a core here: how well the system divides the cores is part of what is measured. Needs the
 models (`emotional-ai models pull`).
 """
@@ -21,6 +21,8 @@ from apparatus.servers import service
 from emotional_ai import Client, Sampling
 
 SESSION: Final = "bench"
+SPEAKERS: Final = (1, 16)
+"""Sessions spoken to at once."""
 PROMPT: Final = "Tell me a long story about a lighthouse keeper and the sea."
 
 
@@ -48,31 +50,35 @@ def latencies(client: Client, calls: int) -> list[float]:
 
 
 @contextmanager
-def speaking(client: Client) -> Iterator[None]:
-    """Has the model generate, reply after reply, until the end of the block; begins with the first piece."""
-    begun, enough = threading.Event(), threading.Event()
+def speaking(client: Client, sessions: int) -> Iterator[None]:
+    """Has the model speak to so many sessions, reply after reply, until the end of the block; begins when all have a piece."""
+    begun, enough = threading.Semaphore(0), threading.Event()
     failures: list[Exception] = []
 
-    def speak() -> None:
+    def speak(session: str) -> None:
         try:
             while not enough.is_set():
-                with client.generate(PROMPT, under=SESSION, sampling=Sampling(max_tokens=256)) as reply:
-                    for _ in reply.pieces():
-                        begun.set()
+                with client.generate(PROMPT, under=session, sampling=Sampling(max_tokens=256)) as reply:
+                    for count, _ in enumerate(reply.pieces()):
+                        if count == 0:
+                            begun.release()
                         if enough.is_set():
                             return
         except Exception as error:
             failures.append(error)
-            begun.set()
+            begun.release()
 
-    thread = threading.Thread(target=speak)
-    thread.start()
+    threads = [threading.Thread(target=speak, args=(f"{SESSION}-{number}",)) for number in range(sessions)]
+    for thread in threads:
+        thread.start()
     try:
-        begun.wait(120)
+        for _ in threads:
+            begun.acquire(timeout=120)
         yield
     finally:
         enough.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
     if failures:
         raise failures[0]
 
@@ -80,21 +86,27 @@ def speaking(client: Client) -> Iterator[None]:
 def measure(plan: Plan, client: Client) -> outcome.Result:
     """Stretches in turns."""
     client.create_session(SESSION)
-    with speaking(client):
+    for number in range(max(SPEAKERS)):
+        client.create_session(f"{SESSION}-{number}")
+    with speaking(client, max(SPEAKERS)):
         latencies(client, plan.calls)
-    silent, spoken, ratios = [], [], []
+    silent: list[float] = []
+    spoken: dict[int, list[float]] = {speakers: [] for speakers in SPEAKERS}
+    ratios: dict[int, list[float]] = {speakers: [] for speakers in SPEAKERS}
     for _ in range(plan.rounds):
         quiet = latencies(client, plan.calls)
-        with speaking(client):
-            busy = latencies(client, plan.calls)
-        ratios.append(median(busy) / median(quiet))
         silent += quiet
-        spoken += busy
+        for speakers in SPEAKERS:
+            with speaking(client, speakers):
+                busy = latencies(client, plan.calls)
+            ratios[speakers].append(median(busy) / median(quiet))
+            spoken[speakers] += busy
     return {
         "rounds": plan.rounds,
-        "p50_ratio": round(median(ratios), 3),
         "silent": _row(silent),
-        "speaking": _row(spoken),
+        "speaking": [
+            {"sessions": one, "p50_ratio": round(median(ratios[one]), 3), **_row(spoken[one])} for one in SPEAKERS
+        ],
     }
 
 
