@@ -60,7 +60,7 @@ def test_the_example_simulates() -> None:
     assert len(response) == len(request.times)
 
 
-@pytest.mark.parametrize("feature", ["emotion-engine", "training"])
+@pytest.mark.parametrize("feature", ["blending", "emotion-engine", "training"])
 def test_tasks_name_requirements_and_tests_that_exist(feature: str) -> None:
     folder = ROOT / "specs" / feature
     requirements = (folder / "requirements.md").read_text(encoding="utf-8")

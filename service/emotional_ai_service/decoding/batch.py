@@ -39,6 +39,24 @@ class Batch:
     weights: Floats
     """Weight of each adapter of the stack for each token, [T, adapters], or for each layer too, [layers, T, adapters]."""
 
+    def padded(self, length: int, block: int) -> "Batch":
+        """The same with `length` tokens in all: a last sequence of zeros, none of them wanted, that writes into `block`.
+
+        At most BLOCK tokens are added.
+        """
+        more = length - len(self.tokens)
+        deep = [(0, 0)] * (self.weights.ndim - 2)
+        return Batch(
+            tokens=np.pad(self.tokens, (0, more)),
+            past=np.pad(self.past, (0, 1)),
+            begins=np.append(self.begins, np.int32(length)),
+            blocks=np.append(self.blocks, np.int32(block)),
+            block_begins=np.append(self.block_begins, np.int32(len(self.blocks) + 1)),
+            wanted=self.wanted,
+            stack=self.stack,
+            weights=np.pad(self.weights, [*deep, (0, more), (0, 0)]),
+        )
+
     def positions(self) -> NDArray[np.int64]:
         """[T]: where in its sequence each token stands."""
         lengths = np.diff(self.begins)

@@ -186,6 +186,8 @@ class GenerationRequest:
         return Voice(self.blend, self.sampling.temperature, self.sampling.top_p)
 
     def __post_init__(self) -> None:
+        if len({one.adapter for one in self.blend}) < len(self.blend):
+            raise ValueError(f"a blend names each adapter once, got {[one.adapter for one in self.blend]}")
         if not self.messages or self.max_tokens < 1 or not 0 <= self.seed < 1 << 64 or "" in self.stop:
             raise ValueError(
                 "a request needs a message, max_tokens >= 1, a seed in [0, 2^64) and no empty stop string, "
@@ -235,6 +237,8 @@ class Finished:
     """Content of every adapter that took part."""
     reused_tokens: int = 0
     """Prompt tokens whose cache entries came from an earlier reply."""
+    repetition_penalty: float | None = None
+    """The penalty applied, where the backend could not apply the one asked for."""
 
 
 GenerationEvent: TypeAlias = Started | Text | VoiceChange | Finished

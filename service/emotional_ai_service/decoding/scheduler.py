@@ -41,7 +41,7 @@ from emotional_ai_service.workers.target import failed
 from emotional_ai_training.adapters import Registry
 
 PIECE: Final = 64
-"""Prompt tokens read in a step while replies are being spoken."""
+"""Tokens computed in a step while replies are being spoken and prompts read."""
 LONG_PIECE: Final = 256
 """Prompt tokens read in a step while none is."""
 
@@ -217,7 +217,7 @@ class Scheduler:
         reading = [sequence for sequence in self._active.values() if sequence.pending > 1]
         if self._speaker.runtime.repeatable:  # the same pieces whoever else is there, hence the same bits
             return [*speaking, *((sequence, min(sequence.pending, LONG_PIECE)) for sequence in reading)]
-        room = PIECE if speaking else LONG_PIECE
+        room = max(PIECE - len(speaking), PIECE // 2) if speaking else LONG_PIECE
         planned = speaking
         for sequence in reading:
             if room > 0:

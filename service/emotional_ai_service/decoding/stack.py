@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.llama import GROUPS, Floats, LlamaShape, layers_of
 
+STEP: Final = 8
+"""Rows come in multiples of this, the last of zeros, so that few shapes occur."""
 REMEMBERED: Final = 4
 """Stacks kept, since sessions move between few sets of adapters."""
 
@@ -21,7 +23,7 @@ class Stack:
 
     adapters: tuple[LoadedAdapter, ...]
     down: Mapping[tuple[int, str], Floats]
-    """By (layer, group): [rows, inputs]."""
+    """By (layer, group): [rows, inputs], rows a multiple of STEP."""
     up: Mapping[tuple[int, str], Floats]
     """By (layer, group): [rows, outputs]."""
     repeats: Mapping[str, NDArray[np.intp]]
@@ -29,7 +31,9 @@ class Stack:
 
     def spread(self, weights: Floats, group: str) -> Floats:
         """Weights [..., adapters] as the group's rows need them: [..., rows]."""
-        return np.repeat(weights, self.repeats[group], axis=-1)
+        spread: Floats = np.repeat(weights, self.repeats[group], axis=-1)
+        missing = len(self.down[0, group]) - spread.shape[-1]
+        return np.pad(spread, [*[(0, 0)] * (spread.ndim - 1), (0, missing)]) if missing else spread
 
 
 def stack(adapters: Sequence[LoadedAdapter], shape: LlamaShape) -> Stack:
@@ -39,8 +43,9 @@ def stack(adapters: Sequence[LoadedAdapter], shape: LlamaShape) -> Stack:
     for layer, group in layers_of(shape):
         inputs, outputs = shape.group_widths(group)
         at = (layer, group)
-        down[at] = np.concatenate([np.zeros((0, inputs), np.float32), *(one.down[at] for one in adapters)])
-        up[at] = np.concatenate([np.zeros((0, sum(outputs)), np.float32), *(one.up[at] for one in adapters)])
+        missing = -sum(one.rows[group] for one in adapters) % STEP
+        down[at] = np.concatenate([*(one.down[at] for one in adapters), np.zeros((missing, inputs), np.float32)])
+        up[at] = np.concatenate([*(one.up[at] for one in adapters), np.zeros((missing, sum(outputs)), np.float32)])
     repeats = {group: np.array([one.rows[group] for one in adapters], np.intp) for group in GROUPS}
     return Stack(tuple(adapters), down, up, repeats)
 

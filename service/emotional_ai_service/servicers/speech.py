@@ -105,7 +105,9 @@ def _applied_to(end: Finished, request: GenerationRequest, model: ModelDescripti
     return pb.AppliedExpression(
         temperature=voice.temperature,
         top_p=voice.top_p,
-        repetition_penalty=request.sampling.repetition_penalty,
+        repetition_penalty=(
+            request.sampling.repetition_penalty if end.repetition_penalty is None else end.repetition_penalty
+        ),
         conditioning=request.conditioning,
         blend=blend_to(voice.blend),
         blend_mode=MODES[end.mode],

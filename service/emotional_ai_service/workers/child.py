@@ -29,6 +29,8 @@ from emotional_ai_service.workers.target import Target, failed
 THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 QUIET: Final = {"TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 """Keeps libraries from drawing progress bars among the lines of the service."""
+LEAN: Final = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256"}
+"""Kernels that oneDNN keeps, half a megabyte each: what the shapes in use take. Its own limit, 1024, lets a process grow on."""
 Inbox: TypeAlias = "queue.SimpleQueue[ToTarget]"
 
 
@@ -92,7 +94,7 @@ def _private_output() -> BinaryIO:
 def _settle_in(spec: WorkerSpec) -> None:
     os.nice(spec.niceness)
     threads = spec.threads or max(1, len(os.sched_getaffinity(0)) - 1)
-    os.environ.update(QUIET)
+    os.environ.update(QUIET | LEAN)
     for variable in THREAD_VARIABLES:  # read by numerical libraries when they are imported, which is later
         os.environ[variable] = str(threads)
 

@@ -126,6 +126,7 @@ class TinkerDecoder:
                 mode=plan.mode,
                 changes=(VoiceChange(0, Voice(plan.blend, request.voice.temperature, request.voice.top_p)),),
                 adapters=plan.adapters(self._paths),
+                repetition_penalty=1.0,
             )
         finally:
             self._under_way -= 1
