@@ -24,7 +24,7 @@ from typing import Final
 from apparatus import machine, outcome, summary
 from apparatus.adapters import publish_wide
 from apparatus.contenders import Contender, ContenderFailed
-from apparatus.course import Course, Plan
+from apparatus.course import Course, Plan, tell
 from apparatus.dialogues import Dialogues
 from apparatus.picture import draw
 from apparatus.roster import Entry, roster
@@ -62,17 +62,22 @@ def main() -> None:
         plan = replace(plan, rounds=arguments.rounds or plan.rounds)
         scenes = [scene for scene in SCENES if not (arguments.quick and scene.whole)]
         before = machine.load_average()
-        rounds = Course(plan, contenders, Dialogues(model, SEED), sets).run(scenes)
+        peers = {entry.name for entry in listed.entries if entry.peer}
+        course = Course(plan, contenders, Dialogues(model, SEED), sets, peers)
+        rounds = course.run(scenes)
         memory = {name: contender.resident_bytes() >> 20 for name, contender in contenders.items()}
     speeds = summary.speeds(rounds)
     result: outcome.Result = {
         "machine": machine.description(),
         "load_before_and_after": f"{before} {machine.load_average()}",
+        "share_of_others": summary.disturbance(rounds),
         "dtype": dtype,
         "threads": arguments.threads,
         "rounds": plan.rounds,
         "tokens": plan.tokens,
-        "left_out": "; ".join(f"{name}: {why}" for name, why in (*listed.left_out, *left_out)),
+        "left_out": "; ".join(
+            f"{name}: {why}" for name, why in (*listed.left_out, *left_out, *course.failures.items())
+        ),
         "tokens_per_second": speeds,
         "ratios": summary.ratios(rounds, RATIOS),
         "switching": summary.switching(rounds),
@@ -101,6 +106,7 @@ def started(
     failed: list[tuple[str, str]] = []
     with ExitStack() as stack:
         for entry in entries:
+            tell(f"starting {entry.name}")
             try:
                 contender = Contender(entry.command, entry.setting, logs / f"{entry.name}.log")
             except ContenderFailed as error:

@@ -10,15 +10,16 @@ from apparatus.scenes import Ratio
 
 def speeds(rounds: Sequence[Round]) -> list[Row]:
     """Tokens per second of every scene."""
-    return [{"scene": key, **_spread([one.speeds[key] for one in rounds])} for key in rounds[0].speeds]
+    return [{"scene": key, **_spread([one.speeds[key] for one in rounds])} for key in _measured(rounds)]
 
 
 def ratios(rounds: Sequence[Round], wanted: Sequence[Ratio]) -> list[Row]:
     """Those whose scenes were measured."""
     rows: list[Row] = []
+    measured = _measured(rounds)
     for ratio in wanted:
-        over = [key for key in ratio.over if key in rounds[0].speeds]
-        if ratio.of in rounds[0].speeds and over:
+        over = [key for key in ratio.over if key in measured]
+        if ratio.of in measured and over:
             values = [one.speeds[ratio.of] / max(one.speeds[key] for key in over) for one in rounds]
             rows.append(_judged(ratio.name, values, ratio.wanted))
     return rows
@@ -53,6 +54,16 @@ def waiting(rounds: Sequence[Round]) -> list[Row]:
     return [{"what": f"{n}, ms", **_spread([r.extras[name][f] * 1e3 for r in rounds])} for n, name, f in told]
 
 
+def disturbance(rounds: Sequence[Round]) -> Row:
+    """The share of the processors that others took, over all turns: with much of it, ratios are those of a busy machine."""
+    return _spread([share for one in rounds for share in one.others])
+
+
+def _measured(rounds: Sequence[Round]) -> list[str]:
+    """Scenes measured in every round."""
+    return [key for key in rounds[0].speeds if all(key in one.speeds for one in rounds)]
+
+
 def _judged(name: str, values: Sequence[float], wanted: float) -> Row:
     row: Row = {"what": name, **_spread(values)}
     return {**row, "wanted": wanted, "met": median(values) >= wanted} if wanted else row
@@ -63,7 +74,8 @@ def _over(one: Iterable[float], other: Iterable[float]) -> list[float]:
 
 
 def _spread(values: Sequence[float]) -> Row:
-    low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    ordered = list(values) * (3 if len(values) == 1 else 1)  # quartiles want two values
+    low, _, high = quantiles(ordered, n=4, method="inclusive")
     return {"median": _short(median(values)), "low": _short(low), "high": _short(high)}
 
 
