@@ -42,8 +42,8 @@ from emotional_ai_training.models import (
 
 LORAS: Final = Path(__file__).parent.parent / "loras"
 SEED: Final = 20_26
-FULL: Final = Plan(rounds=5, tokens=64, switches=100)
-QUICK: Final = Plan(rounds=2, tokens=16, switches=50)
+FULL: Final = Plan(rounds=5, tokens=64, switches=50)
+QUICK: Final = Plan(rounds=2, tokens=16, switches=20)
 
 
 def main() -> None:

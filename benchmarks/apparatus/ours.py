@@ -80,11 +80,12 @@ class Ours:
         scheduler = self._scheduler
         sequence, layers = scheduler._active[ticket], scheduler._shape.layers
         whole, spread = [], []
-        for weights in turn.blends:
+        for weights in turn.blends[1:]:
             voice = Voice(_blend(turn, weights), 0, 1)
+            self._step()  # a blend changes at most once a token
             begun = perf_counter()
             scheduler.update(ticket, voice)
-            scheduler._turn()
+            changes = scheduler._turn()
             resolved = perf_counter()
             adapters = _union([sequence.blend], scheduler._bank.place)
             table = weights_of([sequence.blend], [1], adapters, layers)
@@ -92,6 +93,8 @@ class Ours:
             for group in GROUPS:
                 stack.spread(table, group)
             ended = perf_counter()
+            if len(changes) != 1:
+                raise RuntimeError("the blend did not change")
             whole.append(ended - begun)
             spread.append(ended - resolved)
         self._abandon()
