@@ -68,9 +68,7 @@ class Dialogues:
         return Turn(kind, prompts, tuple(messages), blends, tuple(map(str, adapters)), tokens, way)
 
     def _system(self) -> str:
-        return (
-            f"{self._draw.integers(10**6, 10**7)} is your number. You are a warm companion."
-        )
+        return f"{self._draw.integers(10**6, 10**7)} is your number. You are a warm companion."
 
     def _ids(self, system: str, question: str) -> tuple[int, ...]:
         messages = (Message(Role.SYSTEM, system), Message(Role.USER, question))
