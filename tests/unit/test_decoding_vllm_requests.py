@@ -17,6 +17,7 @@ from emotional_ai_service.decoding.errors import AdapterRefused, CannotBlend, Ca
 from emotional_ai_service.decoding.messages import Voice, VoiceChange
 from emotional_ai_service.decoding.vllm import VllmSettings, server_command
 from emotional_ai_service.decoding.vllm.asking import check_request, completion, spoken_temperature
+from emotional_ai_service.decoding.vllm.errors import AdapterChanged
 from emotional_ai_service.decoding.vllm.preparation import end_tokens, write_blend
 from emotional_ai_service.decoding.vllm.recipes import Recipe, recipe_for
 from emotional_ai_training.adapters import Registry
@@ -110,6 +111,18 @@ def test_an_adapter_that_goes_meanwhile_is_named_and_nothing_is_left(tmp_path: P
     with pytest.raises(AdapterRefused, match="'one'"):
         write_blend(made, tmp_path / "blends" / made.name)
     assert list((tmp_path / "blends").iterdir()) == []
+
+
+def test_an_adapter_replaced_since_the_blend_was_planned_is_not_written_under_its_name(tmp_path: Path) -> None:
+    published(tmp_path / "loras", "one", fill=0.5)
+    made = recipe(tmp_path / "loras", BlendWeight("one", 1.0))
+    published(tmp_path / "loras", "one", fill=0.25)
+    with pytest.raises(AdapterChanged, match="'one' was replaced") as refusal:
+        write_blend(made, tmp_path / "blends" / made.name)
+    assert refusal.value.retry_seconds > 0
+    assert list((tmp_path / "blends").iterdir()) == []
+    anew = recipe(tmp_path / "loras", BlendWeight("one", 1.0))
+    assert write_blend(anew, tmp_path / "blends" / anew.name) == anew.rank
 
 
 def test_every_token_that_ends_a_turn_is_told(tmp_path: Path) -> None:

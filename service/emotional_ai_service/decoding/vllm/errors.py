@@ -4,6 +4,7 @@ WorkerStartFailed
 +-- ServerUnfit      the server cannot be reached, or was started otherwise than this backend needs
 ModelUnavailable
 +-- ServerSilent     the server cannot be reached, or broke off
++-- AdapterChanged   an adapter was replaced between the planning of a blend and its writing
 +-- Overloaded
     +-- BlendsInUse  every blend the server may hold is being spoken with
 Exception
@@ -37,6 +38,14 @@ class ServerSilent(ModelUnavailable):
     def __init__(self, problem: str) -> None:
         super().__init__(f"vLLM {problem}; try again in {RETRY_SECONDS:.0f} s", RETRY_SECONDS)
         self.problem = problem
+
+
+class AdapterChanged(ModelUnavailable):
+    """An adapter was replaced between the planning of a blend and its writing; asked again, the blend is planned anew."""
+
+    def __init__(self, adapter: str) -> None:
+        message = f"adapter {adapter!r} was replaced while its blend was written; try again in {BUSY_SECONDS:.1f} s"
+        super().__init__(message, BUSY_SECONDS)
 
 
 class BlendsInUse(Overloaded):

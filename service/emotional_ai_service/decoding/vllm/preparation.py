@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from emotional_ai_service.decoding.messages import GenerationRequest
+from emotional_ai_service.decoding.vllm.errors import AdapterChanged
 from emotional_ai_service.decoding.vllm.recipes import Recipe
 from emotional_ai_service.workers import RoundRobin, Target
 from emotional_ai_training.models import NotAModel, check_model_dir, model_digest
@@ -49,7 +50,7 @@ class PromptJob:
 
 @dataclass(frozen=True, slots=True)
 class BlendJob:
-    """Asks for a blend as a PEFT adapter in the directory `into`; answers with its rank. AdapterRefused."""
+    """Asks for a blend as a PEFT adapter in the directory `into`; answers with its rank. AdapterRefused or AdapterChanged."""
 
     recipe: Recipe
     into: Path
@@ -90,10 +91,11 @@ def build(checkpoint: Checkpoint) -> Target[Job]:
 def write_blend(recipe: Recipe, into: Path) -> int:
     """Writes the one adapter that is the blend, whole or not at all; what is there already is of the same content.
 
-    Returns its rank. Raises AdapterRefused if an adapter cannot be read or does not fit the others.
+    Returns its rank. Raises AdapterRefused if an adapter cannot be read or does not fit the others, AdapterChanged if one
+    is no longer what the recipe names.
     """
     from emotional_ai_service.decoding.errors import AdapterRefused
-    from emotional_ai_training.adapters import AdapterDamaged
+    from emotional_ai_training.adapters import AdapterDamaged, adapter_digest
     from emotional_ai_training.adapters.concatenation import concatenate
 
     if into.is_dir():
@@ -103,6 +105,9 @@ def write_blend(recipe: Recipe, into: Path) -> int:
     staged = Path(tempfile.mkdtemp(prefix=".writing-", dir=into.parent))
     try:
         rank = concatenate(parts, staged, filled=False)
+        for part in recipe.parts:  # after they were read, so that what was read is what the name says
+            if adapter_digest(part.directory) != part.digest:
+                raise AdapterChanged(part.adapter)
         staged.chmod(0o755)  # mkdtemp makes it ours alone, and the server may run as another user
         os.rename(staged, into)
     except AdapterDamaged as error:
