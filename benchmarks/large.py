@@ -143,7 +143,7 @@ def measure(directory: Path) -> Row:
         )
         times.append(time.monotonic() - began)
     held = sum(factor.nbytes for one in adapters for half in (one.down, one.up) for factor in half.values())
-    computed = needed(shape, RuntimeKind.OPENVINO, Precision.INT8, BLOCKS, tied=weights.tied) + 2 * held
+    computed = needed(shape, RuntimeKind.OPENVINO, Precision.INT8, BLOCKS) + 2 * held
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     return {
         "layers": shape.layers,

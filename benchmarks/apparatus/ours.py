@@ -27,7 +27,7 @@ from emotional_ai_service.decoding.messages import (
     VoiceChange,
 )
 from emotional_ai_service.decoding.model import LocalModel
-from emotional_ai_service.decoding.scheduler import Scheduler, _union, weights_of
+from emotional_ai_service.decoding.scheduler import Scheduler, union, weights_of
 from emotional_ai_service.workers.messages import Ended, Event, Outcome, Raised
 from emotional_ai_training.models import cache_dir, model_digest
 
@@ -87,7 +87,7 @@ class Ours:
             scheduler.update(ticket, voice)
             changes = scheduler._turn()
             resolved = perf_counter()
-            adapters = _union([sequence.blend], scheduler._bank.place)
+            adapters = union([sequence.blend])
             table = weights_of([sequence.blend], [1], adapters, layers)
             stack = scheduler._stacks.of(adapters)
             for group in GROUPS:

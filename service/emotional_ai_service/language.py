@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from emotional_ai_service.appraisal import Appraisal, AppraisalJob
@@ -51,7 +52,7 @@ class Language:
 
     async def admit(self, request: GenerationRequest) -> None:
         """Raises what `decoder.generate` would raise for this request before its first token; decodes nothing."""
-        async with aclosing(self.decoder.generate(request)) as events:
+        async with aclosing(self.decoder.generate(replace(request, rehearsal=True))) as events:
             await anext(events)
 
 

@@ -108,7 +108,8 @@ class AdapterSource:
     async def _leave_out(self, name: str, problem: str) -> bool:
         """Keeps what is called `name` now out of blends; False if it is out of them already."""
         manifest = (await asyncio.to_thread(self._registry.list)).named(name)
-        content = name, manifest.digest if manifest else ""
+        elsewhere = self._language is not None and self._language.hosted is not None
+        content = name, manifest.digest if manifest and not elsewhere else ""
         if content in self._left_out:
             return False
         log.warning("adapter %s is left out of blends: %s", name, problem)
@@ -122,4 +123,4 @@ class AdapterSource:
     def _problem(self, adapter: Manifest, model: ModelDescription) -> str:
         if adapter.base_model_digest != model.digest:
             return f"it was trained on {adapter.base_model}, whose weights are not those of {model.name}, which speaks here"
-        return self._left_out.get((adapter.name, adapter.digest), "")
+        return self._left_out.get((adapter.name, adapter.digest)) or self._left_out.get((adapter.name, ""), "")

@@ -285,7 +285,7 @@ async def test_many_replies_that_come_and_go_leave_nothing_behind(loras: Path, c
                     group.create_task(live(client, f"s{number}", fates[number])) for number in range(begin, begin + 24)
                 ]
             for number, one in enumerate(lives, start=begin):
-                assert one.result() == "t0 " if fates[number] == "left" else "t0 t1 t2 t3 "
+                assert one.result() == ("t0 " if fates[number] == "left" else "t0 t1 t2 t3 ")
         while decoder.speaking:  # noqa: ASYNC110  # until the last cancellation arrives
             await asyncio.sleep(0.001)
         for number, fate in enumerate(fates):

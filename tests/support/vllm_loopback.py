@@ -33,6 +33,12 @@ class VllmLoopback:
     alive: bool = True
     tokens: tuple[int, ...] = (40, 41, 42)
     finish: str = "length"
+    silent: tuple[str, ...] = ()
+    """What it leaves out of each piece of a reply."""
+    strict: bool = False
+    """Takes every completion for a bad request."""
+    listing: object = None
+    """What it says it serves, if not what vLLM says."""
     refusal: str = ""
     """Why it loads nothing; empty loads."""
     loading: asyncio.Event = field(default_factory=asyncio.Event)
@@ -51,7 +57,7 @@ class VllmLoopback:
     def reset(self) -> None:
         """As it was made, what it has loaded apart."""
         fresh = VllmLoopback()
-        for name in ("penalises", "updates", "alive", "tokens", "finish", "refusal", "left"):
+        for name in ("penalises", "updates", "alive", "tokens", "finish", "refusal", "left", "silent", "strict", "listing"):
             setattr(self, name, getattr(fresh, name))
         for kept in (self.loads, self.unloads, self.asked):
             kept.clear()
@@ -63,6 +69,8 @@ class VllmLoopback:
         return Response(status_code=200 if self.alive else 503)
 
     async def models(self, request: Request) -> Response:
+        if self.listing is not None:
+            return JSONResponse(self.listing)
         base = {"id": MODEL, "root": "/model", "parent": None, "max_model_len": CONTEXT}
         blends = [{"id": name, "root": path, "parent": MODEL} for name, path in self.loaded.items()]
         return JSONResponse({"object": "list", "data": [base, *blends]})
@@ -94,6 +102,8 @@ class VllmLoopback:
         body = await request.json()
         if not self.alive:
             return _error(503, "the engine is dead")
+        if self.strict:
+            return _error(400, "prompt must be text")
         if self.penalises and body.get("vllm_xargs", {}).get("reply_penalty", 1) < 1:
             return _error(400, "reply_penalty must be a number of at least 1")
         if body["model"] != MODEL and body["model"] not in self.loaded:
@@ -108,6 +118,8 @@ class VllmLoopback:
                 choice = {"index": 0, "text": "", "finish_reason": self.finish if last else None, "token_ids": [token]}
                 if "logprobs" in body:
                     choice["logprobs"] = {"token_logprobs": [-float(token)]}
+                for left_out in self.silent:
+                    choice.pop(left_out, None)
                 yield f"data: {json.dumps({'choices': [choice]})}\n\n"
                 await self.speaking.wait()
         except (asyncio.CancelledError, GeneratorExit):

@@ -49,6 +49,7 @@ SHAPES = {
         "head_dim": 16,
         "rms_norm_eps": 1e-5,
     },
+    "sixteen-bit": {"kept": torch.bfloat16},
     "linear": {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0}},
 }
 """Configurations; the second is that of Llama 3.2 in all but size."""
@@ -68,7 +69,8 @@ class Case:
         return logits(merged(self.model, self.loras, blend), tokens)
 
 
-def write_model(directory: Path, **numbers: object) -> LlamaForCausalLM:
+def write_model(directory: Path, kept: torch.dtype = torch.float32, **numbers: object) -> LlamaForCausalLM:
+    """A random model whose weights are as a checkpoint of the format `kept` holds them."""
     torch.manual_seed(1)
     config = LlamaConfig(
         **{
@@ -84,6 +86,9 @@ def write_model(directory: Path, **numbers: object) -> LlamaForCausalLM:
         }
     )
     model = LlamaForCausalLM(config).float()
+    if kept is torch.bfloat16:
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(kept).float()
     model.save_pretrained(directory)
     return model
 

@@ -181,11 +181,12 @@ def test_a_loaded_model_says_what_it_is_and_speaks(stage: Stage, kind: RuntimeKi
 
 
 def test_bf16_is_native_only_where_the_processor_multiplies_it() -> None:
-    assert precision_of(Precision.NATIVE, "flags : avx512f avx512_vnni") is Precision.FLOAT32
-    assert precision_of(Precision.NATIVE, "flags : avx512f avx512_bf16") is Precision.BFLOAT16
-    assert precision_of(Precision.NATIVE, "flags : amx_bf16") is Precision.BFLOAT16
-    assert precision_of(Precision.FLOAT32, "flags : amx_bf16") is Precision.FLOAT32
-    assert precision_of(Precision.BFLOAT16, "") is Precision.BFLOAT16
+    assert precision_of(Precision.NATIVE, RuntimeKind.OPENVINO, "flags : avx512f avx512_vnni") is Precision.FLOAT32
+    assert precision_of(Precision.NATIVE, RuntimeKind.OPENVINO, "flags : avx512f avx512_bf16") is Precision.BFLOAT16
+    assert precision_of(Precision.NATIVE, RuntimeKind.OPENVINO, "flags : amx_bf16") is Precision.BFLOAT16
+    assert precision_of(Precision.FLOAT32, RuntimeKind.OPENVINO, "flags : amx_bf16") is Precision.FLOAT32
+    assert precision_of(Precision.BFLOAT16, RuntimeKind.OPENVINO, "") is Precision.BFLOAT16
+    assert precision_of(Precision.NATIVE, RuntimeKind.TORCH, "flags : amx_bf16") is Precision.FLOAT32  # the reference
 
 
 # Many replies

@@ -280,6 +280,17 @@ async def test_a_reply_broken_off_is_not_taken_for_complete(
     assert refusal.value.retry_seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("left_out", "problem"), [("token_ids", "does not send replies as vLLM does"), ("logprobs", "0 logprobs for 1 tokens")]
+)
+async def test_what_a_server_leaves_out_is_not_made_up(
+    decoder: VllmDecoder, vllm: VllmLoopback, left_out: str, problem: str
+) -> None:
+    vllm.silent = (left_out,)
+    with pytest.raises(ServerSilent, match=problem):
+        await reply(decoder, ask(logprobs=True))
+
+
 async def test_a_server_that_fails_is_unavailable_and_not_ready_until_it_is_back(
     decoder: VllmDecoder, vllm: VllmLoopback
 ) -> None:
@@ -321,6 +332,14 @@ async def test_a_server_started_otherwise_is_named_with_the_command(home: Path, 
     assert "--served-model-name llama" in problem
     vllm.updates = False
     assert "does not load adapters while it runs" in await start_of(fit)
+    vllm.updates = True
+    vllm.strict = True
+    assert "refuses a plain completion (400: prompt must be text)" in await start_of(fit)
+    vllm.strict = False
+    for listing in ({"models": []}, [], {"data": [1]}):
+        vllm.listing = listing
+        assert "does not say what it serves as vLLM does" in await start_of(fit)
+    vllm.listing = None
     gone = await start_of(replace(fit, base_url="http://127.0.0.1:9"))
     assert "does not answer" in gone
     assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True" in gone

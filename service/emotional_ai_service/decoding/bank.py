@@ -30,7 +30,6 @@ class Bank:
         self._listing = EMPTY
         self._unreadable: str | None = None
         self._loaded: dict[str, LoadedAdapter] = {}
-        self._places: dict[str, int] = {}
 
     def refresh(self) -> None:
         """Looks at the directory: cheap while nothing changed there. One that cannot be read holds nothing, for a reason."""
@@ -38,8 +37,6 @@ class Bank:
             self._listing, self._unreadable = self._registry.list(), None
         except AdapterError as error:
             self._listing, self._unreadable = EMPTY, str(error)
-        for name in [manifest.name for manifest in self._listing.adapters]:
-            self._places.setdefault(name, len(self._places))
         digests = {manifest.name: manifest.digest for manifest in self._listing.adapters}
         for name, adapter in list(self._loaded.items()):
             if digests.get(name) != adapter.digest:
@@ -64,10 +61,6 @@ class Bank:
                 break  # else it was replaced meanwhile, and what was read may be either
         self._loaded[name] = loaded
         return loaded
-
-    def place(self, name: str) -> int:
-        """Where an adapter stands in the order of blends; it keeps its place while the process lives."""
-        return self._places[name]
 
     def _manifest(self, name: str) -> Manifest:
         manifest = self._listing.named(name)

@@ -5,7 +5,7 @@ lie in the blocks block_begins[s] to block_begins[s + 1], BLOCK positions each, 
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,10 @@ from emotional_ai_service.decoding.llama import Floats
 from emotional_ai_service.decoding.model import BLOCK
 from emotional_ai_service.decoding.stack import Stack
 
-__all__ = ["BLOCK", "Batch", "Runtime", "Whole"]
+__all__ = ["BLOCK", "FINE", "Batch", "Runtime", "Whole"]
+
+FINE: Final = 16
+"""Tokens up to which every length of a batch is a shape of its own, since so many replies speak together."""
 
 Whole = NDArray[np.int32]
 

@@ -11,6 +11,7 @@ from typing import Final
 from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.errors import CannotBlend, WrongLayers
 from emotional_ai_service.decoding.messages import AdapterVersion, Blend, BlendWeight
+from emotional_ai_training.adapters import place_of
 
 GRAIN: Final = 1024
 """Steps of a weight between 0 and 1."""
@@ -33,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedBlend:
-    """Adapters of weights other than zero, in the order of the registry. Equal blends speak alike."""
+    """Adapters of weights other than zero, in the fixed order of blends. Equal blends speak alike."""
 
     parts: tuple[Part, ...]
 
@@ -77,13 +78,11 @@ NOTHING: Final = ResolvedBlend(())
 """The base model."""
 
 
-def resolve(
-    blend: Blend, named: Callable[[str], LoadedAdapter], layers: int, order: Callable[[str], int]
-) -> ResolvedBlend:
+def resolve(blend: Blend, named: Callable[[str], LoadedAdapter], layers: int) -> ResolvedBlend:
     """The blend as it is computed.
 
-    `named` finds an adapter or raises UnknownAdapter or AdapterRefused; `order` is its place. Raises WrongLayers,
-    or CannotBlend for weights beyond LARGEST.
+    `named` finds an adapter or raises UnknownAdapter or AdapterRefused. Raises WrongLayers, or
+    CannotBlend for weights beyond LARGEST.
     """
     parts: list[Part] = []
     for one in blend:
@@ -95,4 +94,4 @@ def resolve(
         weights = tuple(round(weight * GRAIN) / GRAIN for weight in one.layers or (one.weight,))
         if any(weights):
             parts.append(Part(adapter, weights))
-    return ResolvedBlend(tuple(sorted(parts, key=lambda part: order(part.adapter.name))))
+    return ResolvedBlend(tuple(sorted(parts, key=lambda part: place_of(part.adapter.name))))

@@ -31,7 +31,8 @@ class Decoder(Protocol):
     ) -> AsyncGenerator[GenerationEvent, None]:
         """Started, then Text and VoiceChange as they come, then Finished. Closing the generator early stops the decoding.
 
-        Each of `voices` is taken up at the next token; a backend that does not follow raises CannotFollow for them.
+        Each of `voices` is taken up at the next token; one that cannot be is logged, and the reply goes on as it was. A backend
+        that does not follow raises CannotFollow for them.
         Raises PromptTooLong, PromptRefused, UnknownAdapter, AdapterRefused, WrongLayers, or ModelUnavailable with a retry
         hint.
         """

@@ -47,6 +47,8 @@ class LlamaShape:
     context: int
     """Longest context in tokens."""
     norm_epsilon: float
+    tied: bool
+    """Whether the output embeddings are the input's."""
     inverse_frequencies: tuple[float, ...]
     """Radians per position of each of head_dim / 2 rotations."""
 
@@ -86,6 +88,7 @@ def read_shape(directory: Path) -> LlamaShape:
         head_dim=head_dim,
         context=config.max_position_embeddings,
         norm_epsilon=config.rms_norm_eps,
+        tied=bool(config.tie_word_embeddings),
         inverse_frequencies=_inverse_frequencies(directory, dict(config.rope_parameters or {}), head_dim),
     )
 
@@ -138,18 +141,13 @@ class Checkpoint:
             with safe_open(file, "pt") as opened:
                 self._files.update(dict.fromkeys(opened.keys(), file))
 
-    @property
-    def tied(self) -> bool:
-        """Whether the output embeddings are the input's."""
-        return "lm_head.weight" not in self._files
-
     def embedding(self) -> Floats:
         """Input embeddings [vocabulary, hidden]."""
         return self._tensor("model.embed_tokens.weight")
 
     def head(self) -> Floats | None:
         """Output embeddings [vocabulary, hidden]; None where they are the input's."""
-        return None if self.tied else self._tensor("lm_head.weight")
+        return None if self._shape.tied else self._tensor("lm_head.weight")
 
     def final_norm(self) -> Floats:
         """Weights [hidden] of the last norm."""

@@ -35,7 +35,7 @@ def load(model: LocalModel) -> Scheduler:
     if tokenizer.chat_template is None:
         raise NotAModel(directory, "its tokenizer has no chat template; use an instruction-tuned checkpoint")
     shape = read_shape(directory)
-    precision = precision_of(model.precision, cpu_description())
+    precision = precision_of(model.precision, model.runtime, cpu_description())
     blocks = model.blocks(shape.layers * shape.kv_heads * shape.head_dim, precision, shape.context)
     runtime = _runtime(model, shape, precision, blocks)
     speaker = Speaker(
@@ -66,7 +66,7 @@ def load(model: LocalModel) -> Scheduler:
 def _runtime(model: LocalModel, shape: LlamaShape, precision: Precision, blocks: int) -> Runtime:
     weights = Checkpoint(model.directory, shape)
     if model.runtime is not RuntimeKind.CUDA:
-        wanted = needed(shape, model.runtime, precision, blocks, tied=weights.tied)
+        wanted = needed(shape, model.runtime, precision, blocks)
         check_fits(model.directory.resolve().name, wanted, available())
     if model.runtime is RuntimeKind.OPENVINO:
         from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
@@ -88,11 +88,16 @@ def _runtime(model: LocalModel, shape: LlamaShape, precision: Precision, blocks:
     return TorchRuntime(shape, weights, blocks=blocks, dtype=dtype, device="cuda", together=True)
 
 
-def precision_of(precision: Precision, description: str) -> Precision:
-    """The number format to compute in, given the text of /proc/cpuinfo."""
-    if precision is Precision.NATIVE:
-        return Precision.BFLOAT16 if multiplies_bf16(description) else Precision.FLOAT32
-    return precision
+def precision_of(precision: Precision, runtime: RuntimeKind, description: str) -> Precision:
+    """The number format to compute in, given the text of /proc/cpuinfo; the reference is fp32 unless told otherwise."""
+    if precision is not Precision.NATIVE:
+        return precision
+    narrow = {
+        RuntimeKind.OPENVINO: multiplies_bf16(description),
+        RuntimeKind.TORCH: False,
+        RuntimeKind.CUDA: torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+    }
+    return Precision.BFLOAT16 if narrow[runtime] else Precision.FLOAT32
 
 
 def end_tokens(directory: Path, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -17,15 +17,15 @@ PROCESS: Final = 450 << 20
 _SIZES: Final = {Precision.FLOAT32: 4, Precision.BFLOAT16: 2, Precision.INT8: 1}
 
 
-def parameters(shape: LlamaShape, *, tied: bool) -> int:
+def parameters(shape: LlamaShape) -> int:
     """Numbers in the matrices of a model."""
     widths = [shape.widths(module) for modules in MODULES.values() for module in modules]
-    return shape.layers * sum(i * o for i, o in widths) + (1 if tied else 2) * shape.vocabulary * shape.hidden
+    return shape.layers * sum(i * o for i, o in widths) + (1 if shape.tied else 2) * shape.vocabulary * shape.hidden
 
 
-def needed(shape: LlamaShape, runtime: RuntimeKind, precision: Precision, blocks: int, *, tied: bool) -> int:
+def needed(shape: LlamaShape, runtime: RuntimeKind, precision: Precision, blocks: int) -> int:
     """Bytes of a process that has loaded the model and filled `blocks` blocks of cache; adapters come on top."""
-    count, size = parameters(shape, tied=tied), _SIZES[precision]
+    count, size = parameters(shape), _SIZES[precision]
     entry = 2 if precision is Precision.BFLOAT16 else 4
     cached = 2 * blocks * BLOCK * shape.layers * shape.kv_heads * shape.head_dim * entry
     if runtime is not RuntimeKind.OPENVINO:

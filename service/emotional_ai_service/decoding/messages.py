@@ -175,6 +175,8 @@ class GenerationRequest:
     schedule: tuple[VoiceChange, ...] = ()
     """Changes known beforehand, by rising token_index; one at token 0 replaces `blend` and the sampling's numbers."""
     kv_policy: KvPolicy = KvPolicy.REFRESH_AT_TURN
+    rehearsal: bool = False
+    """Accept or refuse the request, as Started says, and decode nothing."""
     session: str = ""
     """Whose earlier turns the key-value cache may be taken from under another blend; empty for nobody's."""
 

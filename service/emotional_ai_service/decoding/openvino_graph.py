@@ -25,6 +25,9 @@ Flow: TypeAlias = Any
 """A node of the graph or one of its outputs; the library carries no types."""
 _AXIS: Final = np.int64(1)
 _ROWS: Final = 1024
+_HALF: Final = 2.0**-25
+"""Greatest rounding error at which a matrix is stored in sixteen bits and widened as it is read: that of numbers of bfloat16,
+which differ only where they are smaller than float16 can tell apart."""
 
 
 class LlamaGraph:
@@ -71,7 +74,12 @@ class LlamaGraph:
     def _matrix(self, values: Floats) -> Flow:
         """A constant matrix [outputs, inputs]."""
         if not self._quantised:
-            return op.constant(np.ascontiguousarray(values), shared_memory=True)
+            half = values.astype(np.float16)
+            if np.abs(half - values).max() > _HALF:
+                return op.constant(np.ascontiguousarray(values), shared_memory=True)
+            widened = op.convert(op.constant(half), "f32")
+            widened.get_rt_info()["decompression_0"] = True  # or the runtime widens it once and for all
+            return widened
         stored, scale = _eight_bits(values)
         return op.multiply(op.convert(op.constant(stored), "f32"), op.constant(scale))
 

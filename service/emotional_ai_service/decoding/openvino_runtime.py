@@ -7,7 +7,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import Core
 
-from emotional_ai_service.decoding.batch import Batch
+from emotional_ai_service.decoding.batch import FINE, Batch
 from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, Floats, LlamaShape, layers_of
 from emotional_ai_service.decoding.messages import Precision
 from emotional_ai_service.decoding.openvino_graph import LlamaGraph
@@ -16,8 +16,6 @@ from emotional_ai_service.decoding.stack import Stack
 _COMPUTED: Final = {Precision.FLOAT32: "f32", Precision.BFLOAT16: "bf16", Precision.INT8: "f32"}
 _KEPT: Final = 100
 """Executors the runtime keeps; more gain nothing, since making one anew is cheap while oneDNN keeps its kernel."""
-FINE: Final = 16
-"""Tokens up to which every length is a shape of its own: replies that speak together."""
 _CACHED: Final = {
     Precision.FLOAT32: (ov.Type.f32, "f32"),
     Precision.BFLOAT16: (ov.Type.bf16, "bf16"),
@@ -59,6 +57,7 @@ class OpenVinoRuntime:
         self._shape = shape
         self._request = compiled.create_infer_request()
         self._stack: Stack | None = None
+        self._weights: Floats = np.zeros(0, np.float32)
         self._spare = blocks
         """A block of nobody's, for padding."""
         for layer in range(shape.layers):
@@ -71,7 +70,7 @@ class OpenVinoRuntime:
     def forward(self, batch: Batch) -> Floats:
         if (length := bucket(len(batch.tokens))) > len(batch.tokens):
             batch = batch.padded(length, self._spare)
-        self._take_stack(batch.stack)
+        self._take_weights(batch)
         lengths = batch.past + np.diff(batch.begins)
         plain: dict[str, NDArray[np.generic]] = {
             "tokens": batch.tokens,
@@ -85,7 +84,6 @@ class OpenVinoRuntime:
         }
         for name, values in plain.items():
             self._set(name, ov.Tensor(values))
-        self._take_weights(batch)
         self._request.infer(share_inputs=True)
         logits: Floats = self._request.get_output_tensor(0).data.copy()
         return logits
@@ -93,17 +91,23 @@ class OpenVinoRuntime:
     def _take_stack(self, stack: Stack) -> None:
         if stack is self._stack:
             return
+        self._stack, self._weights = None, np.zeros(0, np.float32)  # until all is handed over
         for layer, group in layers_of(self._shape):
             self._set(f"down.{layer}.{group}", ov.Tensor(stack.down[layer, group], shared_memory=True))
             self._set(f"up.{layer}.{group}", ov.Tensor(stack.up[layer, group], shared_memory=True))
         self._stack = stack  # keeps the memory that the tensors share
 
     def _take_weights(self, batch: Batch) -> None:
+        """Hands over what changed: while the same replies speak under the same blends, that is nothing."""
+        if batch.stack is self._stack and np.array_equal(batch.weights, self._weights):
+            return
+        self._take_stack(batch.stack)
         for group in GROUPS:
             spread = np.ascontiguousarray(batch.stack.spread(batch.weights, group))
             shared = ov.Tensor(spread) if spread.ndim == 2 else None
             for layer in range(self._shape.layers):
                 self._set(f"weight.{layer}.{group}", shared or ov.Tensor(np.ascontiguousarray(spread[layer])))
+        self._weights = batch.weights
 
     def _set(self, name: str, tensor: ov.Tensor) -> None:
         self._request.set_tensor(self._ports[name], tensor)

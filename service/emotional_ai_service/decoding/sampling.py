@@ -21,7 +21,8 @@ def next_token(logits: Tensor, generated: Sequence[int], rule: Sampling, generat
     logits = penalised(logits, generated, rule.repetition_penalty)
     if rule.temperature == 0:
         return int(logits.argmax())
-    probabilities, tokens = candidates(logits / rule.temperature, rule.top_k, rule.top_p)
+    # From the greatest down, so that the least of temperatures divides nothing into infinity.
+    probabilities, tokens = candidates((logits - logits.max()) / rule.temperature, rule.top_k, rule.top_p)
     return int(tokens[torch.multinomial(probabilities, 1, generator=generator)])
 
 

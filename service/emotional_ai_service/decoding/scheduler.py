@@ -4,6 +4,8 @@ Replies join and leave between steps; each has its own blend, and the blend of a
 read in pieces, small while others speak, so that nobody falls silent for it.
 """
 
+import logging
+import math
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence as Listed
@@ -19,7 +21,7 @@ from emotional_ai_service.decoding.bank import Bank
 from emotional_ai_service.decoding.batch import BLOCK, Batch, Runtime
 from emotional_ai_service.decoding.blends import ResolvedBlend, resolve
 from emotional_ai_service.decoding.blocks import BlockPool, Node
-from emotional_ai_service.decoding.errors import CannotBlend
+from emotional_ai_service.decoding.errors import CannotBlend, DecodingError
 from emotional_ai_service.decoding.llama import Floats, LlamaShape
 from emotional_ai_service.decoding.messages import (
     KV_TOLERANCE,
@@ -38,7 +40,9 @@ from emotional_ai_service.decoding.streaming import TextStream
 from emotional_ai_service.errors import ServiceError
 from emotional_ai_service.workers.messages import Ended, Event, Outcome, Raised
 from emotional_ai_service.workers.target import failed
-from emotional_ai_training.adapters import Registry
+from emotional_ai_training.adapters import Registry, place_of
+
+log = logging.getLogger(__name__)
 
 PIECE: Final = 64
 """Tokens computed in a step while replies are being spoken and prompts read."""
@@ -97,7 +101,7 @@ class Scheduler:
         self._waiting = deque(sequence for sequence in self._waiting if sequence.ticket != ticket)
         if (sequence := self._active.pop(ticket, None)) is not None:
             sequence.leave(self._pool)
-            for adapter in sequence.held.values():
+            for adapter in sequence.spoken_with():
                 if not self._bank.holds(adapter):
                     self._forget(adapter)
 
@@ -120,6 +124,8 @@ class Scheduler:
             return outcomes
         outcomes += self._turn()
         planned = self._plan()
+        if not planned:
+            return outcomes
         try:
             logits = self._logits(planned)
         except Exception as error:
@@ -143,9 +149,12 @@ class Scheduler:
             except Exception as error:
                 outcomes.append(_raised(ticket, error))
                 continue
+            outcomes.append(Event(ticket, Started(sequence.prompt_length)))
+            if request.rehearsal:
+                outcomes.append(Ended(ticket))
+                continue
             sequence.coming = voice
             self._waiting.append(sequence)
-            outcomes.append(Event(ticket, Started(sequence.prompt_length)))
         return outcomes
 
     def _accept(self, ticket: int, request: GenerationRequest) -> Sequence:
@@ -165,7 +174,7 @@ class Scheduler:
                 held[name] = self._bank.named(name)
             return held[name]
 
-        return resolve(voice.blend, named, self._shape.layers, self._bank.place)
+        return resolve(voice.blend, named, self._shape.layers)
 
     def _admit(self) -> None:
         """Lets those who wait speak, in order of arrival, while there is room for their longest reply."""
@@ -203,6 +212,10 @@ class Scheduler:
         for sequence in list(self._active.values()):
             try:
                 change = sequence.turn(self._resolve)
+            except DecodingError as error:
+                # Nobody asked for this voice but the state: the reply goes on in the one it has.
+                log.warning("a voice that a reply was to follow cannot be taken up: %s", error)
+                continue
             except Exception as error:
                 self.cancel(sequence.ticket)
                 outcomes.append(_raised(sequence.ticket, error))
@@ -236,7 +249,7 @@ class Scheduler:
         return np.concatenate([runtime.forward(self._batch([one])) for one in planned])
 
     def _batch(self, planned: Listed[tuple[Sequence, int]]) -> Batch:
-        adapters = _union([sequence.blend for sequence, _ in planned], self._bank.place)
+        adapters = union([sequence.blend for sequence, _ in planned])
         counts = [count for _, count in planned]
         begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         tables = [sequence.blocks[: -(-(sequence.computed + count) // BLOCK)] for sequence, count in planned]
@@ -271,7 +284,9 @@ class Scheduler:
 
     def _say(self, sequence: Sequence, logits: torch.Tensor) -> list[Outcome]:
         """Draws the next token and says what can be said of it. Raises CannotBlend where no token is more likely."""
-        if not bool(torch.isfinite(logits).all()):
+        if not math.isfinite(
+            float(logits.sum())
+        ):  # one that is not finite makes the sum so, at a tenth of the cost of asking each
             raise CannotBlend("local", "finds no finite probabilities under this blend; ask for weights nearer to 0")
         now = self._speaker.clock()
         token = next_token(logits, sequence.generated, sequence.sampling, sequence.draw)
@@ -305,10 +320,10 @@ def _raised(ticket: int, error: Exception) -> Raised:
     return Raised(ticket, error) if isinstance(error, ServiceError) else failed(ticket)
 
 
-def _union(blends: Listed[ResolvedBlend], place: Callable[[str], int]) -> tuple[LoadedAdapter, ...]:
+def union(blends: Listed[ResolvedBlend]) -> tuple[LoadedAdapter, ...]:
     """Every adapter of the blends once, in the fixed order; two contents of one name may be among them."""
     return tuple(
-        sorted({a: None for blend in blends for a in blend.adapters}, key=lambda one: (place(one.name), one.digest))
+        sorted({a: None for blend in blends for a in blend.adapters}, key=lambda one: (place_of(one.name), one.digest))
     )
 
 

@@ -163,6 +163,10 @@ class Sequence:
         self._changes.append(change)
         return change
 
+    def spoken_with(self) -> set[LoadedAdapter]:
+        """Every adapter this reply has named, or found in the cache it took over."""
+        return {*self.held.values(), *(adapter for _, blend in self._runs for adapter in blend.adapters)}
+
     # The end
 
     def add(self, token: int, now: float) -> None:

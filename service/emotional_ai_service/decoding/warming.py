@@ -2,19 +2,20 @@
 
 import numpy as np
 
-from emotional_ai_service.decoding.batch import BLOCK, Batch, Runtime
+from emotional_ai_service.decoding.batch import BLOCK, FINE, Batch, Runtime
 from emotional_ai_service.decoding.llama import LlamaShape
 from emotional_ai_service.decoding.scheduler import LONG_PIECE, PIECE
 from emotional_ai_service.decoding.stack import Stack, stack
 
 
 def warm(runtime: Runtime, shape: LlamaShape, active: int, blocks: int) -> None:
-    """Decoding of 1..`active` replies, and the two lengths in which prompts are read, without adapters.
+    """Decoding of 1..`active` replies as far as each number is a shape of its own, and the two lengths in which prompts are
+    read, without adapters.
 
     Writes into every block it needs, so it comes before anything is kept there.
     """
     empty = stack((), shape)
-    for count in range(1, min(active, blocks) + 1):
+    for count in range(1, min(active, blocks, FINE) + 1):
         runtime.forward(_decoding(count, empty))
     for length in (PIECE, LONG_PIECE):
         if length <= blocks * BLOCK:

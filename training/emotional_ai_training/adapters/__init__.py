@@ -10,7 +10,7 @@ errors        what is refused
 from emotional_ai_training.adapters.errors import AdapterDamaged, AdapterError, NotPublished
 from emotional_ai_training.adapters.manifest import CONFIG, Manifest, adapter_digest, load_manifest
 from emotional_ai_training.adapters.publishing import check_writable, publish
-from emotional_ai_training.adapters.registry import Listing, Registry
+from emotional_ai_training.adapters.registry import Listing, Registry, place_of
 from emotional_ai_training.adapters.weights import WEIGHTS
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "adapter_digest",
     "check_writable",
     "load_manifest",
+    "place_of",
     "publish",
 ]

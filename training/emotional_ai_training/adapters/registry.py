@@ -51,7 +51,7 @@ class Registry:
             found = [outcome for _, outcome in self._known.values()]
         adapters = [outcome for outcome in found if isinstance(outcome, Manifest)]
         return Listing(
-            adapters=tuple(sorted(adapters, key=lambda adapter: (_ORDER.get(adapter.name, len(_ORDER)), adapter.name))),
+            adapters=tuple(sorted(adapters, key=lambda adapter: place_of(adapter.name))),
             damaged=tuple(outcome for outcome in found if isinstance(outcome, AdapterDamaged)),
         )
 
@@ -74,6 +74,11 @@ class Registry:
         except AdapterDamaged as error:
             log.warning("an adapter is left out: %s", error)
             return stamp, error
+
+
+def place_of(name: str) -> tuple[int, str]:
+    """Where an adapter stands in the fixed order of blends, as a key to sort by."""
+    return _ORDER.get(name, len(_ORDER)), name
 
 
 def _stamp(directory: Path) -> _Stamp:

@@ -26,12 +26,14 @@ async def inspect(server: VllmServer, settings: VllmSettings) -> Fitness:
             raise ServerUnfit(settings, f"serves {', '.join(served) or 'nothing'}, not {settings.model}")
         if not loads:
             raise ServerUnfit(settings, "does not load adapters while it runs")
-        penalises = await server.refuses(_probe(settings))
+        if problem := await server.refusal(_probe(settings, 1)):
+            raise ServerUnfit(settings, f"refuses a plain completion ({problem})")
+        penalises = await server.refusal(_probe(settings, 0)) != ""
     except ServerSilent as error:
         raise ServerUnfit(settings, error.problem) from error
     return Fitness(served[settings.model].context_length, penalises)
 
 
-def _probe(settings: VllmSettings) -> dict[str, object]:
-    """A completion of one token that our processor refuses, since no penalty is below 1."""
-    return {"model": settings.model, "prompt": [0], "max_tokens": 1, "vllm_xargs": {"reply_penalty": 0}}
+def _probe(settings: VllmSettings, penalty: int) -> dict[str, object]:
+    """A completion of one token, which our processor alone refuses for a penalty of 0, since none is below 1."""
+    return {"model": settings.model, "prompt": [0], "max_tokens": 1, "vllm_xargs": {"reply_penalty": penalty}}

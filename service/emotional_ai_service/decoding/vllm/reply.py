@@ -50,7 +50,7 @@ class Reply:
         """Whether Finished was returned."""
 
     def take(self, piece: Piece) -> Iterator[GenerationEvent]:
-        """Events of a piece. Raises ServerSilent if the server gave the reply up."""
+        """Events of a piece. Raises ServerSilent if the server gave the reply up, or left out logprobs asked for."""
         for position, token in enumerate(piece.tokens):
             self._generated += 1
             if self._generated == 1:
@@ -58,7 +58,7 @@ class Reply:
             if token in self._ends:
                 yield from self._finish(FinishReason.STOP)
                 return
-            text = self._text.push(token, piece.logprobs[position] if piece.logprobs else 0.0)
+            text = self._text.push(token, self._logprob(piece, position))
             if text is not None:
                 yield text
             if self._text.stopped:
@@ -68,6 +68,13 @@ class Reply:
             if piece.finish not in _REASONS:
                 raise ServerSilent(f"gave the reply up ({piece.finish})")
             yield from self._finish(_REASONS[piece.finish])
+
+    def _logprob(self, piece: Piece, position: int) -> float:
+        if not self._request.logprobs:
+            return 0.0
+        if len(piece.logprobs) != len(piece.tokens):
+            raise ServerSilent(f"sent {len(piece.logprobs)} logprobs for {len(piece.tokens)} tokens")
+        return piece.logprobs[position]
 
     def _finish(self, reason: FinishReason) -> Iterator[GenerationEvent]:
         if (rest := self._text.finish()) is not None:

@@ -1,6 +1,6 @@
 """A client of the server: what it serves, loading and unloading, and a completion as a stream of tokens.
 
-Raises ServerSilent wherever the server does not answer or breaks off.
+Raises ServerSilent wherever the server does not answer, answers as no vLLM does, or breaks off.
 """
 
 import json
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -18,6 +18,8 @@ from emotional_ai_service.workers import WorkerFault
 
 CONNECT_SECONDS: Final = 5.0
 _OK, _NOT_FOUND, _BAD, _SERVER_ERROR = 200, 404, 400, 500
+_STRANGE: Final = (ValueError, KeyError, TypeError, AttributeError)
+"""What reading an answer of another form raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,13 @@ class VllmServer:
         answer = await self._ask("GET", "/v1/models")
         if answer.status_code != _OK:
             raise ServerSilent(f"would not say what it serves ({problem_of(answer)})")
-        return tuple(
-            Served(str(entry["id"]), str(entry.get("root")), int(entry.get("max_model_len") or 0))
-            for entry in answer.json()["data"]
-        )
+        try:
+            return tuple(
+                Served(str(entry["id"]), str(entry.get("root")), int(entry.get("max_model_len") or 0))
+                for entry in answer.json()["data"]
+            )
+        except _STRANGE as error:
+            raise ServerSilent(f"does not say what it serves as vLLM does ({answer.text[:200]})") from error
 
     async def loads(self) -> bool:
         """Whether it loads adapters while it runs; asked without loading any."""
@@ -92,9 +97,12 @@ class VllmServer:
         if answer.status_code not in (_OK, _NOT_FOUND):
             raise BlendRefused(problem_of(answer))
 
-    async def refuses(self, body: dict[str, object]) -> bool:
-        """Whether it answers a completion with 400."""
-        return (await self._ask("POST", "/v1/completions", body)).status_code == _BAD
+    async def refusal(self, body: dict[str, object]) -> str:
+        """Why it takes a completion for a bad request; empty if it completes."""
+        answer = await self._ask("POST", "/v1/completions", body)
+        if answer.status_code not in (_OK, _BAD):
+            raise ServerSilent(f"failed at the request ({problem_of(answer)})")
+        return problem_of(answer) if answer.status_code == _BAD else ""
 
     @asynccontextmanager
     async def completing(self, body: dict[str, object]) -> AsyncIterator[AsyncGenerator[Piece, None]]:
@@ -140,13 +148,22 @@ async def _pieces(answer: httpx.Response) -> AsyncGenerator[Piece, None]:
         data = line.removeprefix("data:").strip()
         if not line.startswith("data:") or data == "[DONE]":
             continue
-        event = json.loads(data)
-        if "error" in event:
-            raise ServerSilent(f"failed at the request ({event['error']})")
-        for choice in event["choices"]:
-            logprobs = (choice.get("logprobs") or {}).get("token_logprobs") or []
-            yield Piece(
-                tokens=tuple(choice.get("token_ids") or ()),
-                logprobs=tuple(map(float, logprobs)),
-                finish=choice.get("finish_reason") or "",
-            )
+        try:
+            pieces = _pieces_of(json.loads(data))
+        except _STRANGE as error:
+            raise ServerSilent(f"does not send replies as vLLM does ({data[:200]})") from error
+        for piece in pieces:
+            yield piece
+
+
+def _pieces_of(event: dict[str, Any]) -> tuple[Piece, ...]:
+    if "error" in event:
+        raise ServerSilent(f"failed at the request ({event['error']})")
+    return tuple(
+        Piece(
+            tokens=tuple(map(int, choice["token_ids"])),
+            logprobs=tuple(map(float, (choice.get("logprobs") or {}).get("token_logprobs") or ())),
+            finish=choice.get("finish_reason") or "",
+        )
+        for choice in event["choices"]
+    )
