@@ -57,7 +57,18 @@ class VllmLoopback:
     def reset(self) -> None:
         """As it was made, what it has loaded apart."""
         fresh = VllmLoopback()
-        for name in ("penalises", "updates", "alive", "tokens", "finish", "refusal", "left", "silent", "strict", "listing"):
+        for name in (
+            "penalises",
+            "updates",
+            "alive",
+            "tokens",
+            "finish",
+            "refusal",
+            "left",
+            "silent",
+            "strict",
+            "listing",
+        ):
             setattr(self, name, getattr(fresh, name))
         for kept in (self.loads, self.unloads, self.asked):
             kept.clear()

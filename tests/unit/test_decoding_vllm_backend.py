@@ -281,7 +281,8 @@ async def test_a_reply_broken_off_is_not_taken_for_complete(
 
 
 @pytest.mark.parametrize(
-    ("left_out", "problem"), [("token_ids", "does not send replies as vLLM does"), ("logprobs", "0 logprobs for 1 tokens")]
+    ("left_out", "problem"),
+    [("token_ids", "does not send replies as vLLM does"), ("logprobs", "0 logprobs for 1 tokens")],
 )
 async def test_what_a_server_leaves_out_is_not_made_up(
     decoder: VllmDecoder, vllm: VllmLoopback, left_out: str, problem: str
