@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tinker
 from faulty_proxy import Answer, FaultyProxy, Hold, failed_future
 from tinker_loopback import LEFT_OPEN, Loopback, base_model, tinker_service
 from tinker_speaking import Trained, asked, reply_of, settings_of, speaking, trained
@@ -22,6 +23,7 @@ from emotional_ai_service.decoding.tinker import (
     TinkerStartFailed,
     TinkerUnavailable,
 )
+from emotional_ai_service.decoding.tinker.connection import Connection
 from emotional_ai_service.errors import ModelUnavailable
 from emotional_ai_service.workers import Overloaded
 
@@ -225,6 +227,40 @@ async def test_a_server_that_restarted_is_reached_again_and_lost_adapters_are_re
         with pytest.raises(AdapterRefused, match="'eager' cannot be applied"):
             await reply_of(decoder, asked(1, ("eager", 1.0)))
         await decoder.close()
+
+
+async def test_whatever_an_attempt_to_reach_it_again_fails_with_another_follows(
+    server: Loopback, model: Path, own: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with speaking(settings_of(server.base_url, model, own.adapters)) as decoder:
+        connected, failures = decoder._connected, [OSError("no more files"), KeyError("unforeseen")]
+
+        async def failing() -> Connection:
+            if failures:
+                raise failures.pop()
+            return await connected()
+
+        monkeypatch.setattr(decoder, "_connected", failing)
+        lost = decoder._connection
+        assert lost is not None
+        decoder._reach_again(lost)
+        assert not decoder.ready
+        await _ready(decoder)
+        assert failures == []
+
+
+async def test_a_sampler_the_sdk_will_not_ask_for_is_a_start_that_fails(
+    server: Loopback, model: Path, own: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = tinker.ServiceClient.create_sampling_client
+
+    def refusing(client: tinker.ServiceClient, **asked: Any) -> Any:
+        if "model_path" in asked:
+            raise RuntimeError("the client is closed")
+        return ask(client, **asked)
+
+    monkeypatch.setattr(tinker.ServiceClient, "create_sampling_client", refusing)
+    assert "the client is closed" in await refused(settings_of(server.base_url, model, own.adapters))
 
 
 async def _entered(settings: TinkerSettings) -> TinkerDecoder:

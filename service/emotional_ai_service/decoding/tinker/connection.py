@@ -152,6 +152,7 @@ class _Opening:
             base = service.create_sampling_client(base_model=settings.base_model)
             rest = tinker.RestClient(base_url=settings.base_url, api_key=settings.api_key)
             served = rest.get_server_capabilities().result(settings.start_seconds).supported_models
+            asked = {one.name: service.create_sampling_client(model_path=one.path) for one in settings.adapters}
         except (tinker.AuthenticationError, tinker.PermissionDeniedError) as error:
             raise TinkerStartFailed(f"api_key: {settings.base_url} refused it; set a key that server knows") from error
         except (tinker.TinkerError, ValueError, RuntimeError) as error:
@@ -159,7 +160,6 @@ class _Opening:
         context_length = _context_length(served, settings.base_model)
         samplers = {BASE: _base(base, settings)}
         refused: dict[str, str] = {}
-        asked = {one.name: service.create_sampling_client(model_path=one.path) for one in settings.adapters}
         for name, future in asked.items():
             try:
                 samplers[name] = _adapter(future, settings)

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -80,11 +79,13 @@ class TinkerDecoder:
     async def close(self) -> None:
         if self._reaching is not None:
             self._reaching.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reaching
-        for reply in self._replies:
-            reply.cancel()
+            await asyncio.gather(self._reaching, return_exceptions=True)
+        # None from here on, so that a reply that finds the session lost reaches for no other.
         connection, self._connection = self._connection, None
+        replies = tuple(self._replies)
+        for reply in replies:
+            reply.cancel()
+        await asyncio.gather(*replies, return_exceptions=True)
         if connection is not None:
             await connection.close()
 
@@ -167,17 +168,24 @@ class TinkerDecoder:
             self._reaching = asyncio.create_task(self._reach(lost))
 
     async def _reach(self, lost: "Connection") -> None:
-        await lost.close()
+        try:
+            await lost.close()
+        except Exception:  # whatever it is, it must not keep the next session from being opened
+            log.exception("the session that was lost could not be ended")
         delay = FIRST_DELAY
-        while self._connection is None:
+        while True:
             try:
                 self._connection = connection = await self._connected()
                 if connection.refused:
                     log.warning("speaking again without some: %s", _refusals(self._settings, connection.refused))
             except TinkerStartFailed as error:
                 log.warning("the Tinker server cannot be reached again yet: %s", error)
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, LONGEST_DELAY)
+            except Exception:  # the decoder would stay without a session for ever
+                log.exception("the Tinker server cannot be reached again yet")
+            else:
+                return
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY)
 
     async def _connected(self) -> "Connection":
         from emotional_ai_service.decoding.tinker.connection import connect
