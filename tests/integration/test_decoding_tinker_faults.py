@@ -23,7 +23,7 @@ from emotional_ai_service.decoding.tinker import (
     TinkerStartFailed,
     TinkerUnavailable,
 )
-from emotional_ai_service.decoding.tinker.connection import Connection
+from emotional_ai_service.decoding.tinker.connection import Connection, _Opening
 from emotional_ai_service.errors import ModelUnavailable
 from emotional_ai_service.workers import Overloaded
 
@@ -113,6 +113,15 @@ async def test_a_session_that_comes_when_nobody_waits_any_more_is_ended(
     await _seen(proxy, "/create_sampling_session", 1)
     proxy.clear()
     proxy.plan("/finish")
+    await _seen(proxy, "/finish", 1)
+
+
+async def test_a_session_that_came_and_was_not_taken_is_ended(proxy: FaultyProxy, model: Path, own: Trained) -> None:
+    proxy.plan("/finish")
+    opening = _Opening(settings(proxy, model, own))
+    await asyncio.to_thread(opening.run)
+    assert proxy.seen["/finish"] == 0
+    opening.leave()
     await _seen(proxy, "/finish", 1)
 
 

@@ -107,7 +107,8 @@ async def connect(settings: TinkerSettings) -> Connection:
     opening = _Opening(settings)
     try:
         async with asyncio.timeout(settings.start_seconds):
-            return await _elsewhere(opening.run)
+            await _elsewhere(opening.run)
+            return opening.take()
     except TimeoutError as error:
         raise TinkerStartFailed(
             f"base_url: nothing that speaks the Tinker API answered at {settings.base_url} within "
@@ -118,20 +119,32 @@ async def connect(settings: TinkerSettings) -> Connection:
 
 
 class _Opening:
-    """Opens a session on a thread; one nobody waits for any more is ended there."""
+    """Opens a session on a thread; one that nobody takes is ended, whether it comes before or after who waited has left."""
 
     def __init__(self, settings: TinkerSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._left = False
+        self._open: tuple[tinker.ServiceClient, Connection] | None = None
+
+    def take(self) -> Connection:
+        """The session that `run` opened, from now on the caller's to close."""
+        with self._lock:
+            if self._open is None:
+                raise RuntimeError("no session was opened, or it was taken")
+            (_, connection), self._open = self._open, None
+            return connection
 
     def leave(self) -> None:
         """Nobody waits any more."""
         with self._lock:
             self._left = True
+            untaken, self._open = self._open, None
+        if untaken is not None:  # the time ran out between its coming and its being taken
+            in_background(lambda: _end(untaken[0]))
 
-    def run(self) -> Connection:
-        """Blocks. Raises TinkerStartFailed."""
+    def run(self) -> None:
+        """Blocks until there is a session to take. Raises TinkerStartFailed."""
         settings = self._settings
         service = tinker.ServiceClient(base_url=settings.base_url, api_key=settings.api_key)
         try:
@@ -141,7 +154,8 @@ class _Opening:
             raise
         with self._lock:
             if not self._left:
-                return connection
+                self._open = service, connection
+                return
         _end(service)
         raise TinkerStartFailed("nobody waits for the session any more")
 
