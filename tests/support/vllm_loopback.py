@@ -39,6 +39,8 @@ class VllmLoopback:
     """Takes every completion for a bad request."""
     listing: object = None
     """What it says it serves, if not what vLLM says."""
+    keeps: bool = False
+    """Fails to unload anything."""
     refusal: str = ""
     """Why it loads nothing; empty loads."""
     loading: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,6 +70,7 @@ class VllmLoopback:
             "silent",
             "strict",
             "listing",
+            "keeps",
         ):
             setattr(self, name, getattr(fresh, name))
         for kept in (self.loads, self.unloads, self.asked):
@@ -105,6 +108,8 @@ class VllmLoopback:
     async def unload(self, request: Request) -> Response:
         name = (await request.json())["lora_name"]
         self.unloads.append(name)
+        if self.keeps:
+            return _error(500, "it is stuck")
         if self.loaded.pop(name, None) is None:
             return _error(404, f"The lora adapter '{name}' cannot be found.")
         return Response("Success")

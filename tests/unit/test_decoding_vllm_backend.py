@@ -33,7 +33,7 @@ from emotional_ai_service.decoding.vllm import ServerSilent, ServerUnfit, VllmDe
 from emotional_ai_service.decoding.vllm.fitness import Fitness, inspect
 from emotional_ai_service.decoding.vllm.server import VllmServer
 from emotional_ai_service.errors import ModelUnavailable
-from emotional_ai_service.workers import Overloaded
+from emotional_ai_service.workers import Overloaded, WorkerStartFailed
 from emotional_ai_training.adapters import Registry
 from emotional_ai_training.models import model_digest
 
@@ -161,6 +161,21 @@ async def test_idle_blends_are_unloaded_and_removed(home: Path, decoder: VllmDec
         await reply(decoder, ask(one(weight)))
     held = {name for name in vllm.loaded if name != "others"}
     assert {entry.name for entry in (home / "blends").iterdir()} == held == set(vllm.loads[-HELD:])
+
+
+async def test_what_the_server_fails_to_unload_is_unloaded_later(
+    home: Path, decoder: VllmDecoder, vllm: VllmLoopback
+) -> None:
+    for weight in (1.1, 1.3):
+        await reply(decoder, ask(one(weight)))
+    held = {name for name in vllm.loaded if name != "others"}
+    vllm.keeps = True
+    await reply(decoder, ask(one(1.6)))
+    assert held < set(vllm.loaded)
+    vllm.keeps = False
+    await reply(decoder, ask(one(1.8)))
+    left = {name for name in vllm.loaded if name != "others"}
+    assert {entry.name for entry in (home / "blends").iterdir()} == left == set(vllm.loads[-HELD:])
 
 
 async def test_blends_in_use_are_kept_and_one_more_is_refused(decoder: VllmDecoder, vllm: VllmLoopback) -> None:
@@ -341,6 +356,17 @@ async def test_a_server_started_otherwise_is_named_with_the_command(home: Path, 
         vllm.listing = listing
         assert "does not say what it serves as vLLM does" in await start_of(fit)
     vllm.listing = None
+    own = replace(fit, blends_dir=home / "own")
+    vllm.loaded["blend-stuck"] = str(home / "own" / "blend-stuck")
+    vllm.keeps = True
+    assert "does not forget what an earlier service left (500: it is stuck)" in await start_of(own)
+    vllm.keeps = False
+    del vllm.loaded["blend-stuck"]
+    (home / "file").touch()
+    decoder = VllmDecoder(replace(fit, blends_dir=home / "file"))
+    with pytest.raises(WorkerStartFailed, match="blends_dir: "):
+        await decoder.start()
+    await decoder.close()
     gone = await start_of(replace(fit, base_url="http://127.0.0.1:9"))
     assert "does not answer" in gone
     assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True" in gone

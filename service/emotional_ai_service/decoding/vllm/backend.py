@@ -30,7 +30,14 @@ from emotional_ai_service.decoding.messages import (
 )
 from emotional_ai_service.decoding.vllm.asking import check_request, completion
 from emotional_ai_service.decoding.vllm.blends import Blends
-from emotional_ai_service.decoding.vllm.errors import BUSY_SECONDS, BlendsInUse, NotServed, ServerSilent
+from emotional_ai_service.decoding.vllm.errors import (
+    BUSY_SECONDS,
+    BlendRefused,
+    BlendsInUse,
+    NotServed,
+    ServerSilent,
+    ServerUnfit,
+)
 from emotional_ai_service.decoding.vllm.fitness import Fitness, inspect
 from emotional_ai_service.decoding.vllm.preparation import Answer, Checkpoint, Job, Prepared, PromptJob
 from emotional_ai_service.decoding.vllm.recipes import BACKEND, Recipe, recipe_for
@@ -39,7 +46,7 @@ from emotional_ai_service.decoding.vllm.server import VllmServer
 from emotional_ai_service.decoding.vllm.settings import VllmSettings
 from emotional_ai_service.decoding.vllm.shelf import Shelf, ShelfFull
 from emotional_ai_service.decoding.vllm.store import BlendStore
-from emotional_ai_service.workers import Overloaded, Worker, WorkerSpec
+from emotional_ai_service.workers import Overloaded, Worker, WorkerSpec, WorkerStartFailed
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +91,7 @@ class VllmDecoder:
     async def start(self) -> None:
         """Looks the server over and loads the tokenizer. Raises WorkerStartFailed: what is wrong, and how to start it."""
         fitness = await inspect(self._server, self._settings)
-        await self._store.clear()
+        await self._clear()
         await self._preparer.start()
         prepared = self._preparer.description
         assert isinstance(prepared, Prepared)
@@ -143,6 +150,16 @@ class VllmDecoder:
             ):
                 async for event in events:
                     yield event
+
+    async def _clear(self) -> None:
+        try:
+            await self._store.clear()
+        except (ServerSilent, BlendRefused) as error:
+            raise ServerUnfit(self._settings, f"does not forget what an earlier service left ({error})") from error
+        except OSError as error:
+            raise WorkerStartFailed(
+                f"blends_dir: {self._settings.blends_dir} cannot be emptied ({error}); make it writable, or name another"
+            ) from error
 
     @property
     def _stood(self) -> _Standing:

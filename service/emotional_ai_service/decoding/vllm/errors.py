@@ -9,7 +9,7 @@ ModelUnavailable
     +-- BlendsInUse  every blend the server may hold is being spoken with
 Exception
 +-- NotServed        the server does not know the name of a model or blend; handled here
-+-- BlendRefused     the server would not load a blend; handled here
++-- BlendRefused     the server would not load or unload a blend; handled here
 """
 
 from typing import Final
@@ -61,4 +61,4 @@ class NotServed(Exception):
 
 
 class BlendRefused(Exception):
-    """The server would not load a blend; the message is its own."""
+    """The server would not load or unload a blend; the message is its own."""
