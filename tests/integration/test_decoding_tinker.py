@@ -1,6 +1,7 @@
 """Speech on the local Tinker-compatible server, through the unmodified SDK: who speaks, and by which law."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -22,6 +23,7 @@ from emotional_ai_service.decoding.messages import BlendMode, BlendWeight, Gener
 from emotional_ai_service.decoding.prompt import prompt_tokens
 from emotional_ai_service.decoding.tinker import TinkerDecoder
 from emotional_ai_service.decoding.tinker.choosing import drawn_by_weight
+from emotional_ai_service.workers import Overloaded
 
 pytestmark = pytest.mark.filterwarnings(LEFT_OPEN)
 CONTEXT = 2048
@@ -273,6 +275,30 @@ async def test_a_prompt_that_fits_to_the_last_token_is_spoken_and_scored(
     with pytest.raises(PromptTooLong) as refusal:
         await reply_of(rescored, asked(1, *blend, text="x" * (longest + 1)))
     assert refusal.value.limit == CONTEXT - 1 - 6
+
+
+async def test_a_long_prompt_is_put_into_tokens_beside_the_loop_and_holds_its_place(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage.decoder(capacity=1) as decoder:
+        wording, go = decoder._wording, threading.Event()
+        assert wording is not None
+        prompt = wording.prompt
+
+        def waiting(request: GenerationRequest, context_length: int) -> list[int]:
+            assert go.wait(PATIENCE)
+            return prompt(request, context_length)
+
+        monkeypatch.setattr(wording, "prompt", waiting)
+        first = asyncio.create_task(reply_of(decoder, asked()))
+        await asyncio.sleep(0)
+        try:
+            with pytest.raises(Overloaded):
+                await reply_of(decoder, asked())
+        finally:
+            go.set()
+        assert (await first)[0]
+        assert decoder.ready
 
 
 async def test_what_cannot_be_done_is_refused_before_anything_is_said(nearest: TinkerDecoder) -> None:

@@ -105,17 +105,17 @@ class TinkerDecoder:
         plan = planned(request, self._paths, settings.mode, settings.drafts, self._speakers, draw)
         connection, wording = self._admitted()
         plan.check(connection.refused)
-        prompt = wording.prompt(request, connection.context_length - 1)
         clock = asyncio.get_running_loop().time
-        began = clock()
         self._under_way += 1
         try:
+            prompt = await asyncio.to_thread(wording.prompt, request, connection.context_length - 1)
+            began = clock()
             yield Started(len(prompt))
             self._speakers.spoke(request.session, plan.speaker)
             reply = await self._reply(connection, plan, prompt, request, draw)
             seconds = clock() - began
             self._typical_seconds += 0.1 * (seconds - self._typical_seconds)
-            text, reason = wording.text(reply.draft, request.stop, reply.logprobs)
+            text, reason = await asyncio.to_thread(wording.text, reply.draft, request.stop, reply.logprobs)
             if text is not None:
                 yield text
             yield Finished(

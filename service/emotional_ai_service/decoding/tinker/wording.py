@@ -1,6 +1,7 @@
 """From a request to the model's tokens, and from its tokens to text."""
 
 import json
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ GENERATION: Final = "generation_config.json"
 
 
 class Wording:
-    """The tokenizer and chat template in a directory."""
+    """The tokenizer and chat template in a directory. Threads may share it; they take turns."""
 
     def __init__(self, model_dir: Path) -> None:
         """Reads them from the disk alone. Raises TinkerStartFailed."""
@@ -33,10 +34,12 @@ class Wording:
             )
         self._tokenizer: PreTrainedTokenizerBase = tokenizer
         self._ends = _ends(tokenizer, model_dir / GENERATION)
+        self._turn = threading.Lock()  # the tokenizer refuses a thread that comes while another encodes
 
     def prompt(self, request: GenerationRequest, context_length: int) -> list[int]:
         """As prompt_tokens."""
-        return prompt_tokens(self._tokenizer, request, context_length)
+        with self._turn:
+            return prompt_tokens(self._tokenizer, request, context_length)
 
     def text(
         self, draft: Draft, stop: Sequence[str], logprobs: Sequence[float] | None
@@ -62,7 +65,10 @@ class Wording:
         return _joined(pieces), reason
 
     def _decode(self, tokens: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        with self._turn:
+            return str(
+                self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            )
 
 
 def _joined(pieces: Sequence[Text]) -> Text | None:
