@@ -6,6 +6,7 @@
 While the agent speaks a threat reaches the session, then kindness. Needs the extras [cli] and a running service.
 """
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from emotional_ai import Client
 from emotional_ai.v1 import inference_pb2 as pb
 
-TARGET = "127.0.0.1:50051"
+TARGET = os.environ.get("EMOTIONAL_AI_TARGET", "127.0.0.1:50051")
 ASKED = "Tell me a long story about the sea, and how you feel about it."
 HAPPENS = {8: {"threat": 1.0}, 20: {"social_warmth": 1.0, "relaxation": 1.0}}
 """Signals by the number of tokens after which they reach the session."""
@@ -73,6 +74,8 @@ def draw(spoken: Spoken, path: Path) -> None:
 
 def main() -> None:
     """Speaks and draws."""
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).parent.is_dir():
+        sys.exit("name the picture to write, in a folder that is there: python examples/live_blend.py PICTURE.png")
     with Client(TARGET) as client:
         spoken = speak(client)
     print("".join(word for _, word in spoken.words))

@@ -122,6 +122,11 @@ class BackendFlags:
     tinker_adapters: Path | None
     blend_mode: HostedMode | None
 
+    @property
+    def any_given(self) -> bool:
+        """Whether there is any."""
+        return any(getattr(self, name) is not None for names in _BELONGS.values() for name in names)
+
 
 _BELONGS: Final[Mapping[BackendKind, tuple[str, ...]]] = {
     BackendKind.LOCAL: ("runtime", "precision", "max_replies", "kv_memory"),

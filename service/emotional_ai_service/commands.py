@@ -156,6 +156,10 @@ def serve(
         tinker_adapters=tinker_adapters,
         blend_mode=blend_mode,
     )
+    if engine_only and (backend is not BackendKind.LOCAL or flags.any_given):
+        raise typer.BadParameter("serves no language, so flags of a backend have no use", param_hint="--engine-only")
+    if loras.exists() and not loras.is_dir():
+        raise typer.BadParameter(f"{loras} is not a directory", param_hint="--loras")
     try:
         language = None if engine_only else _language(model, threads, backend, flags)
     except ModelError as error:

@@ -7,6 +7,7 @@ only when it differs noticeably from the one given out last, so that a resting s
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from emotional_ai_service.decoding.messages import DEAD_BAND, Voice
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.errors import SessionNotFound
 from emotional_ai_service.session import Subscription
+from emotional_ai_training.adapters import AdapterError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,10 @@ async def follow(
                 subscription.take()
                 moment = await session.read(engine.clock())
                 if distance(speaking.voice(moment), spoken) >= DEAD_BAND:
-                    speaking = await speaking.renewed()
+                    try:
+                        speaking = await speaking.renewed()
+                    except AdapterError as error:  # the reply has its adapters in memory
+                        log.warning("a reply goes on with the adapters it knows: %s", error)
                     if distance(voice := speaking.voice(moment), spoken) >= DEAD_BAND:
                         spoken = voice
                         yield voice

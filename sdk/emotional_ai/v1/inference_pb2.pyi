@@ -62,7 +62,7 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_STOP: _FinishReason.ValueType  # 1
     """The model ended its turn, or a stop string appeared."""
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
-    """max_tokens or the end of the context was reached."""
+    """max_tokens was reached."""
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
     """Why a reply ended."""
@@ -72,7 +72,7 @@ FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
 FINISH_REASON_STOP: FinishReason.ValueType  # 1
 """The model ended its turn, or a stop string appeared."""
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
-"""max_tokens or the end of the context was reached."""
+"""max_tokens was reached."""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 class _KvPolicy:
@@ -84,7 +84,9 @@ class _KvPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KvPolicy.Val
     KV_POLICY_UNSPECIFIED: _KvPolicy.ValueType  # 0
     """The default of the backend: REFRESH_AT_TURN where there is a choice."""
     KV_POLICY_KEEP: _KvPolicy.ValueType  # 1
-    """Entries stay as computed, those of this session's earlier turns too."""
+    """Entries stay as computed, those of this session's earlier turns too where the backend keeps any; the reference
+    runtime computes every reply anew.
+    """
     KV_POLICY_REFRESH_AT_TURN: _KvPolicy.ValueType  # 2
     """Entries stay as computed during a reply; at its start, those of earlier turns are recomputed if any weight differs by
     more than 0.03 from the weight they were computed under.
@@ -100,7 +102,9 @@ class KvPolicy(_KvPolicy, metaclass=_KvPolicyEnumTypeWrapper):
 KV_POLICY_UNSPECIFIED: KvPolicy.ValueType  # 0
 """The default of the backend: REFRESH_AT_TURN where there is a choice."""
 KV_POLICY_KEEP: KvPolicy.ValueType  # 1
-"""Entries stay as computed, those of this session's earlier turns too."""
+"""Entries stay as computed, those of this session's earlier turns too where the backend keeps any; the reference
+runtime computes every reply anew.
+"""
 KV_POLICY_REFRESH_AT_TURN: KvPolicy.ValueType  # 2
 """Entries stay as computed during a reply; at its start, those of earlier turns are recomputed if any weight differs by
 more than 0.03 from the weight they were computed under.
@@ -380,7 +384,9 @@ class Sampling(_message.Message):
     max_tokens: _builtins.int
     """Most tokens to generate, 1..4096. Default 160."""
     seed: _builtins.int
-    """Seed that makes the reply repeatable on one backend and machine; drawn by the service if unset, and reported."""
+    """Seed of the draws; drawn by the service if unset, and reported. With the same voices the reply repeats bit for bit on
+    the reference runtime, and on others as far as rounding beside different neighbours lets it.
+    """
     temperature: _builtins.float
     """Overrides the expression's temperature; 0 is greedy. In [0, 2]."""
     top_p: _builtins.float
@@ -857,7 +863,8 @@ class AppliedExpression(_message.Message):
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlendChange]:
         """The blend at every token, in order of tokens, the first change at token 0. Sent back as the `schedule` of an explicit
-        expression, with the seed, it says the reply again.
+        expression, with the seed, it says the reply again, unless `kv` shows that the cache held entries of an earlier turn
+        under another blend.
         """
 
     @_builtins.property

@@ -24,7 +24,9 @@ class PromptTooLong(DecodingError):
 
     def __init__(self, tokens: int, limit: int) -> None:
         message = (
-            f"the prompt has {tokens} tokens and at most {limit} fit beside max_tokens; "
+            f"max_tokens alone exceeds the context by {-limit} tokens; ask for fewer"
+            if limit < 0
+            else f"the prompt has {tokens} tokens and at most {limit} fit beside max_tokens; "
             "send less history, or ask for fewer tokens"
         )
         super().__init__(message, tokens=str(tokens), limit=str(limit))

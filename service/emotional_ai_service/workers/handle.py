@@ -58,6 +58,10 @@ class Worker(Generic[RequestT, EventT]):
         self._process: Process | None = None
         self._ready = False
         self._delay = FIRST_DELAY
+        self._start_seconds = 0.0
+        """How long the process took to come up last."""
+        self._died = 0.0
+        """When the last process ended, on the loop's clock."""
         self._tickets = 0
         self._pending: dict[int, asyncio.Queue[Outcome | Exception]] = {}
         self._typical_seconds = 1.0
@@ -144,10 +148,15 @@ class Worker(Generic[RequestT, EventT]):
 
     def _admit(self) -> Process:
         if not self._ready or self._process is None:
-            raise WorkerUnavailable(self.spec.name, "is not running", self._delay)
+            raise WorkerUnavailable(self.spec.name, "is not running", self._comes_back())
         if len(self._pending) >= self.spec.capacity:
             raise Overloaded(self.spec.name, self.spec.capacity, max(self._typical_seconds, 0.1))
         return self._process
+
+    def _comes_back(self) -> float:
+        """Seconds until a process may be up again: as long as the last one took, less what has passed."""
+        passed = asyncio.get_running_loop().time() - self._died
+        return max(self._delay, self._delay + self._start_seconds - passed)
 
     @staticmethod
     def _tell(process: Process, message: ToTarget) -> None:
@@ -180,11 +189,12 @@ class Worker(Generic[RequestT, EventT]):
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "emotional_ai_service.workers.child", stdin=PIPE, stdout=PIPE
         )
+        began = asyncio.get_running_loop().time()
         problem = "died while starting"
         try:
             assert process.stdin is not None
             process.stdin.write(frame(self.spec))
-            problem = await self._read(process, first)
+            problem = await self._read(process, first, began)
         except (asyncio.IncompleteReadError, ConnectionError):
             if self._ready:
                 problem = "died"
@@ -196,11 +206,12 @@ class Worker(Generic[RequestT, EventT]):
         finally:
             self._ready = False
             self._process = None
+            self._died = asyncio.get_running_loop().time()
             self._fail_pending(problem)
             await _reap(process)
         return f"{problem} (exit status {process.returncode})"
 
-    async def _read(self, process: Process, first: asyncio.Future[None]) -> str:
+    async def _read(self, process: Process, first: asyncio.Future[None], began: float) -> str:
         assert process.stdout is not None
         while True:
             message = await read_from_child(process.stdout)
@@ -209,6 +220,7 @@ class Worker(Generic[RequestT, EventT]):
             if isinstance(message, Ready):
                 self.description = message.description
                 self._ready = True
+                self._start_seconds = asyncio.get_running_loop().time() - began
                 if not first.done():
                     first.set_result(None)
             elif (outcomes := self._pending.get(message.ticket)) is not None:
@@ -216,7 +228,7 @@ class Worker(Generic[RequestT, EventT]):
 
     def _fail_pending(self, problem: str) -> None:
         for outcomes in self._pending.values():
-            outcomes.put_nowait(WorkerUnavailable(self.spec.name, problem, self._delay))
+            outcomes.put_nowait(WorkerUnavailable(self.spec.name, problem, self._comes_back()))
         self._pending.clear()
 
 

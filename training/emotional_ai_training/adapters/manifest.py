@@ -12,7 +12,7 @@ import math
 import re
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -93,7 +93,8 @@ def load_manifest(directory: Path) -> Manifest:
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Writes the manifest of `directory`. Raises AdapterDamaged for a value out of range."""
     check_manifest(directory, manifest)
-    record = {"format": FORMAT, **asdict(manifest), "metrics": dict(sorted(manifest.metrics.items()))}
+    values = {field.name: getattr(manifest, field.name) for field in fields(manifest)}
+    record = {"format": FORMAT, **values, "metrics": dict(sorted(manifest.metrics.items()))}
     text = json.dumps(record, indent=2, allow_nan=False, default=dict) + "\n"
     (directory / MANIFEST).write_text(text, encoding="utf-8")
 
