@@ -352,7 +352,8 @@ async def test_a_server_started_otherwise_is_named_with_the_command(home: Path, 
     vllm.strict = True
     assert "refuses a plain completion (400: prompt must be text)" in await start_of(fit)
     vllm.strict = False
-    for listing in ({"models": []}, [], {"data": [1]}):
+    strange: tuple[object, ...] = ({"models": []}, [], {"data": [1]})
+    for listing in strange:
         vllm.listing = listing
         assert "does not say what it serves as vLLM does" in await start_of(fit)
     vllm.listing = None
