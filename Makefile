@@ -57,7 +57,6 @@ judge: $(VENV)/installed-dev  ## trains the judge of emotional states; GOEMOTION
 
 peers: $(VENV)/installed-dev  ## installs what benchmarks/blending.py compares with, each in an environment of its own
 	@sh benchmarks/apparatus/install_peers.sh
-	@sh benchmarks/apparatus/install_vllm.sh
 
 vllm: $(VENV)/installed-local  ## installs vLLM for processors in an environment of its own and starts it on the default model
 	@$(BIN)/emotional-ai models pull
