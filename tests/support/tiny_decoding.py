@@ -28,8 +28,8 @@ from emotional_ai_service.decoding import (
     Text,
 )
 from emotional_ai_service.decoding.batch import BLOCK, Runtime
+from emotional_ai_service.decoding.ends import end_tokens
 from emotional_ai_service.decoding.llama import MODULES, Checkpoint, LlamaShape, read_shape
-from emotional_ai_service.decoding.loading import end_tokens
 from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 from emotional_ai_service.decoding.scheduler import Scheduler, Speaker
 from emotional_ai_service.decoding.torch_runtime import TorchRuntime
@@ -79,7 +79,7 @@ def tiny_speaker(
         shape=shape,
         runtime=computed,
         tokenizer=tokenizer,
-        ends=end_tokens(model.directory, tokenizer),
+        ends=frozenset(end_tokens(model.directory, tokenizer.eos_token_id)),
         registry=Registry(model.loras_dir),
         blocks=blocks,
         active=active,

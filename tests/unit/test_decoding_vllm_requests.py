@@ -13,12 +13,13 @@ from tiny_adapters import published
 from vllm_loopback import MODEL
 
 from emotional_ai_service.decoding import BlendWeight, GenerationRequest, Message, Role, Sampling
+from emotional_ai_service.decoding.ends import end_tokens
 from emotional_ai_service.decoding.errors import AdapterRefused, CannotBlend, CannotFollow
 from emotional_ai_service.decoding.messages import Voice, VoiceChange
 from emotional_ai_service.decoding.vllm import VllmSettings, server_command
 from emotional_ai_service.decoding.vllm.asking import check_request, completion, spoken_temperature
 from emotional_ai_service.decoding.vllm.errors import AdapterChanged
-from emotional_ai_service.decoding.vllm.preparation import end_tokens, write_blend
+from emotional_ai_service.decoding.vllm.preparation import write_blend
 from emotional_ai_service.decoding.vllm.recipes import Recipe, recipe_for
 from emotional_ai_training.adapters import Registry
 

@@ -16,6 +16,7 @@
     llama             the architecture: numbers, rotary frequencies, weights
     prompt            persona, state and conversation through the chat template
     sampling          from logits to a token
+    ends              tokens that end a turn
     streaming         from tokens to whole characters, up to a stop string
 
     vllm              an existing vLLM server

@@ -1,14 +1,14 @@
 """Puts a checkpoint directory and a runtime together, for the decoder process."""
 
 import time
-from pathlib import Path
 from typing import Final
 
 import torch
-from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, PreTrainedTokenizerBase
+from transformers import AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from emotional_ai_service.decoding.batch import BLOCK, Runtime
+from emotional_ai_service.decoding.ends import end_tokens
 from emotional_ai_service.decoding.errors import DecoderUnsuited
 from emotional_ai_service.decoding.llama import Checkpoint, LlamaShape, read_shape
 from emotional_ai_service.decoding.memory import available, check_fits, needed
@@ -52,7 +52,7 @@ def load(model: LocalModel) -> Scheduler:
         shape=shape,
         runtime=runtime,
         tokenizer=tokenizer,
-        ends=end_tokens(directory, tokenizer),
+        ends=frozenset(end_tokens(directory, tokenizer.eos_token_id)),
         registry=Registry(model.loras_dir),
         blocks=blocks,
         active=model.active,
@@ -98,15 +98,3 @@ def precision_of(precision: Precision, runtime: RuntimeKind, description: str) -
         RuntimeKind.CUDA: torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
     }
     return Precision.BFLOAT16 if narrow[runtime] else Precision.FLOAT32
-
-
-def end_tokens(directory: Path, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Tokens that end a turn, by the model's generation settings, its configuration and its tokenizer."""
-    named = [LlamaConfig.from_pretrained(directory).eos_token_id, tokenizer.eos_token_id]
-    if (directory / "generation_config.json").is_file():
-        named.append(GenerationConfig.from_pretrained(directory).eos_token_id)
-    ends: set[int] = set()
-    for value in named:
-        if value is not None:
-            ends.update([value] if isinstance(value, int) else value)
-    return frozenset(ends)

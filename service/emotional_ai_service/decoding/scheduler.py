@@ -284,9 +284,8 @@ class Scheduler:
 
     def _say(self, sequence: Sequence, logits: torch.Tensor) -> list[Outcome]:
         """Draws the next token and says what can be said of it. Raises CannotBlend where no token is more likely."""
-        if not math.isfinite(
-            float(logits.sum())
-        ):  # one that is not finite makes the sum so, at a tenth of the cost of asking each
+        # One number that is not finite makes the sum so, at a tenth of the cost of asking each.
+        if not math.isfinite(float(logits.sum())):
             raise CannotBlend("local", "finds no finite probabilities under this blend; ask for weights nearer to 0")
         now = self._speaker.clock()
         token = next_token(logits, sequence.generated, sequence.sampling, sequence.draw)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from emotional_ai_service.decoding.ends import end_tokens
 from emotional_ai_service.decoding.messages import GenerationRequest
 from emotional_ai_service.decoding.vllm.errors import AdapterChanged
 from emotional_ai_service.decoding.vllm.recipes import Recipe
@@ -118,13 +119,3 @@ def write_blend(recipe: Recipe, into: Path) -> int:
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return rank
-
-
-def end_tokens(directory: Path, tokenizer_end: int | None) -> tuple[int, ...]:
-    """Tokens that end a turn, by the checkpoint's generation settings, its configuration and its tokenizer, ascending."""
-    ends = set() if tokenizer_end is None else {tokenizer_end}
-    for file in ("generation_config.json", "config.json"):
-        if (directory / file).is_file():
-            named = json.loads((directory / file).read_text(encoding="utf-8")).get("eos_token_id")
-            ends.update([named] if isinstance(named, int) else named or [])
-    return tuple(sorted(ends))
