@@ -102,6 +102,15 @@ def call_metadata(target: str, credentials: grpc.ChannelCredentials | None, toke
     return (("authorization", f"Bearer {token}"),)
 
 
+def start_command(address: str) -> str:
+    """The command that starts a service at an address."""
+    host, _, port = address.rpartition(":")
+    if address == DEFAULT_TARGET or not port.isdecimal():
+        return "emotional-ai serve"
+    where = "" if host in ("127.0.0.1", "localhost") else f" --host {host}"
+    return f"emotional-ai serve{where} --port {port}"
+
+
 def _local(target: str) -> bool:
     address = target.removeprefix("dns:").lstrip("/")
     host = address.rpartition(":")[0] or address

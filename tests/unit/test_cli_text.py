@@ -21,9 +21,10 @@ from emotional_ai.cli.language import BATCH, BATCH_BYTES, Arrivals
 from emotional_ai.cli.lines import Line, decoded
 from emotional_ai.cli.output import CommandFailed, aligned, compact, printable
 from emotional_ai.cli.past import entry_line
-from emotional_ai.cli.reach import ToldBackoff, start_command
+from emotional_ai.cli.reach import ToldBackoff
 from emotional_ai.cli.reference import read_reference
 from emotional_ai.cli.spans import last_minutes, span
+from emotional_ai.connection import start_command
 from emotional_ai.errors import Unavailable
 from emotional_ai.v1 import engine_pb2 as pb
 

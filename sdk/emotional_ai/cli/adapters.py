@@ -2,6 +2,7 @@
 
 import typer
 
+from emotional_ai import names
 from emotional_ai.cli import records
 from emotional_ai.cli.output import aligned, emit, say
 from emotional_ai.cli.reach import AsJson, Target, connected
@@ -34,6 +35,6 @@ def adapters(ctx: typer.Context, json: AsJson = False, target: Target = None) ->
 
 
 def _row(one: Adapter) -> tuple[str, ...]:
-    prototype = " ".join(f"{level:.2f}" for level in records.levels(one.prototype).values())
+    prototype = " ".join(f"{level:.2f}" for level in names.levels(one.prototype).values())
     scale = f"{one.scale:.2f}" if one.scale_calibrated else f"{one.scale:.2f} (c)"
     return (one.name, prototype, scale, str(one.rank), one.digest[:12])

@@ -10,9 +10,10 @@ import typer
 from emotional_ai.cli.files import standard_input
 from emotional_ai.cli.lines import converse_in_json, converse_in_text, decoded
 from emotional_ai.cli.output import note
-from emotional_ai.cli.reach import DEFAULT_SESSION, SessionId, Target, connected, ensured
+from emotional_ai.cli.reach import SessionId, Target, connected, ensured
 from emotional_ai.cli.talk import Conversation
 from emotional_ai.client import Client
+from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.v1.inference_pb2 import Sampling
 
 Seed = Annotated[

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from emotional_ai.cli.output import aligned
-from emotional_ai.cli.records import label, levels, signals
+from emotional_ai.names import label, levels, signals
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2, inference_pb2
 
@@ -12,8 +12,6 @@ SPARKS: Final = "▁▂▃▄▅▆▇█"
 BAR_WIDTH: Final = 24
 LEAST_WEIGHT: Final = 0.005
 """Least weight of an adapter that does not read as 0.00."""
-LEAST_SHOWN: Final = 5e-4
-"""Least change of a level that does not read as 0.000."""
 
 
 def bar(level: float, baseline: float, width: int = BAR_WIDTH) -> str:
@@ -85,21 +83,6 @@ def spoken(applied: inference_pb2.AppliedExpression) -> str:
     how = f" ({mode})" if applied.blend_mode not in (modes.BLEND_MODE_UNSPECIFIED, modes.BLEND_MODE_EXACT) else ""
     moves = max(len(applied.changes) - 1, 0)
     return weights(applied.blend) + how + (f", moved {moves} times" if moves > 1 else ", moved once" if moves else "")
-
-
-def change_line(name: str, before: float, after: float, parts: dict[str, float]) -> str:
-    """A sentence about one chemical and what moved it."""
-    moved = after - before
-    told = ", ".join(
-        f"{part} {value:+.3f}"
-        for part, value in sorted(parts.items(), key=lambda one: -abs(one[1]))
-        if abs(value) >= LEAST_SHOWN
-    )
-    if abs(moved) < LEAST_SHOWN:
-        return f"{name} did not move from {before:.3f}" + (f": {told}" if told else "")
-    verb = "rose" if moved > 0 else "fell"
-    causes = told or "no one part by as much as 0.001"
-    return f"{name} {verb} by {abs(moved):.3f}, from {before:.3f} to {after:.3f}: {causes}"
 
 
 def spark_rows(samples: Sequence[engine_pb2.EmotionalState], baseline: engine_pb2.Chemistry) -> str:

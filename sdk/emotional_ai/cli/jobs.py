@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from emotional_ai import names
 from emotional_ai.cli import reports
 from emotional_ai.cli.output import CommandFailed, emit, note, say
 from emotional_ai.cli.progress import follow
@@ -87,9 +88,7 @@ def start(
         data_path=str(Path(data).absolute()) if data else "",
     )
     with connected(ctx, target, ToldBackoff()) as client:
-        job = client.start_job(
-            reports.RECIPES[recipe.value], config=config, max_cost_usd=max_cost, request_id=request_id
-        )
+        job = client.start_job(names.RECIPES[recipe.value], config=config, max_cost_usd=max_cost, request_id=request_id)
         _begun(client, job, watch=watch, json=json)
 
 
@@ -163,7 +162,7 @@ def _begun(client: Client, job: pb.Job, *, watch: bool, json: bool) -> None:
     if json:
         emit(reports.job(job))
     else:
-        say(f"{job.job_id} is {reports.status(job.status)}")
+        say(f"{job.job_id} is {names.status(job.status)}")
     if watch:
         _follow(client.training_job(job.job_id), after=job.progress.sequence, json=json)
     else:
@@ -180,7 +179,7 @@ def _follow(job: TrainingJob, *, after: int, json: bool) -> None:
         note(f"the job goes on; follow it with: emotional-ai jobs watch {job.job_id}")
         raise
     except JobUnsuccessful as error:
-        how = reports.status(error.job.status)
+        how = names.status(error.job.status)
         raise CommandFailed(
             f"{job.job_id} {how}{f': {error.job.error}' if error.job.error else ''}; have it go on with: "
             f"emotional-ai jobs resume {job.job_id}"

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from emotional_ai.cli import records
+from emotional_ai import names
 from emotional_ai.cli.files import Input, parse_message, read_text
 from emotional_ai.cli.output import CommandFailed, Record, aligned, emit, note, say
 from emotional_ai.cli.reach import AsJson, Target, connected
@@ -60,7 +60,7 @@ def simulate(
             emit(_sample(request, sample))
     elif plot is None:
         rows = [
-            (f"{one.time:g}", *(f"{level:.6f}" for level in records.levels(one.chemistry).values())) for one in samples
+            (f"{one.time:g}", *(f"{level:.6f}" for level in names.levels(one.chemistry).values())) for one in samples
         ]
         say(aligned([("minutes", *CHEMICALS), *rows]))
 
@@ -79,8 +79,8 @@ def simulated(client: Client, request: pb.SimulateRequest) -> Sequence[pb.Simula
 
 
 def _sample(request: pb.SimulateRequest, sample: pb.SimulatedSample) -> Record:
-    told: Record = {"time": sample.time, "state": records.levels(sample.chemistry)}
-    return told | {"mood": records.levels(sample.mood)} if request.config.HasField("mood") else told
+    told: Record = {"time": sample.time, "state": names.levels(sample.chemistry)}
+    return told | {"mood": names.levels(sample.mood)} if request.config.HasField("mood") else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,9 @@ def outcome(client: Client, case: Case) -> Outcome:
         raise CommandFailed(f"case {case.name!r} was refused: {error.message}") from error
     if len(samples) != len(case.levels):
         return Outcome(case.name, math.inf)
-    errors = _differences([list(records.levels(one.chemistry).values()) for one in samples], case.levels)
+    errors = _differences([list(names.levels(one.chemistry).values()) for one in samples], case.levels)
     if case.mood is not None:
-        errors += _differences([list(records.levels(one.mood).values()) for one in samples], case.mood)
+        errors += _differences([list(names.levels(one.mood).values()) for one in samples], case.mood)
     return Outcome(case.name, max((error if math.isfinite(error) else math.inf for error in errors), default=0.0))
 
 

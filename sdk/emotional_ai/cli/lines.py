@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import typer
 
-from emotional_ai.cli import figures, records
+from emotional_ai import names
+from emotional_ai.cli import figures
 from emotional_ai.cli.output import CommandFailed, emit, note, printable, say, told
 from emotional_ai.cli.talk import LONGEST, Conversation, Turn, turn_record
 from emotional_ai.errors import EmotionalAIError, Unavailable
@@ -116,7 +117,7 @@ def _failed(turn: int, line: Line, message: str, failures: list[int], failed: Ca
 
 def summary(turn: Turn) -> str:
     """A turn's state, voice and signals on one line."""
-    heard = figures.named(records.signals(turn.appraisal.signals))
+    heard = figures.named(names.signals(turn.appraisal.signals))
     applied = turn.finished.applied
     return (
         f"state: {figures.state_line(turn.started.state)} | temperature {applied.temperature:.2f} "

@@ -9,7 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from emotional_ai.cli import figures, records
+from emotional_ai import names
+from emotional_ai.cli import figures
 from emotional_ai.cli.feed import Glimpse
 from emotional_ai.cli.figures import LEAST_WEIGHT
 from emotional_ai.v1.engine_pb2 import Chemistry
@@ -43,7 +44,7 @@ class Voice:
 def panel(seen: Glimpse, baseline: Chemistry, voice: Voice | None) -> RenderableType:
     """The panel for a moment; `voice` is what the reply is spoken with, or the last one was; None until it is known."""
     words = Text(
-        f"{records.label(seen.state.label)}   valence {seen.state.valence:+.2f}   arousal {seen.state.arousal:+.2f}\n"
+        f"{names.label(seen.state.label)}   valence {seen.state.valence:+.2f}   arousal {seen.state.arousal:+.2f}\n"
         f"temperature {seen.expression.temperature:.2f}   top_p {seen.expression.top_p:.2f}"
     )
     parts: list[RenderableType] = [bars(seen, baseline), words, weights(seen, voice)]
@@ -57,8 +58,8 @@ def panel(seen: Glimpse, baseline: Chemistry, voice: Voice | None) -> Renderable
 def bars(seen: Glimpse, baseline: Chemistry) -> Table:
     """One bar per chemical, the baseline marked."""
     table = Table.grid(padding=(0, 2))
-    at_rest = records.levels(baseline)
-    for name, level in records.levels(seen.state.chemistry).items():
+    at_rest = names.levels(baseline)
+    for name, level in names.levels(seen.state.chemistry).items():
         table.add_row(name, bar(level, at_rest[name], STYLES[name]), f"{level:.2f}", f"{level - at_rest[name]:+.2f}")
     return table
 

@@ -5,17 +5,18 @@ from typing import Annotated, Final
 
 import typer
 
+from emotional_ai import names
+from emotional_ai.causes import parts, sentences
 from emotional_ai.cli import figures, records
 from emotional_ai.cli.output import Record, aligned, emit, note, printable, say
-from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected
+from emotional_ai.cli.reach import AsJson, SessionId, Target, connected
 from emotional_ai.cli.spans import End, Start, last_minutes, span
+from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2 as pb
 
 SPARK_POINTS: Final = 60
 LAST_ENTRIES: Final = 10
-HOMEOSTASIS: Final = "homeostasis"
-RESETS: Final = "resets"
 
 
 def register(app: typer.Typer) -> None:
@@ -68,7 +69,7 @@ def history_lines(told: pb.GetHistoryResponse, baseline: pb.Chemistry) -> list[s
     first, last = told.samples[0], told.samples[-1]
     earlier = len(told.entries) + told.entries_left_out - LAST_ENTRIES
     return [
-        f"{records.moment(first.time)} to {records.moment(last.time)}: at the end {figures.feeling(last)}",
+        f"{names.moment(first.time)} to {names.moment(last.time)}: at the end {figures.feeling(last)}",
         figures.spark_rows(told.samples, baseline),
         *([f"({earlier} earlier entries)"] if earlier > 0 else []),
         *map(entry_line, told.entries[-LAST_ENTRIES:]),
@@ -79,10 +80,10 @@ def entry_line(entry: pb.LogEntry) -> str:
     """A log entry on one line."""
     told = records.entry(entry)
     heard = entry.stimulus.event if entry.stimulus.HasField("event") else entry.stimulus.sustained.signals
-    what = f"{told['what']} {figures.named(records.signals(heard))}" if "signals" in told else str(told["what"])
+    what = f"{told['what']} {figures.named(names.signals(heard))}" if "signals" in told else str(told["what"])
     minutes = f", {told['minutes']} simulated minutes" if "minutes" in told else ""
     remark = f"  # {' '.join(printable(entry.stimulus.note).split())}" if entry.stimulus.note else ""
-    return f"{entry.sequence:>5}  {records.moment(entry.time)}  {what}{minutes}{remark}"
+    return f"{entry.sequence:>5}  {names.moment(entry.time)}  {what}{minutes}{remark}"
 
 
 def explain(
@@ -111,58 +112,41 @@ def explain(
 def explained(told: pb.ExplainResponse) -> list[str]:
     """Sentences about each chemical, then the numbers, whose columns add up."""
     every = parts(told)
-    before, after = records.levels(told.before.chemistry), records.levels(told.after.chemistry)
+    before, after = names.levels(told.before.chemistry), names.levels(told.after.chemistry)
     lived = told.after.simulated_minutes - told.before.simulated_minutes
-    was, became = records.label(told.before.label), records.label(told.after.label)
+    was, became = names.label(told.before.label), names.label(told.after.label)
     lines = [
-        f"{records.moment(told.before.time)} to {records.moment(told.after.time)}, {lived:.1f} simulated minutes: "
+        f"{names.moment(told.before.time)} to {names.moment(told.after.time)}, {lived:.1f} simulated minutes: "
         + (f"{was} at both ends" if was == became else f"from {was} to {became}")
     ]
-    lines += [
-        figures.change_line(name, before[name], after[name], {part: moved[name] for part, moved in every.items()})
-        for name in CHEMICALS
-    ]
+    lines += sentences(told)
     rows = [(part, *(f"{moved[name]:+.4f}" for name in CHEMICALS)) for part, moved in every.items()]
     change = ("change", *(f"{after[name] - before[name]:+.4f}" for name in CHEMICALS))
     return [*lines, aligned([("moved by", *CHEMICALS), *rows, change])]
 
 
-def parts(told: pb.ExplainResponse) -> dict[str, dict[str, float]]:
-    """Change of each chemical by each cause, in levels; their sum is the whole change."""
-    every: dict[str, dict[str, float]] = {}
-    for one in told.signals:
-        for kind, moved in (("", one.events), (" (sustained)", one.sustained)):
-            by = records.levels(moved)
-            if any(by.values()):
-                every[records.signal(one.signal) + kind] = by
-    every[HOMEOSTASIS] = records.levels(told.homeostasis)
-    if any(records.levels(told.resets).values()):
-        every[RESETS] = records.levels(told.resets)
-    return every
-
-
 def explanation(told: pb.ExplainResponse) -> Record:
     """An explanation as JSON."""
-    before, after = records.levels(told.before.chemistry), records.levels(told.after.chemistry)
+    before, after = names.levels(told.before.chemistry), names.levels(told.after.chemistry)
     return {
         "before": records.state(told.before),
         "after": records.state(told.after),
         "change": {name: after[name] - before[name] for name in CHEMICALS},
-        "signals": {records.signal(one.signal): _moved(one) for one in told.signals},
-        "homeostasis": records.levels(told.homeostasis),
-        "resets": records.levels(told.resets),
+        "signals": {names.signal(one.signal): _moved(one) for one in told.signals},
+        "homeostasis": names.levels(told.homeostasis),
+        "resets": names.levels(told.resets),
         "entries": [_entry(one) for one in told.entries],
     }
 
 
 def _moved(one: pb.SignalContribution) -> Record:
-    return {"events": records.levels(one.events), "sustained": records.levels(one.sustained)}
+    return {"events": names.levels(one.events), "sustained": names.levels(one.sustained)}
 
 
 def _entry(one: pb.EntryContribution) -> Record:
     return {
         "sequence": one.sequence,
-        "time": records.moment(one.time),
+        "time": names.moment(one.time),
         "note": one.note,
-        "signals": {records.signal(part.signal): records.levels(part.events) for part in one.signals},
+        "signals": {names.signal(part.signal): names.levels(part.events) for part in one.signals},
     }

@@ -12,7 +12,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from emotional_ai.cli.output import CommandFailed
-from emotional_ai.cli.records import signals
+from emotional_ai.names import signals
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2 as pb
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from emotional_ai import names
 from emotional_ai.cli import reports
 from emotional_ai.cli.output import emit, note, printable, say
 from emotional_ai.v1 import training_pb2 as pb
@@ -47,7 +48,7 @@ def _in_bars(news: Iterable[pb.WatchJobResponse], console: Console) -> None:
         for piece in news:
             report = piece.progress
             if not report.sequence:
-                bars.update(waiting, description=reports.status(piece.status))
+                bars.update(waiting, description=names.status(piece.status))
                 continue
             bars.update(waiting, visible=False)
             if report.stage not in stages:

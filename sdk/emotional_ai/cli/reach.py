@@ -9,11 +9,9 @@ import typer
 from emotional_ai.backoff import Backoff
 from emotional_ai.cli.output import CommandFailed, note
 from emotional_ai.client import Client
-from emotional_ai.connection import DEFAULT_TARGET
+from emotional_ai.connection import DEFAULT_TARGET, start_command
 from emotional_ai.errors import AlreadyExists, DeadlineExceeded, NotFound, Unavailable
 from emotional_ai.v1.engine_pb2 import DynamicsConfig, Session, SessionConfig
-
-DEFAULT_SESSION: Final = "default"
 
 LONGEST_ID: Final = 128
 """Characters the contract lets a session id have."""
@@ -63,15 +61,6 @@ def unanswered(address: str, error: Unavailable | DeadlineExceeded) -> str:
     if isinstance(error, DeadlineExceeded):
         return f"the service at {address} did not answer in time ({error.message}); it may be busy, or not there at all"
     return f"no service answers at {address} ({error.message}); start one with: {start_command(address)}"
-
-
-def start_command(address: str) -> str:
-    """The command that starts a service at an address."""
-    host, _, port = address.rpartition(":")
-    if address == DEFAULT_TARGET or not port.isdecimal():
-        return "emotional-ai serve"
-    where = "" if host in ("127.0.0.1", "localhost") else f" --host {host}"
-    return f"emotional-ai serve{where} --port {port}"
 
 
 def ensured(client: Client, session_id: str, time_scale: float | None = None) -> Session:

@@ -2,36 +2,9 @@
 
 from collections.abc import Iterable
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from emotional_ai.cli.output import Record
-from emotional_ai.stimuli import CHEMICALS, SIGNALS
+from emotional_ai.names import label, levels, moment, signals
 from emotional_ai.v1 import engine_pb2, inference_pb2
-
-
-def levels(message: engine_pb2.Chemistry | engine_pb2.ChemicalVector) -> dict[str, float]:
-    """One number per chemical, by name."""
-    return {name: getattr(message, name) for name in CHEMICALS}
-
-
-def signals(message: engine_pb2.Signals) -> dict[str, float]:
-    """Intensities of the signals that are not 0, by name."""
-    return {name: value for name in SIGNALS if (value := getattr(message, name))}
-
-
-def moment(time: Timestamp) -> str:
-    """RFC 3339 in UTC."""
-    return time.ToJsonString()
-
-
-def label(value: engine_pb2.EmotionLabel.ValueType) -> str:
-    """Such as "joy"."""
-    return engine_pb2.EmotionLabel.Name(value).removeprefix("EMOTION_LABEL_").lower()
-
-
-def signal(value: engine_pb2.Signal.ValueType) -> str:
-    """Such as "social_warmth"."""
-    return engine_pb2.Signal.Name(value).removeprefix("SIGNAL_").lower()
 
 
 def state(message: engine_pb2.EmotionalState) -> Record:

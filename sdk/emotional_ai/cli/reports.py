@@ -1,28 +1,10 @@
 """Training jobs and their progress, as text and as JSON objects."""
 
 import math
-from typing import Final
 
-from emotional_ai.cli import records
+from emotional_ai import names
 from emotional_ai.cli.output import Record, aligned, printable
 from emotional_ai.v1 import training_pb2 as pb
-
-RECIPES: Final = {
-    pb.Recipe.Name(number).removeprefix("RECIPE_").lower().replace("_", "-"): number
-    for number in pb.Recipe.values()
-    if number != pb.RECIPE_UNSPECIFIED
-}
-"""Recipes by the names the command line gives them, such as "state-adapters"."""
-
-
-def recipe(number: pb.Recipe.ValueType) -> str:
-    """Such as "state-adapters"."""
-    return pb.Recipe.Name(number).removeprefix("RECIPE_").lower().replace("_", "-")
-
-
-def status(number: pb.JobStatus.ValueType) -> str:
-    """Such as "running"."""
-    return pb.JobStatus.Name(number).removeprefix("JOB_STATUS_").lower()
 
 
 def job(message: pb.Job) -> Record:
@@ -30,10 +12,10 @@ def job(message: pb.Job) -> Record:
     config = message.config
     return {
         "job": message.job_id,
-        "recipe": recipe(message.recipe),
-        "status": status(message.status),
-        "created": records.moment(message.created_at),
-        "ended": records.moment(message.ended_at) if message.HasField("ended_at") else None,
+        "recipe": names.recipe(message.recipe),
+        "status": names.status(message.status),
+        "created": names.moment(message.created_at),
+        "ended": names.moment(message.ended_at) if message.HasField("ended_at") else None,
         "base_model": config.base_model,
         "lora_rank": config.lora_rank,
         "learning_rate": config.learning_rate,
@@ -52,7 +34,7 @@ def progress(message: pb.JobProgress) -> Record:
     """A report; a metric JSON cannot express is null."""
     return {
         "sequence": message.sequence,
-        "time": records.moment(message.time),
+        "time": names.moment(message.time),
         "stage": message.stage,
         "step": message.step,
         "total_steps": message.total_steps,
@@ -64,13 +46,19 @@ def progress(message: pb.JobProgress) -> Record:
 def news(message: pb.WatchJobResponse) -> Record:
     """What a watcher is told."""
     report = progress(message.progress) if message.HasField("progress") else {}
-    return {"status": status(message.status), **report}
+    return {"status": names.status(message.status), **report}
 
 
 def table(jobs: list[pb.Job]) -> str:
     """Jobs, a line each."""
     rows = [
-        (one.job_id, recipe(one.recipe), status(one.status), _how_far(one), records.moment(one.created_at)[:19])
+        (
+            one.job_id,
+            names.recipe(one.recipe),
+            names.status(one.status),
+            _how_far(one),
+            names.moment(one.created_at)[:19],
+        )
         for one in jobs
     ]
     return aligned([("job", "recipe", "status", "progress", "created (UTC)"), *rows])
@@ -81,13 +69,13 @@ def details(message: pb.Job) -> str:
     config = message.config
     facts = {
         "job": message.job_id,
-        "recipe": recipe(message.recipe),
-        "status": status(message.status),
+        "recipe": names.recipe(message.recipe),
+        "status": names.status(message.status),
         "error": printable(message.error),
         "adapters": ", ".join(message.adapters),
         "progress": line(message.progress) if message.HasField("progress") else "",
-        "created": records.moment(message.created_at),
-        "ended": records.moment(message.ended_at) if message.HasField("ended_at") else "",
+        "created": names.moment(message.created_at),
+        "ended": names.moment(message.ended_at) if message.HasField("ended_at") else "",
         "states": ", ".join(config.states),
         "base model": config.base_model or "the training server's only one",
         "settings": f"rank {config.lora_rank}, learning rate {config.learning_rate:g}, {config.epochs} epochs, "

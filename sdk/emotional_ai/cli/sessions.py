@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from emotional_ai import names
 from emotional_ai.cli import figures, records
 from emotional_ai.cli.files import Input, parse_message, read_text, write_text
 from emotional_ai.cli.output import aligned, emit, note, say
-from emotional_ai.cli.reach import DEFAULT_SESSION, AsJson, SessionId, Target, connected, named_session
+from emotional_ai.cli.reach import AsJson, SessionId, Target, connected, named_session
+from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.v1.engine_pb2 import Session, SessionConfig, SessionExport, SessionSummary
 
 sessions = typer.Typer(
@@ -32,7 +34,7 @@ def list_all(ctx: typer.Context, json: AsJson = False, target: Target = None) ->
         for one in every:
             emit(_summary(one))
     elif every:
-        rows = [(one.session_id, str(one.version), records.moment(one.updated_at)) for one in every]
+        rows = [(one.session_id, str(one.version), names.moment(one.updated_at)) for one in every]
         say(aligned([("session", "entries", "last entry"), *rows]))
     else:
         note("there are no sessions; `emotional-ai sessions create ID` makes one")
@@ -111,7 +113,7 @@ def import_(
 
 def _show(what: str, session: Session, json: bool) -> None:
     if json:
-        emit({"created": records.moment(session.created_at)} | records.state(session.state))
+        emit({"created": names.moment(session.created_at)} | records.state(session.state))
     else:
         say(f"{what} {session.session_id}: {figures.feeling(session.state)}")
 
@@ -119,7 +121,7 @@ def _show(what: str, session: Session, json: bool) -> None:
 def _summary(one: SessionSummary) -> dict[str, object]:
     return {
         "session": one.session_id,
-        "created": records.moment(one.created_at),
-        "updated": records.moment(one.updated_at),
+        "created": names.moment(one.created_at),
+        "updated": names.moment(one.updated_at),
         "version": one.version,
     }

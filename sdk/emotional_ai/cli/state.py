@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from emotional_ai import names
 from emotional_ai.cli import figures, records
 from emotional_ai.cli.output import emit, note, say
 from emotional_ai.cli.reach import (
-    DEFAULT_SESSION,
     AsJson,
     SessionId,
     Target,
@@ -17,6 +17,7 @@ from emotional_ai.cli.reach import (
     ensured,
     named_session,
 )
+from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.stimuli import SIGNALS
 from emotional_ai.v1.engine_pb2 import Signals, Stimulus, SustainedSignals
 
@@ -47,7 +48,7 @@ def state(
     if json:
         voice = records.expression(expression)
         spoken = {key: voice[key] for key in ("blend", "temperature", "top_p", "tokens")}
-        emit(records.state(whole.state) | {"baseline": records.levels(baseline)} | spoken)
+        emit(records.state(whole.state) | {"baseline": names.levels(baseline)} | spoken)
         return
     say(f"{whole.session_id}: {figures.feeling(whole.state)}")
     say(figures.state_table(whole.state, baseline))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from emotional_ai import names
 from emotional_ai.calls import new_request_id
 from emotional_ai.cli import records
 from emotional_ai.cli.output import CommandFailed, Record
@@ -137,10 +138,10 @@ def turn_record(turn: Turn) -> Record:
     return {
         "user": turn.user,
         "reply": turn.reply,
-        "signals": records.signals(turn.appraisal.signals),
+        "signals": names.signals(turn.appraisal.signals),
         "classified": turn.appraisal.classified,
-        "state": records.levels(turn.started.state.chemistry),
-        "label": records.label(turn.started.state.label),
+        "state": names.levels(turn.started.state.chemistry),
+        "label": names.label(turn.started.state.label),
         "valence": turn.started.state.valence,
         "arousal": turn.started.state.arousal,
         "blend": records.blend(expression.blend),
