@@ -14,7 +14,8 @@ import pytest
 import typer
 
 from emotional_ai.backoff import Attempts
-from emotional_ai.cli.figures import bar, change_line, sparkline
+from emotional_ai.causes import sentence
+from emotional_ai.cli.figures import bar, sparkline
 from emotional_ai.cli.files import parse_message, write_text
 from emotional_ai.cli.joined import joined
 from emotional_ai.cli.language import BATCH, BATCH_BYTES, Arrivals
@@ -170,10 +171,10 @@ def test_json_cannot_steer_the_terminal() -> None:
 
 
 def test_a_change_too_small_to_show_is_none() -> None:
-    assert change_line("oxytocin", 0.5, 0.50001, {"reward": 0.00001}) == "oxytocin did not move from 0.500"
-    cancelled = change_line("cortisol", 0.5, 0.5, {"threat": 0.1, "homeostasis": -0.1})
+    assert sentence("oxytocin", 0.5, 0.50001, {"reward": 0.00001}) == "oxytocin did not move from 0.500"
+    cancelled = sentence("cortisol", 0.5, 0.5, {"threat": 0.1, "homeostasis": -0.1})
     assert cancelled == "cortisol did not move from 0.500: threat +0.100, homeostasis -0.100"
-    assert change_line("dopamine", 0.5, 0.6, {"reward": 0.1}).startswith("dopamine rose by 0.100, from 0.500 to 0.600")
+    assert sentence("dopamine", 0.5, 0.6, {"reward": 0.1}).startswith("dopamine rose by 0.100, from 0.500 to 0.600")
 
 
 @pytest.mark.parametrize(
