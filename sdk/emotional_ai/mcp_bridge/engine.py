@@ -1,0 +1,131 @@
+"""The bridge's way to the emotion engine, which may be down when the bridge starts, come up later, and go down again."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+from emotional_ai.aio import AsyncClient
+from emotional_ai.errors import AlreadyExists, NotFound, Unavailable
+from emotional_ai.mcp_bridge.autostart import Starter
+from emotional_ai.mcp_bridge.refusals import Code, Refused
+from emotional_ai.mcp_bridge.settings import Settings
+
+T = TypeVar("T")
+
+LISTED: Final = 200
+"""Sessions a list names at most."""
+NAMED: Final = 10
+"""Sessions an error names at most."""
+
+
+class _Line:
+    """A client, and the calls that are using it."""
+
+    def __init__(self, target: str) -> None:
+        self.client = AsyncClient(target)
+        self.calls = 0
+        self.broken = False
+
+
+class Engine:
+    """Carries out calls at the service.
+
+    A connection that nobody answered on waits ever longer before it tries again; so it is replaced, and the next call tries at
+    once.
+    """
+
+    def __init__(self, settings: Settings, starter: Starter | None = None) -> None:
+        self.settings = settings
+        self._starter = starter
+        self._line = _Line(settings.target)
+
+    async def ask(self, call: Callable[[AsyncClient], Awaitable[T]]) -> T:
+        """What the service answers to `call`, which may be sent twice: give a change its request_id.
+
+        Raises what the client raises. Where a service may be started, one is, and is asked again.
+        """
+        try:
+            return await self._once(call)
+        except Unavailable as error:
+            if error.reason or self._starter is None:
+                raise
+        await self._starter.start()
+        return await self._once(call)
+
+    async def in_session(self, session_id: str, call: Callable[[AsyncClient, str], Awaitable[T]]) -> T:
+        """As `ask`, about a session by its id; empty means the bridge's own, which is made if there is none yet.
+
+        Raises Refused for another that does not exist, naming those that do.
+        """
+        named = session_id or self.settings.session
+        try:
+            return await self.ask(lambda client: call(client, named))
+        except NotFound as error:
+            if error.reason != "SESSION_NOT_FOUND":
+                raise
+            if named != self.settings.session or self.settings.read_only:
+                raise Refused(Code.NOT_FOUND, await self._unknown(named)) from error
+        await self.make(named)
+        return await self.ask(lambda client: call(client, named))
+
+    async def make(self, session_id: str) -> bool:
+        """Makes a session unless there is one of that id. Returns whether it was made."""
+        try:
+            await self.ask(lambda client: client.create_session(session_id))
+        except AlreadyExists:
+            return False
+        return True
+
+    async def sessions(self, beginning: str = "", most: int = LISTED) -> tuple[list[str], bool]:
+        """Ids of sessions that begin so, at most `most`, in order; and whether these are all."""
+
+        async def listed(client: AsyncClient) -> tuple[list[str], bool]:
+            found: list[str] = []
+            async for one in client.list_sessions(page_size=1000):
+                if one.session_id.startswith(beginning):
+                    if len(found) == most:
+                        return found, False
+                    found.append(one.session_id)
+            return found, True
+
+        return await self.ask(listed)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AsyncClient]:
+        """A client for calls that take a while. Its errors pass through."""
+        line = self._current()
+        line.calls += 1
+        try:
+            yield line.client
+        except Unavailable as error:
+            line.broken = line.broken or not error.reason
+            raise
+        finally:
+            line.calls -= 1
+            await self._tidied(line)
+
+    async def close(self) -> None:
+        """Ends every call still open."""
+        await self._line.client.close()
+
+    async def _once(self, call: Callable[[AsyncClient], Awaitable[T]]) -> T:
+        async with self.connected() as client:
+            return await call(client)
+
+    def _current(self) -> _Line:
+        if self._line.broken:
+            self._line = _Line(self.settings.target)
+        return self._line
+
+    async def _tidied(self, line: _Line) -> None:
+        if line.broken and line.calls == 0:
+            if line is self._line:
+                self._line = _Line(self.settings.target)
+            await line.client.close()
+
+    async def _unknown(self, session_id: str) -> str:
+        """What to say of a session that does not exist."""
+        known, every = await self.sessions(most=NAMED)
+        there = f"there are {', '.join(known)}{'' if every else ' and more'}" if known else "there are none yet"
+        how = "" if self.settings.read_only else "; update_emotion with create_session makes one"
+        return f"no session {session_id!r}; {there}{how}"

@@ -1,0 +1,38 @@
+"""Streamable HTTP on the loopback interface. Requests from web pages of other origins, or for other hosts, are refused."""
+
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+import uvicorn
+from mcp.server.lowlevel import Server
+
+HOST: Final = "127.0.0.1"
+PATH: Final = "/mcp"
+
+
+class _Announced(uvicorn.Server):
+    """Says when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+async def serve(server: Server[Any], port: int, ready: Callable[[str], None]) -> None:
+    """Serves until a signal ends it; `ready` gets the address once requests are taken. Port 0 takes a free one.
+
+    Raises OSError if the port cannot be had.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        address = f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
+        app = server.streamable_http_app(streamable_http_path=PATH, host=HOST)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        await _Announced(config, lambda: ready(address)).serve(sockets=[listener])

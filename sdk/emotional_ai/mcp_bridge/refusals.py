@@ -1,0 +1,95 @@
+"""What a client is told when something cannot be done: `[CODE] what happened; what to do next`.
+
+The text is read by a language model, which decides by it what to do.
+"""
+
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Final
+
+import grpc
+
+from emotional_ai.connection import start_command
+from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, ServiceFault, Unavailable
+
+logger = logging.getLogger(__name__)
+Code = grpc.StatusCode
+
+
+class Refused(Exception):
+    """A call cannot be carried out; the message says why and what to do."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(f"[{code.name}] {message}")
+
+
+ADVICE: Final[Mapping[grpc.StatusCode, str]] = {
+    Code.CANCELLED: "call again if it is still wanted",
+    Code.INVALID_ARGUMENT: "change what is named and call again",
+    Code.OUT_OF_RANGE: "ask for less, or earlier",
+    Code.NOT_FOUND: "check the id",
+    Code.ALREADY_EXISTS: "choose another id",
+    Code.PERMISSION_DENIED: "the service does not allow this to the bridge; ask whoever runs it",
+    Code.UNAUTHENTICATED: "the service asks for credentials this bridge does not have; ask whoever runs it",
+    Code.FAILED_PRECONDITION: "change what stands in the way, then call again",
+    Code.ABORTED: "another writer was first: read the state again and decide anew",
+    Code.RESOURCE_EXHAUSTED: "send less, or wait and call again",
+    Code.UNAVAILABLE: "wait a moment and call again",
+    Code.UNIMPLEMENTED: "the service at the bridge's target does not offer this; start one of this version",
+}
+"""What to do about each status; DEADLINE_EXCEEDED and the service's own faults have sentences of their own."""
+
+BY_REASON: Final[Mapping[str, str]] = {
+    "SESSION_NOT_FOUND": "list_emotion_sessions shows those there are; update_emotion with create_session makes one",
+    "JOB_NOT_FOUND": "get_training_status without a job_id shows the newest job; start_training begins one",
+    "JOB_ENDED": "get_training_status tells how it ended",
+    "JOB_NOT_RESUMABLE": "start_training without resume_job_id begins anew",
+    "LANGUAGE_OFF": "have it started without --engine-only, or give update_emotion signals instead of text",
+}
+"""What to do about errors whose own advice speaks of rpcs."""
+
+
+def told(error: EmotionalAIError, target: str, *, changing: bool = False) -> str:
+    """An error of the client in words. `changing` says that the call may have changed something before it failed."""
+    code = type(error).code
+    if isinstance(error, Unavailable) and not error.reason:
+        happened = f"no emotion engine answers at {target}"
+        advice = f"start one with `{start_command(target)}` and call again, or give the bridge --autostart"
+    elif isinstance(error, DeadlineExceeded):
+        happened = "no answer in time" if error.reason == "" else error.message
+        advice = (
+            "it may have been applied: read the state before sending it again"
+            if changing
+            else "the engine may be busy: call again"
+        )
+    elif isinstance(error, ServiceFault):
+        happened = f"the emotion engine failed (id {logged(error)})"
+        advice = "details are on the bridge's standard error and in the engine's log"
+    else:
+        happened, advice = _said(error), BY_REASON.get(error.reason, ADVICE[code])
+    return f"[{code.name}] {happened.rstrip('.')}; {advice}{_waiting(error)}"
+
+
+def crashed(error: Exception) -> str:
+    """What is told of a fault of the bridge itself; the rest goes to standard error."""
+    return f"[INTERNAL] the bridge failed (id {logged(error)}); details are on its standard error"
+
+
+def logged(error: Exception) -> str:
+    """Writes an error to the log, whole, and returns the id it has there."""
+    identity = uuid.uuid4().hex[:12]
+    logger.error("fault %s", identity, exc_info=error)
+    return identity
+
+
+def _said(error: EmotionalAIError) -> str:
+    if error.violations:
+        return "; ".join(f"{one.field} {one.description}" for one in error.violations)
+    # What follows the first clause of a message with a reason known here is advice for programs.
+    return error.message.partition(";")[0] if error.reason in BY_REASON else error.message
+
+
+def _waiting(error: EmotionalAIError) -> str:
+    seconds = error.retry_after
+    return "" if seconds is None else f" in about {max(seconds, 0.1):.1f} s"

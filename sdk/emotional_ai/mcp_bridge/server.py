@@ -1,0 +1,194 @@
+"""The MCP server: hands what clients ask to tools, resources, prompts and subscriptions, and tells what went wrong."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.subscriptions import ListenHandler
+from mcp.shared.exceptions import MCPError
+
+from emotional_ai.errors import EmotionalAIError, NotFound
+from emotional_ai.mcp_bridge import prompts, resources, uris
+from emotional_ai.mcp_bridge.autostart import Starter
+from emotional_ai.mcp_bridge.engine import Engine
+from emotional_ai.mcp_bridge.refusals import Refused, crashed, told
+from emotional_ai.mcp_bridge.settings import Settings
+from emotional_ai.mcp_bridge.subscriptions import Subscriptions
+from emotional_ai.mcp_bridge.tool import Call, Tool
+from emotional_ai.mcp_bridge.tools import offered
+
+NAME: Final = "emotion_engine"
+INSTRUCTIONS: Final = (
+    "This server gives an agent a living emotional state: four simulated neurochemicals that events move and that drift back "
+    "to rest. Call get_emotional_state before answering in character, update_emotion once for each thing that happens to the "
+    "agent, explain_emotion when asked why it feels so. If a tool says the engine is down, engine_status tells how to start it."
+)
+MOST_COMPLETIONS: Final = 100
+"""Completions the protocol allows in one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """What lives as long as the server does."""
+
+    engine: Engine
+    subscriptions: Subscriptions
+
+
+Context = ServerRequestContext[Bridge]
+
+
+def server(settings: Settings, log: Path) -> Server[Bridge]:
+    """A bridge to the service of `settings`; one it starts itself writes to `log`. Nothing is connected until it is used.
+
+    Raises ValueError where a service could not be started although that is asked for.
+    """
+    starter = Starter(settings.target, log) if settings.autostart else None
+
+    @asynccontextmanager
+    async def lifespan(_: Server[Bridge]) -> AsyncIterator[Bridge]:
+        engine = Engine(settings, starter)
+        subscriptions = Subscriptions(engine)
+        try:
+            yield Bridge(engine, subscriptions)
+        finally:
+            await subscriptions.close()
+            await engine.close()
+
+    handlers = _Handlers(settings)
+    return Server(
+        NAME,
+        version=version("emotional-ai"),
+        title="Emotional AI",
+        description="A living emotional state for AI agents.",
+        instructions=INSTRUCTIONS,
+        lifespan=lifespan,
+        on_list_tools=handlers.list_tools,
+        on_call_tool=handlers.call_tool,
+        on_list_resources=handlers.list_resources,
+        on_list_resource_templates=handlers.list_resource_templates,
+        on_read_resource=handlers.read_resource,
+        on_subscribe_resource=handlers.subscribe,
+        on_unsubscribe_resource=handlers.unsubscribe,
+        on_subscriptions_listen=handlers.listen,
+        on_list_prompts=handlers.list_prompts,
+        on_get_prompt=handlers.get_prompt,
+        on_completion=handlers.complete,
+    )
+
+
+class _Handlers:
+    """Answers requests, whichever client and era they come from."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tools: dict[str, Tool[Any]] = offered(settings)
+        self._listed = [tool.listed({"session_id": settings.session}) for tool in self._tools.values()]
+
+    async def list_tools(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=self._listed)
+
+    async def call_tool(self, context: Context, asked: types.CallToolRequestParams) -> types.CallToolResult:
+        tool = self._tools.get(asked.name)
+        if tool is None:
+            raise MCPError(types.INVALID_PARAMS, f"no tool {asked.name!r}; this bridge offers {', '.join(self._tools)}")
+        try:
+            return await tool.called(_call(context), asked.arguments or {})
+        except (Refused, EmotionalAIError) as error:
+            return _failed(self._told(error, changing=not tool.hints.read_only))
+        except Exception as error:
+            return _failed(crashed(error))
+
+    async def list_resources(
+        self, context: Context, _: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        return types.ListResourcesResult(resources=await resources.listed(context.lifespan_context.engine))
+
+    async def list_resource_templates(
+        self, _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        return types.ListResourceTemplatesResult(resource_templates=list(resources.TEMPLATES))
+
+    async def read_resource(self, context: Context, asked: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        uri = str(asked.uri)
+        try:
+            text = await resources.read(_call(context), uri)
+        except (Refused, EmotionalAIError) as error:
+            raise self._error(error) from error
+        if text is None:
+            raise _nothing_at(uri)
+        content = types.TextResourceContents(uri=uri, text=text, mime_type=resources.JSON)
+        return types.ReadResourceResult(contents=[content])
+
+    async def subscribe(self, context: Context, asked: types.SubscribeRequestParams) -> types.EmptyResult:
+        uri = str(asked.uri)
+        if uris.watched(uri) is None:
+            raise MCPError(types.INVALID_PARAMS, f"{uri} cannot be subscribed to; {uris.STATE} can", {"uri": uri})
+        try:
+            await context.lifespan_context.subscriptions.subscribe(context.session, uri)
+        except (Refused, EmotionalAIError) as error:
+            raise self._error(error) from error
+        return types.EmptyResult()
+
+    async def unsubscribe(self, context: Context, asked: types.UnsubscribeRequestParams) -> types.EmptyResult:
+        await context.lifespan_context.subscriptions.unsubscribe(context.session, str(asked.uri))
+        return types.EmptyResult()
+
+    async def listen(
+        self, context: Context, asked: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        subscriptions = context.lifespan_context.subscriptions
+        try:
+            async with subscriptions.watching(asked.notifications.resource_subscriptions or ()):
+                return await ListenHandler(subscriptions.bus)(context, asked)
+        except (Refused, EmotionalAIError) as error:
+            raise self._error(error) from error
+
+    async def list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+        return types.ListPromptsResult(prompts=[one.listed for one in prompts.RECIPES.values()])
+
+    async def get_prompt(self, context: Context, asked: types.GetPromptRequestParams) -> types.GetPromptResult:
+        try:
+            return await prompts.filled(_call(context), asked.name, asked.arguments or {})
+        except (Refused, EmotionalAIError) as error:
+            raise self._error(error) from error
+
+    async def complete(self, context: Context, asked: types.CompleteRequestParams) -> types.CompleteResult:
+        """Ids of sessions, wherever one is wanted."""
+        if asked.argument.name != "session_id":
+            return types.CompleteResult(completion=types.Completion(values=[]))
+        try:
+            found, every = await context.lifespan_context.engine.sessions(asked.argument.value, MOST_COMPLETIONS)
+        except EmotionalAIError as error:
+            raise self._error(error) from error
+        return types.CompleteResult(completion=types.Completion(values=found, has_more=not every))
+
+    def _told(self, error: Refused | EmotionalAIError, *, changing: bool = False) -> str:
+        return str(error) if isinstance(error, Refused) else told(error, self._settings.target, changing=changing)
+
+    def _error(self, error: Refused | EmotionalAIError) -> MCPError:
+        """As a protocol error, where an answer has no place for one."""
+        wrong = isinstance(error, Refused | NotFound)
+        return MCPError(types.INVALID_PARAMS if wrong else types.INTERNAL_ERROR, self._told(error))
+
+
+def _call(context: Context) -> Call:
+    async def progress(done: float, total: float, message: str) -> None:
+        await context.session.report_progress(done, total, message)
+
+    return Call(context.lifespan_context.engine, progress)
+
+
+def _failed(text: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)
+
+
+def _nothing_at(uri: str) -> MCPError:
+    there = ", ".join((uris.INFO, uris.SESSIONS, uris.SCHEMA, uris.STATE, uris.HISTORY))
+    return MCPError(types.INVALID_PARAMS, f"nothing is at {uri}; there are {there}", {"uri": uri})

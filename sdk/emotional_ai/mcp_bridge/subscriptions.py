@@ -1,0 +1,167 @@
+"""Tells clients that a state has moved, in both eras of the protocol, from one watch per session.
+
+A session is watched while anybody is subscribed to its state. What moves is published on a bus: `subscriptions/listen` (2026)
+forwards it on the stream of its request, `resources/subscribe` (before) on the connection.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from mcp.server.session import ServerSession
+from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ServerEvent
+
+from emotional_ai.aio import AsyncClient
+from emotional_ai.errors import EmotionalAIError
+from emotional_ai.mcp_bridge import uris
+from emotional_ai.mcp_bridge.engine import Engine
+from emotional_ai.names import levels
+from emotional_ai.v1 import engine_pb2 as pb
+
+logger = logging.getLogger(__name__)
+
+LEAST_MOVE: Final = 0.005
+"""Change of a level that is told, when nothing happened but time."""
+INTERVAL_MS: Final = 1000
+"""How often a drifting state is looked at, in wall milliseconds."""
+PAUSE: Final = 0.1
+"""Least seconds between two notices about one session; what happens meanwhile is told by the second."""
+AGAIN: Final = 1.0
+"""Seconds until a watch that failed is tried again."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A session somebody is subscribed to."""
+
+    subscribers: int
+    told: pb.EmotionalState | None
+    """The state subscribers have been told of; None if they know none."""
+    task: "asyncio.Task[None] | None" = None
+
+
+class Subscriptions:
+    """Who is to be told of what. Lives in the bridge's lifespan."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.bus = InMemorySubscriptionBus()
+        self._engine = engine
+        self._client = AsyncClient(engine.settings.target)
+        self._watched: dict[str, _Watched] = {}
+        self._held: dict[tuple[int, str], AsyncExitStack] = {}
+
+    @asynccontextmanager
+    async def watching(self, addresses: Iterable[str]) -> AsyncIterator[None]:
+        """Watches the sessions whose states are named, for as long as the block lasts."""
+        sessions = {session_id for uri in addresses if (session_id := uris.watched(uri)) is not None}
+        begun: list[str] = []
+        try:
+            for session_id in sorted(sessions):
+                await self._begin(session_id)
+                begun.append(session_id)
+            yield
+        finally:
+            for session_id in begun:
+                self._end(session_id)
+
+    async def subscribe(self, session: ServerSession, uri: str) -> None:
+        """Tells a client of an earlier era whenever the state at `uri` moves, until it unsubscribes or its connection ends."""
+        connection = session._connection  # what outlives the request is not reachable otherwise
+        key = (id(connection), uri)
+        if key in self._held:
+            return
+        stack = AsyncExitStack()
+        await stack.enter_async_context(self.watching([uri]))
+        stack.push_async_callback(_cancelled, asyncio.create_task(self._forwarded(session, uri)))
+        self._held[key] = stack
+        connection.exit_stack.push_async_callback(self._released, key)
+
+    async def unsubscribe(self, session: ServerSession, uri: str) -> None:
+        """Ends what `subscribe` began."""
+        await self._released((id(session._connection), uri))
+
+    async def close(self) -> None:
+        """Ends every watch."""
+        for key in list(self._held):
+            await self._released(key)
+        for one in self._watched.values():
+            if one.task is not None:
+                await _cancelled(one.task)
+        await self._client.close()
+
+    async def _begin(self, session_id: str) -> None:
+        known = self._watched.get(session_id)
+        if known is not None:
+            known.subscribers += 1
+            return
+        one = self._watched[session_id] = _Watched(1, None)
+        try:
+            # Taken before the subscription is confirmed, so that what happens next is news.
+            one.told = await self._engine.in_session(session_id, lambda client, named: client.state(named))
+        except EmotionalAIError as error:
+            logger.info("%s cannot be watched yet: %s", session_id, error)
+        except BaseException:
+            self._end(session_id)
+            raise
+        if one.subscribers:
+            one.task = asyncio.create_task(self._watch(session_id, one), name=f"watch {session_id}")
+
+    def _end(self, session_id: str) -> None:
+        one = self._watched[session_id]
+        one.subscribers -= 1
+        if one.subscribers == 0:
+            del self._watched[session_id]
+            if one.task is not None:
+                one.task.cancel()
+
+    async def _watch(self, session_id: str, one: _Watched) -> None:
+        """Publishes each move, through lost connections and a service that is not there."""
+        while True:
+            try:
+                async with self._client.watch(session_id, interval_ms=INTERVAL_MS) as states:
+                    async for state in states:
+                        if moved(one.told, state):
+                            one.told = state
+                            await self.bus.publish(ResourceUpdated(uri=uris.state_of(session_id)))
+                            await asyncio.sleep(PAUSE)
+            except EmotionalAIError as error:
+                logger.info("the watch of %s broke off: %s", session_id, error)
+            await asyncio.sleep(AGAIN)
+
+    async def _forwarded(self, session: ServerSession, uri: str) -> None:
+        """Sends notices to one client; those it is too slow for become one."""
+        news = asyncio.Event()
+
+        def noticed(event: ServerEvent) -> None:
+            if isinstance(event, ResourceUpdated) and uris.watched(event.uri) == uris.watched(uri):
+                news.set()
+
+        end = self.bus.subscribe(noticed)
+        try:
+            while True:
+                await news.wait()
+                news.clear()
+                await session.send_resource_updated(uri)
+        finally:
+            end()
+
+    async def _released(self, key: tuple[int, str]) -> None:
+        stack = self._held.pop(key, None)
+        if stack is not None:
+            await stack.aclose()
+
+
+def moved(told: pb.EmotionalState | None, now: pb.EmotionalState) -> bool:
+    """Whether a state is news to who was told of another: something happened, or time moved a level noticeably."""
+    if told is None or told.version != now.version or told.label != now.label:
+        return True
+    before, after = levels(told.chemistry), levels(now.chemistry)
+    return any(abs(after[name] - before[name]) >= LEAST_MOVE for name in before)
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])

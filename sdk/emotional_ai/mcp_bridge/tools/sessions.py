@@ -1,0 +1,130 @@
+"""list_emotion_sessions, reset_emotion, engine_status."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+from pydantic import Field
+
+from emotional_ai.aio import AsyncClient
+from emotional_ai.connection import start_command
+from emotional_ai.errors import EmotionalAIError, FailedPrecondition, Unavailable
+from emotional_ai.mcp_bridge.arguments import NoArguments
+from emotional_ai.mcp_bridge.refusals import told
+from emotional_ai.mcp_bridge.settings import Toolset
+from emotional_ai.mcp_bridge.tool import Answer, Call, Hints, Tool
+from emotional_ai.mcp_bridge.tools.states import Asked, State, read_state
+
+STATUS_SECONDS = 2.0
+"""How long the service has to say that it is there."""
+
+
+class Sessions(Answer):
+    """Ids of sessions."""
+
+    sessions: Annotated[list[str], Field(description="Ids in order, at most 200.")]
+    complete: Annotated[bool, Field(description="Whether these are all.")]
+
+    def told(self) -> str:
+        """The ids on one line."""
+        if not self.sessions:
+            return "There are no sessions yet; update_emotion makes the first."
+        return f"Sessions: {', '.join(self.sessions)}{'' if self.complete else ' and more'}"
+
+
+async def list_emotion_sessions(call: Call, _: NoArguments) -> Sessions:
+    """The sessions there are."""
+    found, complete = await call.engine.sessions()
+    return Sessions(sessions=found, complete=complete)
+
+
+async def reset_emotion(call: Call, asked: Asked) -> State:
+    """Puts a session back to rest."""
+
+    async def put_back(client: AsyncClient, session_id: str) -> State:
+        await client.reset_session(session_id)
+        return await read_state(client, session_id)
+
+    return await call.engine.in_session(asked.session_id, put_back)
+
+
+class Status(Answer):
+    """Whether the engine is there."""
+
+    up: Annotated[bool, Field(description="Whether an emotion engine answers.")]
+    target: Annotated[str, Field(description="Where the bridge looks for it, host:port.")]
+    bridge_version: str
+    language: Annotated[
+        str, Field(description='"ready", "loading" or "off": whether it can speak, and hear signals in text.')
+    ]
+    model: Annotated[str, Field(description="The language model; empty if there is none or it is not known.")]
+    detail: Annotated[str, Field(description="What is wrong and what to do; empty if nothing is.")]
+
+    def told(self) -> str:
+        """In a sentence."""
+        if not self.up:
+            return f"The emotion engine is down. {self.detail}"
+        model = f" ({self.model})" if self.model else ""
+        spoken = f"The emotion engine at {self.target} is up; language: {self.language}{model}."
+        return f"{spoken} {self.detail}" if self.detail else spoken
+
+
+async def engine_status(call: Call, _: NoArguments) -> Status:
+    """Whether the engine is there, found out without starting one."""
+    target = call.engine.settings.target
+    up, language, model, detail = False, "off", "", ""
+    try:
+        async with call.engine.connected() as client:
+            found = await client.get_model(timeout=STATUS_SECONDS)
+        up, language, model = True, "ready" if found.ready else "loading", found.name
+    except FailedPrecondition as error:
+        up, detail = True, error.message
+    except Unavailable as error:
+        up, language, detail = bool(error.reason), "loading", told(error, target)
+    except EmotionalAIError as error:
+        detail = told(error, target)
+    if not up:
+        language, detail = "off", detail or f"start it with `{start_command(target)}`"
+    return Status(
+        up=up,
+        target=target,
+        bridge_version=version("emotional-ai"),
+        language=language,
+        model=model,
+        detail=detail,
+    )
+
+
+LIST_EMOTION_SESSIONS = Tool(
+    name="list_emotion_sessions",
+    title="Sessions",
+    description="Lists the emotional sessions there are, one per agent or character. Changes nothing.",
+    toolset=Toolset.EMOTION,
+    hints=Hints(read_only=True, idempotent=True),
+    takes=NoArguments,
+    gives=Sessions,
+    run=list_emotion_sessions,
+)
+RESET_EMOTION = Tool(
+    name="reset_emotion",
+    title="Back to rest",
+    description=(
+        "Puts a session back to rest at once: what it felt is over, its log keeps what went before. Returns the state after it."
+    ),
+    toolset=Toolset.EMOTION,
+    hints=Hints(destructive=True, idempotent=True),
+    takes=Asked,
+    gives=State,
+    run=reset_emotion,
+)
+ENGINE_STATUS = Tool(
+    name="engine_status",
+    title="Is the engine there",
+    description=(
+        "Says whether the emotion engine is up, where, whether it can speak, and how to start it. Never fails, changes nothing."
+    ),
+    toolset=Toolset.EMOTION,
+    hints=Hints(read_only=True, idempotent=True),
+    takes=NoArguments,
+    gives=Status,
+    run=engine_status,
+)

@@ -1,0 +1,143 @@
+"""update_emotion: something happens to an agent, as typed signals or in plain words."""
+
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from emotional_ai import names
+from emotional_ai.aio import AsyncClient
+from emotional_ai.calls import new_request_id
+from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
+from emotional_ai.mcp_bridge.refusals import Code, Refused
+from emotional_ai.mcp_bridge.settings import Toolset
+from emotional_ai.mcp_bridge.tool import Call, Hints, Rounded, Tool
+from emotional_ai.mcp_bridge.tools.states import State, read_state
+from emotional_ai.stimuli import CHEMICALS, SIGNALS
+from emotional_ai.v1.engine_pb2 import Signals, Stimulus, SustainedSignals
+
+
+def _intensity(of: str) -> float:
+    value: float = Field(default=0.0, ge=0, le=1, description=f"{of}; intensity in [0, 1].")
+    return value
+
+
+class Happening(Arguments):
+    """What happens, to whom."""
+
+    text: Annotated[
+        str,
+        Field(
+            max_length=32768,
+            description="What happened or was said, in plain English; the service hears the signals in it. "
+            "Give text or signals, not both.",
+        ),
+    ] = ""
+    reward: float = _intensity("Joy; something good for a goal")
+    novelty: float = _intensity("Something new")
+    achievement: float = _intensity("Pride; success by one's own doing, such as tests that pass")
+    social_warmth: float = _intensity("Love or gratitude from another")
+    praise: float = _intensity("Admiration received")
+    relaxation: float = _intensity("Relief; things are in hand")
+    threat: float = _intensity("Fear; something bad that is hard to cope with")
+    uncertainty: float = _intensity("An unsure outcome")
+    rejection: float = _intensity("Reproach received")
+    loss: float = _intensity("Distress or disappointment, such as tests that fail")
+    conflict: float = _intensity("Anger")
+    boredom: float = _intensity("Nothing of interest")
+    session_id: SessionId = ""
+    minutes: Annotated[
+        float,
+        Field(ge=0, le=10_000_000, description="Hold signals for so many simulated minutes; 0 is an event, at once."),
+    ] = 0.0
+    note: Annotated[
+        str, Field(max_length=256, description="Why, kept in the session's log; no other text is kept.")
+    ] = ""
+    create_session: Annotated[bool, Field(description="Make the session if there is none of that id.")] = False
+
+    def signals(self) -> dict[str, float]:
+        """Intensities that are not 0, by signal."""
+        return {name: value for name in SIGNALS if (value := getattr(self, name))}
+
+
+class Updated(State):
+    """The state after what happened."""
+
+    heard: Annotated[dict[str, Rounded], Field(description="Signals that were applied, by name, in [0, 1].")]
+    dopamine_change: Rounded
+    serotonin_change: Rounded
+    cortisol_change: Rounded
+    oxytocin_change: Rounded
+
+    @classmethod
+    def after(cls, before: State, now: State, heard: dict[str, float]) -> Self:
+        """From the states before and after."""
+        moved = {f"{name}_change": getattr(now, name) - getattr(before, name) for name in CHEMICALS}
+        return cls(**now.model_dump(), heard=heard, **moved)
+
+    def told(self) -> str:
+        """What was heard, what it moved, and the state."""
+        if not self.heard:
+            return f"No signal was heard in the text; nothing was applied. {super().told()}"
+        heard = ", ".join(f"{name} {value:.2f}" for name, value in self.heard.items())
+        moved = ", ".join(
+            f"{name} {change:+.2f}" for name in CHEMICALS if abs(change := getattr(self, f"{name}_change")) >= 0.005
+        )
+        return f"Applied {heard}: {moved or 'nothing moved noticeably'}. {super().told()}"
+
+
+async def update_emotion(call: Call, what: Happening) -> Updated:
+    """Lets it happen, and says what that did."""
+    _check(what)
+    if what.create_session and what.session_id:
+        await call.engine.make(what.session_id)
+    before = await call.engine.in_session(what.session_id, read_state)
+    heard = what.signals() or await _heard(call, what.text)
+    if not heard:
+        return Updated.after(before, before, heard)
+    stimulus, request_id = _stimulus(heard, what), new_request_id()
+
+    async def applied(client: AsyncClient, session_id: str) -> State:
+        await client.apply_stimuli(session_id, [stimulus], request_id=request_id)
+        return await read_state(client, session_id)
+
+    return Updated.after(before, await call.engine.in_session(what.session_id, applied), heard)
+
+
+def _check(what: Happening) -> None:
+    given = what.signals()
+    if given and what.text:
+        raise Refused(Code.INVALID_ARGUMENT, f"text and signals ({', '.join(given)}) are both given; give one of them")
+    if not given and not what.text.strip():
+        raise Refused(
+            Code.INVALID_ARGUMENT,
+            f"nothing happens: give text, or signals above 0; the signals are {', '.join(SIGNALS)}, each in [0, 1]",
+        )
+
+
+async def _heard(call: Call, text: str) -> dict[str, float]:
+    (appraisal,) = await call.engine.ask(lambda client: client.appraise(text))
+    return names.signals(appraisal.signals)
+
+
+def _stimulus(heard: dict[str, float], what: Happening) -> Stimulus:
+    signals = Signals(**heard)
+    if what.minutes:
+        held = SustainedSignals(signals=signals, duration_minutes=what.minutes)
+        return Stimulus(sustained=held, note=what.note)
+    return Stimulus(event=signals, note=what.note)
+
+
+UPDATE_EMOTION = Tool(
+    name="update_emotion",
+    title="Something happens",
+    description=(
+        "Lets something happen to the agent and returns the state after it. Describe it in `text`, or give one or more "
+        f"signals in [0, 1]: {', '.join(SIGNALS)}. It acts at once and fades by itself, or is held for simulated `minutes`. "
+        "Each call applies once more, so do not repeat one that succeeded."
+    ),
+    toolset=Toolset.EMOTION,
+    hints=Hints(),
+    takes=Happening,
+    gives=Updated,
+    run=update_emotion,
+)
