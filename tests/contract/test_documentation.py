@@ -1,4 +1,4 @@
-"""The README and the specifications, held to the files and to what the code does."""
+"""The README and what Kiro is told of the project, held to the files and to what the code does."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,16 @@ from emotional_ai.v1 import engine_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "specs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
+STEERING = sorted((ROOT / ".kiro" / "steering").glob("*.md"))
+IN_FOLDERS = ("__init__.py", "requirements.md", "design.md", "tasks.md")
+"""Names of files that stand for one in every folder of a kind."""
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "specs").rglob("*.md")),
+    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "examples").rglob("*.md")),
+    *STEERING,
+]
 
 
 def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,9 +56,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_every_make_target_the_readme_names_exists() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"(?:`|^ {4}|\| )make ([a-z-]+)", README, re.MULTILINE)):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+        assert _made(target), target
 
 
 def test_the_example_simulates() -> None:
@@ -60,21 +68,33 @@ def test_the_example_simulates() -> None:
     assert len(response) == len(request.times)
 
 
-@pytest.mark.parametrize("feature", ["blending", "emotion-engine", "training"])
-def test_tasks_name_requirements_and_tests_that_exist(feature: str) -> None:
-    folder = ROOT / "specs" / feature
-    requirements = (folder / "requirements.md").read_text(encoding="utf-8")
-    known = set()
-    for number, body in re.findall(
-        r"### Requirement (\d+):[^\n]*\n(.*?)(?=### Requirement|\Z)", requirements, re.DOTALL
-    ):
-        known |= {f"{number}.{criterion}" for criterion in re.findall(r"^(\d+)\. ", body, re.MULTILINE)}
-    tasks = (folder / "tasks.md").read_text(encoding="utf-8")
-    named = {one for line in re.findall(r"_Requirements: (.*?)_", tasks) for one in line.split(", ")}
-    assert named == known
-    for pattern in re.findall(r"`(tests/[^`]+)`", tasks):
-        for alternative in _braces(pattern):
-            assert list(ROOT.glob(alternative)), f"tasks.md names {alternative}, which is not there"
+@pytest.mark.parametrize("page", STEERING, ids=lambda page: page.stem)
+def test_what_kiro_is_told_of_the_project_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("---\ninclusion: always\n---\n# ")
+    for path in _paths(text):
+        assert (ROOT / path).exists(), f"{page.name} names {path}, which is not there"
+    for target in re.findall(r"`make ([a-z-]+)`", text):
+        assert _made(target), f"{page.name} names make {target}, which is no target"
+
+
+def test_kiro_is_told_the_commands_the_layers_and_the_places_to_add() -> None:
+    assert [page.stem for page in STEERING] == ["product", "structure", "tech"]
+    named = {page.stem: page.read_text(encoding="utf-8") for page in STEERING}
+    assert {"run", "test", "check", "protos", "train", "bench"} <= set(re.findall(r"`make ([a-z-]+)`", named["tech"]))
+    assert len(_paths(named["structure"])) > 30
+
+
+def _paths(page: str) -> list[str]:
+    """What a page names in backquotes or draws in its tree, as paths from the root."""
+    quoted = [one for one in re.findall(r"`([^`\s<>]+)`", page) if re.search(r"/|\.(?:md|py|yaml|proto)$", one)]
+    drawn = [word for line in re.findall(r"^ {4}(\S.*)$", page, re.MULTILINE) for word in line.split("  ")[0].split()]
+    listed = [one for one in quoted if one not in IN_FOLDERS]
+    return [one for path in listed + drawn for one in _braces(path)]
+
+
+def _made(target: str) -> bool:
+    return re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE) is not None
 
 
 def _braces(pattern: str) -> list[str]:
