@@ -21,6 +21,7 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
     *sorted((ROOT / "examples").rglob("*.md")),
     *STEERING,
+    ROOT / ".kiro" / "hooks" / "README.md",
 ]
 
 
