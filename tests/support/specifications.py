@@ -75,11 +75,8 @@ def _requirement_faults(text: str) -> Iterator[str]:
     names = re.findall(r"^- \*\*([^*]+)\*\*: \S", glossary, re.MULTILINE)
     yield from (f"{name} is twice in the glossary" for name in _repeated(names))
     rest = text.replace(glossary, "")
-    yield from (
-        f"{name} is in the glossary and in no requirement"
-        for name in names
-        if not re.search(rf"\b{name}\b", rest, re.IGNORECASE)
-    )
+    unused = [name for name in names if not re.search(rf"\b{name}\b", rest, re.IGNORECASE)]
+    yield from (f"{name} is in the glossary and in no requirement" for name in unused)
     requirements = list(_numbered(text, "Requirement"))
     yield from _gaps("requirement", [number for number, _, _ in requirements])
     for number, title, body in requirements:
