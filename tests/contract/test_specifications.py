@@ -116,8 +116,9 @@ def test_a_specification_has_kiros_form_and_is_traced_to_its_tests(feature: str)
 def written(root: Path, requirements: str = REQUIREMENTS, design: str = DESIGN, tasks: str = TASKS) -> Path:
     """A specification below `root`, with the tests it names."""
     folder = root / "specs" / "lamp"
-    for path in (folder, root / "tests" / "unit", root / "benchmarks"):
+    for path in (folder, root / "tests" / "unit", root / "tests" / "clients", root / "benchmarks"):
         path.mkdir(parents=True)
+    (root / "tests" / "clients" / "lamp.mjs").write_text("it is lit\n", encoding="utf-8")
     (root / "tests" / "unit" / "test_lamp.py").write_text(TESTS, encoding="utf-8")
     (root / "benchmarks" / "heat.py").touch()
     for name, text in zip(FILES, (requirements, design, tasks), strict=True):
@@ -181,6 +182,14 @@ def test_criteria_without_their_heading_are_found(tmp_path: Path) -> None:
     assert "requirements.md: requirement 1 has no #### Acceptance Criteria" in found
 
 
+def test_a_requirement_without_criteria_is_found(tmp_path: Path) -> None:
+    kept, *_ = REQUIREMENTS.rpartition("1. WHERE")
+    found = faults(written(tmp_path, requirements=kept), tmp_path)
+    assert "requirements.md: there is no criterion of requirement 2" in found
+    assert "tasks.md: task 2 names 2.2, which is no criterion" in found
+    assert "design.md: property 1 names 2.1, which is no criterion" in found
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
@@ -202,6 +211,8 @@ def test_a_fault_in_a_design_is_found(tmp_path: Path, old: str, new: str, fault:
     ("old", "new", "fault"),
     [
         ("- [ ] 1. Lamps", "- [x] 1. Lamps", "task 1 is done and its parts are not"),
+        ("  - [ ] 1.2 A hand lamp\n    - _Requirements: 2.1_\n", "", "task 1 is open and its parts are not"),
+        ("_Requirements: 2.2_", "_Requirements: 2.2, 2.2_", "task 2 names 2.2 twice"),
         ("  - [ ] 1.2 A", "  - [ ] 1.3 A", "the numbers of each part of task 1 are not 1, 2, 3 ...: 1, 3"),
         ("- [x] 2. A", "- [x] 3. A", "the numbers of each task are not 1, 2, 3 ...: 1, 3"),
         ("  - [ ] 1.2 A", "  - [?] 1.2 A", "is no task and no detail of one: '  - [?] 1.2 A hand lamp'"),
@@ -232,6 +243,11 @@ def test_a_fault_in_a_design_is_found(tmp_path: Path, old: str, new: str, fault:
             "::test_an_empty_battery_is_told",
             "::inner",
             "task 2 names tests/unit/test_lamp.py::inner, which is no function there",
+        ),
+        (
+            "`tests/unit/test_lamp.py::test_a_lamp_is_lit`",
+            "`tests/clients/lamp.mjs::glows`",
+            "task 1.1 names tests/clients/lamp.mjs::glows, of which the file says nothing",
         ),
         (
             "::test_a_lamp_is_lit",
