@@ -2,7 +2,7 @@
 
 import emotional_ai
 from emotional_ai.cli.jobs import RecipeName
-from emotional_ai.cli.reports import RECIPES as COMMAND_LINE
+from emotional_ai.names import RECIPES as COMMAND_LINE
 from emotional_ai.v1 import engine_pb2, training_pb2
 from emotional_ai_service.core.labels import LABELS
 from emotional_ai_service.core.names import CHEMICALS, SIGNALS
