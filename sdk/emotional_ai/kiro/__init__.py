@@ -9,14 +9,13 @@ limits     tool names and schemas Kiro cannot take
 errors     what keeps an entry from being read or written
 """
 
-from emotional_ai.kiro.errors import BridgeMissing, KiroError, SettingsBroken, SettingsUnreachable
+from emotional_ai.kiro.errors import KiroError, SettingsBroken, SettingsUnreachable
 from emotional_ai.kiro.file import read, settings_file, write
 from emotional_ai.kiro.probe import Report, Step, Verdict, probe
 from emotional_ai.kiro.server import Patience
-from emotional_ai.kiro.settings import Entry, Merged, bridge_entry, entry, merged
+from emotional_ai.kiro.settings import Entry, Merged, bridge_entry, entry, merged, remarks
 
 __all__ = [
-    "BridgeMissing",
     "Entry",
     "KiroError",
     "Merged",
@@ -31,6 +30,7 @@ __all__ = [
     "merged",
     "probe",
     "read",
+    "remarks",
     "settings_file",
     "write",
 ]

@@ -9,7 +9,7 @@ from typing import Final, Self
 from emotional_ai.kiro.errors import SettingsBroken
 
 MARK: Final = "\ufeff"
-"""A byte order mark, as text."""
+"""A byte order mark, as text; JSON has none."""
 BLANK: Final = " \t\r\n"
 INDENT: Final = "  "
 """A level of indentation, in a text that shows none."""
@@ -39,7 +39,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A JSON text without a byte order mark, and what it says. `path` names it in errors."""
+    """A JSON text, and what it says. `path` names it in errors."""
 
     path: Path
     text: str
@@ -48,17 +48,20 @@ class Document:
     @classmethod
     def of(cls, text: str, path: Path) -> Self:
         """Reads a text. Raises SettingsBroken for one that is not JSON, or that gives a name twice in an object."""
-        bare = text.removeprefix(MARK)
-        if not bare.strip(BLANK):
-            raise SettingsBroken.at(path, bare, 0, "is empty; write {} into it, or remove it")
+        if text.startswith(MARK):
+            raise SettingsBroken.at(
+                path, text, 0, "is not JSON: it has no byte order mark; save it as UTF-8 without one"
+            )
+        if not text.strip(BLANK):
+            raise SettingsBroken.at(path, text, 0, "is empty; write {} into it, or remove it")
         try:
-            json.loads(bare, parse_int=float)
-            scanner = _Scanner(bare, path)
-            return cls(path, bare, scanner.value(scanner.past_blank(0)))
+            json.loads(text, parse_int=float)
+            scanner = _Scanner(text, path)
+            return cls(path, text, scanner.value(scanner.past_blank(0)))
         except json.JSONDecodeError as error:
-            raise SettingsBroken.at(path, bare, error.pos, f"is not JSON: {_reason(bare, error)}") from error
+            raise SettingsBroken.at(path, text, error.pos, f"is not JSON: {_reason(text, error)}") from error
         except RecursionError as error:
-            raise SettingsBroken.at(path, bare, 0, "is nested too deeply") from error
+            raise SettingsBroken.at(path, text, 0, "is nested too deeply") from error
 
     def broken(self, node: Node, what: str) -> SettingsBroken:
         """An error at a value."""

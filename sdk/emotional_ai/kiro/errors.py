@@ -3,7 +3,6 @@
 KiroError
 +-- SettingsBroken        the file is not what Kiro reads; the message names its line and column
 +-- SettingsUnreachable   the file or its folder cannot be read or written
-+-- BridgeMissing         this environment cannot run the bridge
 """
 
 from pathlib import Path
@@ -30,7 +29,3 @@ class SettingsBroken(KiroError):
 
 class SettingsUnreachable(KiroError):
     """The file or its folder cannot be read or written."""
-
-
-class BridgeMissing(KiroError):
-    """This environment cannot run the bridge."""

@@ -50,7 +50,10 @@ def write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(Path(os.path.realpath(path)), raw)
     except UnicodeEncodeError as error:
-        raise SettingsUnreachable(f"cannot write {path}: {error.object!r} is not text") from error
+        odd = error.object[error.start : error.end]
+        raise SettingsUnreachable(
+            f"cannot write {path}: a path or a value in it is not text, it holds {odd!r}"
+        ) from error
     except OSError as error:
         raise SettingsUnreachable(f"cannot write {path}: {error.strerror}") from error
 

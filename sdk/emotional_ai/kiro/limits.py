@@ -14,8 +14,10 @@ DATA: Final = frozenset({"default", "const", "enum", "examples"})
 """Keywords whose values are no schemas, whatever they look like."""
 
 
-def refused_name(name: str) -> str:
+def refused_name(name: object) -> str:
     """What is wrong with a tool's name, in words; empty if nothing is."""
+    if not isinstance(name, str):
+        return f"{name!r} is no name"
     if len(name) > LONGEST_NAME:
         return f"{name} has {len(name)} characters, over {LONGEST_NAME}"
     return "" if NAME.fullmatch(name) else f"{name!r} is not letters, digits and _ after a letter"
@@ -25,7 +27,10 @@ def refused_schema(schema: object) -> tuple[str, ...]:
     """Where a tool's input schema holds what Kiro cannot take, as paths and keywords; nowhere if none is said."""
     if not isinstance(schema, Mapping) or schema.get("type") != "object":
         return ("the type must be object",)
-    return tuple(_breaking(schema, ""))
+    try:
+        return tuple(_breaking(schema, ""))
+    except RecursionError:
+        return ("it is nested too deeply",)
 
 
 def _breaking(schema: object, path: str) -> Iterator[str]:

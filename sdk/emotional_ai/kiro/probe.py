@@ -11,7 +11,7 @@ from typing import Final
 
 from emotional_ai.connection import start_command
 from emotional_ai.kiro.limits import refused_name, refused_schema
-from emotional_ai.kiro.server import Message, Patience, Server, Unanswered
+from emotional_ai.kiro.server import ENDED, Message, Patience, Server, Unanswered
 from emotional_ai.kiro.settings import Entry
 
 PROTOCOL: Final = "2025-06-18"
@@ -19,6 +19,8 @@ UNDERSTOOD: Final = ("2024-11-05", "2025-03-26", PROTOCOL)
 """Versions of the protocol a client of that one goes on with."""
 PAGES: Final = 100
 """Pages of tools that are read."""
+LONGEST_CURSOR: Final = 1024
+"""Characters of a page's address: what a pipe holds of it is written even if the server never reads."""
 STATUS: Final = "engine_status"
 SHOWN: Final = 3
 """Stray lines that are shown."""
@@ -65,13 +67,14 @@ def probe(entry: Entry, home: str, patience: Patience, clock: Callable[[], float
     try:
         server = Server(entry, home, patience, clock)
     except (OSError, ValueError) as error:
-        return Report((_step("start", f"{entry.command} cannot be started: {error}", fails=True),), ())
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        return Report((_step("start", f"{entry.command} cannot be started: {why}", fails=True),), ())
     steps = [_step("start", command)]
     try:
         steps += _conversation(server)
     finally:
         how = server.end()
-    steps += [_stray(server), Step("stop", Verdict.OK if how == "ended with its input" else Verdict.NOTE, how)]
+    steps += [_stray(server), Step("stop", Verdict.OK if how == ENDED else Verdict.NOTE, how)]
     return Report(tuple(steps), tuple(server.complaints))
 
 
@@ -82,7 +85,7 @@ def _conversation(server: Server) -> Iterator[Step]:
         tools = _tools(server)
         names = [str(tool.get("name")) for tool in tools]
         yield _step("tools/list", f"{len(tools)} tools: {', '.join(names)}" if tools else "no tools", fails=not tools)
-        yield _judged("names", "all taken", [refused_name(name) for name in names])
+        yield _judged("names", "all taken", [refused_name(tool.get("name")) for tool in tools])
         yield _judged("schemas", "all flat", [_schema(tool) for tool in tools])
         if STATUS in names:
             yield from _called(server)
@@ -117,6 +120,8 @@ def _tools(server: Server) -> list[Message]:
         cursor = answer.get("nextCursor")
         if cursor is None:
             return tools
+        if not isinstance(cursor, str) or len(cursor) > LONGEST_CURSOR:
+            raise Unanswered("tools/list", f"a cursor must be a string of at most {LONGEST_CURSOR} characters")
         params = {"cursor": cursor}
     raise Unanswered("tools/list", f"more than {PAGES} pages of tools")
 

@@ -22,6 +22,9 @@ LONGEST_LINE: Final = 16 * 1024 * 1024
 KEPT: Final = 10
 """Lines of standard error and stray lines that are kept: of the first the last, of the others the first."""
 
+ENDED: Final = "ended with its input"
+"""How a server ends that behaves."""
+
 Message = Mapping[str, object]
 
 
@@ -88,8 +91,8 @@ class Server:
         self._asked += 1
         try:
             self._send({"jsonrpc": "2.0", "id": self._asked, "method": method, "params": params})
-            while (answer := self._next()).get("id") != self._asked:
-                pass
+            while "method" in (answer := self._next()) or answer.get("id") != self._asked:
+                pass  # what the server asks or tells on its own, numbered by itself
         except Empty as error:
             raise Unanswered(method, f"no answer within {self._patience.answers:g} s") from error
         except (OSError, EOFError) as error:
@@ -103,7 +106,10 @@ class Server:
 
     def end(self) -> str:
         """Ends the process and all of its group; returns how, in words. Not to be called twice."""
-        how = self._ended()
+        try:
+            how = self._ended()
+        finally:
+            self._signal(signal.SIGKILL)  # what it started, and itself if this wait was interrupted
         for reader in self._readers:
             reader.join(self._patience.end)
         for stream, reader in zip((self._process.stdout, self._process.stderr), self._readers, strict=True):
@@ -118,7 +124,10 @@ class Server:
 
     def _next(self) -> Message:
         """The next message. Raises Empty if there is none in time, EOFError if there will be none."""
-        arrived = self._arrived.get(timeout=max(self._patience.answers - self.age, 0.0))
+        left = self._patience.answers - self.age
+        if left <= 0:  # also for one that never stops sending
+            raise Empty
+        arrived = self._arrived.get(timeout=left)
         if arrived is None:
             raise EOFError
         return arrived
@@ -136,7 +145,7 @@ class Server:
         with suppress(OSError):
             self._process.stdin.close()
         if self._ends():
-            return "ended with its input"
+            return ENDED
         self._signal(signal.SIGTERM)
         if self._ends():
             return "did not end with its input, but when it was terminated"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from emotional_ai.kiro.document import MARK, Document, Node
+from emotional_ai.kiro.document import Document, Node
 from emotional_ai.kiro.errors import SettingsBroken
 
 SERVERS: Final = "mcpServers"
@@ -92,8 +92,6 @@ def merged(text: str | None, wanted: Entry, path: Path) -> Merged:
         after, changes = before.put((SERVERS, SERVER), wanted.members()), [f"{SERVER} added"]
     else:
         after, changes = before.put((SERVERS,), {SERVER: wanted.members()}), [f"{SERVER} added"]
-    if text is not None and text.startswith(MARK):
-        changes.append("the byte order mark removed, which JSON has not")
     return Merged(after.text, tuple(changes))
 
 

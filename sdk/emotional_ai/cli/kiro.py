@@ -1,0 +1,198 @@
+"""install-kiro: writes the MCP bridge into Kiro's settings, and tries whether Kiro could use it."""
+
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from emotional_ai.cli.output import CommandFailed, note, printable, say
+from emotional_ai.cli.reach import named_session
+from emotional_ai.connection import DEFAULT_TARGET
+from emotional_ai.kiro import (
+    Entry,
+    KiroError,
+    Patience,
+    Step,
+    Verdict,
+    bridge_entry,
+    entry,
+    merged,
+    probe,
+    read,
+    remarks,
+    settings_file,
+    write,
+)
+from emotional_ai.mcp_bridge import Toolset
+from emotional_ai.mcp_bridge.autostart import serve_command
+
+COMMAND: Final = ("emotional-ai", "install-kiro")
+FLAGS: Final = ("--target", "--session", "--toolsets", "--autostart", "--read-only")
+"""What the entry passes on to the bridge."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("install-kiro")(install_kiro)
+
+
+def _known_toolsets(given: str | None) -> str | None:
+    there = [one.value for one in Toolset]
+    names = [] if given is None else [name.strip() for name in given.split(",") if name.strip()]
+    unknown = [name for name in names if name not in there]
+    if given is not None and (unknown or not names):
+        what = ", ".join(unknown) or "nothing"
+        raise typer.BadParameter(f"{what} is no toolset; there are {', '.join(there)}, separated by commas")
+    return given
+
+
+def install_kiro(
+    ctx: typer.Context,
+    user: Annotated[bool, typer.Option("--user", help="Set up every workspace: ~/.kiro/settings/mcp.json.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; try what the settings say.")] = False,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Workspace to set up.", show_default=".", exists=True, file_okay=False),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="HOST:PORT", help="Service the bridge talks to.", show_default=DEFAULT_TARGET),
+    ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Session of calls that name none.", callback=named_session),
+    ] = None,
+    toolsets: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Tools to offer: emotion,inference,training.",
+            show_default="emotion",
+            callback=_known_toolsets,
+        ),
+    ] = None,
+    autostart: Annotated[
+        bool, typer.Option("--autostart", help="Let the bridge start a service where none answers, on this machine.")
+    ] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Offer only tools that change nothing.")] = False,
+) -> None:
+    """Set up Kiro: write the MCP bridge into its settings, then start it as Kiro does and report each step.
+
+    Other servers, and what was set by hand in the entry, stay as they are; settings that Kiro could not read are refused
+    and left alone. A step that says FAIL keeps Kiro from using the bridge, and the command ends with 1. A service that is
+    not running is no failure.
+    """
+    if user and workspace is not None:
+        raise typer.BadParameter("--user is for every workspace; leave out --workspace")
+    given = dict(zip(FLAGS, (target, session, toolsets, autostart, read_only), strict=True))
+    superfluous = [flag for flag, value in given.items() if value not in (None, False)]
+    if check and superfluous:
+        raise typer.BadParameter(f"--check tries what the settings say; leave out {', '.join(superfluous)}")
+    where = _where(user, workspace)
+    path = settings_file(_home() if user else (workspace or Path()).absolute())
+    if check:
+        _tried(_found(path, where), f"to renew the entry: {shlex.join([*COMMAND, *where])}")
+        return
+    service = target or _service_named_before(ctx)
+    wanted = _wanted(service, session, toolsets, autostart, read_only)
+    _tried(_installed(path, wanted), f"to try it again: {shlex.join([*COMMAND, '--check', *where])}")
+
+
+def _where(user: bool, workspace: Path | None) -> tuple[str, ...]:
+    """The flags that name the same settings again."""
+    if user:
+        return ("--user",)
+    return () if workspace is None else ("--workspace", str(workspace))
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise CommandFailed(f"cannot tell which folder is your home: {error}; set HOME") from error
+
+
+def _service_named_before(ctx: typer.Context) -> str | None:
+    """The service named before the command, or by the environment; None for the one there is by default."""
+    named = ctx.ensure_object(str)
+    return None if named in ("", DEFAULT_TARGET) else named
+
+
+def _wanted(target: str | None, session: str | None, toolsets: str | None, autostart: bool, read_only: bool) -> Entry:
+    """The entry. Raises CommandFailed if the bridge could not be started so, whatever the settings are."""
+    if find_spec("mcp") is None:
+        raise CommandFailed("the bridge needs the MCP SDK; install it with: pip install 'emotional-ai[mcp]'")
+    try:
+        if autostart:
+            serve_command(target or DEFAULT_TARGET)
+        return bridge_entry(
+            Path(sys.executable),
+            target=target,
+            session=session,
+            toolsets=toolsets,
+            autostart=autostart,
+            read_only=read_only,
+        )
+    except ValueError as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _installed(path: Path, wanted: Entry) -> Entry:
+    """Writes the entry and says what changed. Returns it as it is in the settings, with what was set by hand."""
+    try:
+        before = read(path)
+        after = merged(before, wanted, path)
+        if after.changes:
+            write(path, after.text)
+        found = entry(after.text, path)
+    except KiroError as error:
+        raise CommandFailed(str(error)) from error
+    assert found is not None
+    if after.changes:
+        say(f"{path} {'written' if before is None else 'changed'}:")
+        for change in after.changes:
+            say(f"  {printable(change)}")
+    else:
+        say(f"{path} is left as it is: nothing differs")
+    return found
+
+
+def _found(path: Path, where: Sequence[str]) -> Entry:
+    """The entry of the settings. Raises CommandFailed, after a step that says so, if there is none."""
+    try:
+        text = read(path)
+        found = None if text is None else entry(text, path)
+    except KiroError as error:
+        raise CommandFailed(str(error)) from error
+    if found is not None:
+        _show(Step("settings", Verdict.OK, str(path)))
+        return found
+    what = f"there is no {path}" if text is None else f"{path} has no emotion_engine"
+    _show(Step("settings", Verdict.FAIL, what))
+    raise CommandFailed(f"{what}; write it with: {shlex.join([*COMMAND, *where])}")
+
+
+def _tried(found: Entry, advice: str) -> None:
+    """Starts the server of an entry and reports. Raises CommandFailed if Kiro could not use it."""
+    for remark in remarks(found):
+        _show(Step("settings", Verdict.NOTE, remark))
+    patience = Patience()
+    note(f"starting it as Kiro does, for at most {patience.answers:g} s")
+    report = probe(found, str(_home()), patience, time.monotonic)
+    for step in report.steps:
+        _show(step)
+    if not report.passed:
+        for line in report.complaints:
+            note(f"  it wrote: {printable(line)}")
+        raise CommandFailed(f"Kiro cannot use emotion_engine as it is, FAIL says why; {advice}")
+    say("Kiro can use emotion_engine")
+
+
+def _show(step: Step) -> None:
+    """Prints a step as one line."""
+    say(f"{step.verdict.value:<4}  {step.name:<10}  {printable(' '.join(step.detail.split()))}")
