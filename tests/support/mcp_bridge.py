@@ -6,8 +6,8 @@ over_http    a bridge in a process of its own that serves HTTP, its address on i
 nowhere      an address nobody answers at
 answer       what a tool gave, or what it was refused with
 
-Clients speak either era: LEGACY shakes hands as versions up to 2025-11-25 do, MODERN asks what there is and sends self-contained
-requests of 2026-07-28.
+Clients speak either era: LEGACY shakes hands as versions up to 2025-11-25 do, MODERN asks what there is and sends
+self-contained requests of 2026-07-28.
 """
 
 import contextlib

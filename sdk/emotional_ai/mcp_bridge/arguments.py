@@ -9,12 +9,34 @@ from emotional_ai.mcp_bridge.refusals import Code, Refused
 
 LONGEST_SHOWN: Final = 60
 """Characters of a refused value that are said back."""
+MOST_TOLD: Final = 20
+"""Wrong arguments that are told at once."""
+WORDS: Final[Mapping[str, str]] = {
+    "extra_forbidden": "is not an argument",
+    "missing": "is missing",
+    "string_type": "must be text",
+    "string_unicode": "must be text of whole characters",
+    "string_too_short": "is shorter than the {min_length} characters wanted",
+    "string_too_long": "is longer than the {max_length} characters allowed",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "finite_number": "must be a finite number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "bool_type": "must be true or false",
+    "literal_error": "must be {expected}",
+    "list_type": "must be a list",
+    "too_long": "has more than the {max_length} entries allowed",
+}
+"""What is wrong with an argument, by pydantic's name for it: every kind that the arguments of a tool can have."""
+SAY_ALL: Final = frozenset({"extra_forbidden", "missing"})
+"""Kinds that say everything without the value."""
 
 
 class Arguments(BaseModel):
-    """Base of every tool's arguments: nothing unknown, nothing infinite."""
+    """Base of every tool's arguments: nothing unknown, nothing infinite, and nothing taken for what it is not."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class NoArguments(Arguments):
@@ -32,9 +54,9 @@ A = TypeVar("A", bound=Arguments)
 def read(kind: type[A], given: Mapping[str, Any], tool: str) -> A:
     """The arguments of a call. Raises Refused naming each that is wrong and what is allowed."""
     try:
-        return kind.model_validate(given)
+        return kind.model_validate({name: _whole(value) for name, value in given.items()})
     except ValidationError as error:
-        wrong = [_told(one["type"], ".".join(map(str, one["loc"])), one) for one in error.errors()]
+        wrong = [_told(one) for one in error.errors()[:MOST_TOLD]]
         unknown = any(one["type"] == "extra_forbidden" for one in error.errors())
         takes = f"; {tool} takes {', '.join(kind.model_fields) or 'no arguments'}" if unknown else ""
         raise Refused(Code.INVALID_ARGUMENT, "; ".join(wrong) + takes) from error
@@ -59,13 +81,20 @@ def plain(told: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "properties": properties}
 
 
-def _told(kind: str, name: str, error: Any) -> str:
-    match kind:
-        case "extra_forbidden":
-            return f"{name} is not an argument"
-        case "missing":
-            return f"{name} is missing"
-        case _:
-            given = repr(error["input"])
-            shown = given if len(given) <= LONGEST_SHOWN else f"{given[:LONGEST_SHOWN]}... ({len(given)} characters)"
-            return f"{name} {error['msg'].removeprefix('Input ').removeprefix('Value ')}, got {shown}"
+def _told(error: Any) -> str:
+    name, kind = ".".join(str(part)[:LONGEST_SHOWN] for part in error["loc"]), error["type"]
+    limits = {key: str(value).removesuffix(".0") for key, value in error.get("ctx", {}).items()}
+    wrong = WORDS.get(kind, error["msg"]).format_map(limits)
+    return f"{name} {wrong}" if kind in SAY_ALL else f"{name} {wrong}, got {_shown(error['input'])}"
+
+
+def _shown(given: object) -> str:
+    if isinstance(given, str) and len(given) > LONGEST_SHOWN:
+        return f"{len(given)} characters"
+    shown = repr(given)
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 160.0 is as whole as 160."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value

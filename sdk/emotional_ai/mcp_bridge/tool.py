@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
@@ -15,7 +15,8 @@ from emotional_ai.mcp_bridge.settings import Toolset
 
 A = TypeVar("A", bound=Arguments)
 
-DIGITS = 4
+DIGITS: Final = 4
+"""Digits behind the point of a number that is told."""
 Rounded = Annotated[float, AfterValidator(lambda value: round(value, DIGITS))]
 """A number as it is told."""
 Level = Annotated[Rounded, Field(description="Level in [0, 1].")]
