@@ -32,6 +32,7 @@ from emotional_ai.mcp_bridge import Toolset
 from emotional_ai.mcp_bridge.autostart import serve_command
 
 COMMAND: Final = ("emotional-ai", "install-kiro")
+MODULE: Final = ("-m", "emotional_ai.mcp_bridge")
 FLAGS: Final = ("--target", "--session", "--toolsets", "--autostart", "--read-only")
 """What the entry passes on to the bridge."""
 
@@ -57,11 +58,11 @@ def install_kiro(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; try what the settings say.")] = False,
     workspace: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Workspace to set up.", show_default=".", exists=True, file_okay=False),
+        typer.Option(metavar="DIR", help="Workspace to set up; default this folder.", exists=True, file_okay=False),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="HOST:PORT", help="Service the bridge talks to.", show_default=DEFAULT_TARGET),
+        typer.Option("--target", metavar="HOST:PORT", help=f"Service the bridge talks to; default {DEFAULT_TARGET}."),
     ] = None,
     session: Annotated[
         str | None,
@@ -71,8 +72,7 @@ def install_kiro(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Tools to offer: emotion,inference,training.",
-            show_default="emotion",
+            help="Tools to offer: emotion,inference,training; default emotion.",
             callback=_known_toolsets,
         ),
     ] = None,
@@ -96,7 +96,8 @@ def install_kiro(
     where = _where(user, workspace)
     path = settings_file(_home() if user else (workspace or Path()).absolute())
     if check:
-        _tried(_found(path, where), f"to renew the entry: {shlex.join([*COMMAND, *where])}")
+        found = _found(path, where)
+        _tried(found, f"to renew the entry: {shlex.join([*COMMAND, *where, *_passed(found)])}")
         return
     service = target or _service_named_before(ctx)
     wanted = _wanted(service, session, toolsets, autostart, read_only)
@@ -108,6 +109,13 @@ def _where(user: bool, workspace: Path | None) -> tuple[str, ...]:
     if user:
         return ("--user",)
     return () if workspace is None else ("--workspace", str(workspace))
+
+
+def _passed(found: Entry) -> tuple[str, ...]:
+    """What an entry passes on to the bridge, as flags of this command; none where it has others."""
+    passed = found.args[len(MODULE) :] if found.args[: len(MODULE)] == MODULE else ()
+    known = all(one.partition("=")[0] in FLAGS for one in passed if one.startswith("-"))
+    return passed if known else ()
 
 
 def _home() -> Path:
@@ -190,7 +198,7 @@ def _tried(found: Entry, advice: str) -> None:
         for line in report.complaints:
             note(f"  it wrote: {printable(line)}")
         raise CommandFailed(f"Kiro cannot use emotion_engine as it is, FAIL says why; {advice}")
-    say("Kiro can use emotion_engine")
+    say("Kiro could use emotion_engine, but it is disabled" if found.disabled else "Kiro can use emotion_engine")
 
 
 def _show(step: Step) -> None:
