@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -66,8 +67,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _session(text: str) -> str:
-    if not 1 <= len(text) <= 128:
-        raise argparse.ArgumentTypeError(f"a session id has 1 to 128 characters, got {len(text)}")
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", text) is None:
+        raise argparse.ArgumentTypeError(
+            "a session id has 1..128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit, "
+            f"got {text[:40]!r} ({len(text)} characters)"
+        )
     return text
 
 

@@ -45,7 +45,11 @@ class NoArguments(Arguments):
 
 SessionId = Annotated[
     str,
-    Field(max_length=128, description="Emotional session, 1..128 characters; left out, the one of this bridge."),
+    Field(
+        max_length=128,
+        description="Emotional session, 1..128 letters, digits or -_.: beginning with a letter or digit; "
+        "left out, the one of this bridge.",
+    ),
 ]
 
 A = TypeVar("A", bound=Arguments)

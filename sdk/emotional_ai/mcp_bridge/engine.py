@@ -1,14 +1,18 @@
 """The bridge's way to the emotion engine, which may be down when the bridge starts, come up later, and go down again."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 from emotional_ai.aio import AsyncClient
-from emotional_ai.errors import AlreadyExists, NotFound, Unavailable
+from emotional_ai.errors import AlreadyExists, EmotionalAIError, NotFound, Unavailable
 from emotional_ai.mcp_bridge.autostart import Starter
 from emotional_ai.mcp_bridge.refusals import Code, Refused
 from emotional_ai.mcp_bridge.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -16,6 +20,8 @@ LISTED: Final = 200
 """Sessions a list names at most."""
 NAMED: Final = 10
 """Sessions an error names at most."""
+GLANCE: Final = 0.5
+"""Seconds a list waits that is given without an answer as well."""
 
 
 class _Line:
@@ -79,16 +85,17 @@ class Engine:
     async def sessions(self, beginning: str = "", most: int = LISTED) -> tuple[list[str], bool]:
         """Ids of sessions that begin so, at most `most`, in order; and whether these are all."""
 
-        async def listed(client: AsyncClient) -> tuple[list[str], bool]:
-            found: list[str] = []
-            async for one in client.list_sessions(page_size=1000):
-                if one.session_id.startswith(beginning):
-                    if len(found) == most:
-                        return found, False
-                    found.append(one.session_id)
-            return found, True
+        return await self.ask(lambda client: _listed(client, beginning, most))
 
-        return await self.ask(listed)
+    async def known(self, beginning: str = "", most: int = LISTED) -> tuple[list[str], bool]:
+        """As `sessions`, for who only looks: nothing is started for it, and a service that does not answer knows none."""
+        try:
+            async with asyncio.timeout(GLANCE), AsyncClient(self.settings.target) as client:
+                return await _listed(client, beginning, most)
+        except (EmotionalAIError, TimeoutError) as error:
+            level = logging.INFO if isinstance(error, Unavailable | TimeoutError) else logging.WARNING
+            logger.log(level, "sessions cannot be listed: %r", error)
+            return [], True
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[AsyncClient]:
@@ -129,3 +136,13 @@ class Engine:
         there = f"there are {', '.join(known)}{'' if every else ' and more'}" if known else "there are none yet"
         how = "" if self.settings.read_only else "; update_emotion with create_session makes one"
         return f"no session {session_id!r}; {there}{how}"
+
+
+async def _listed(client: AsyncClient, beginning: str, most: int) -> tuple[list[str], bool]:
+    found: list[str] = []
+    async for one in client.list_sessions(page_size=1000):
+        if one.session_id.startswith(beginning):
+            if len(found) == most:
+                return found, False
+            found.append(one.session_id)
+    return found, True

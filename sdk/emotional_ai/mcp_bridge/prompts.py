@@ -6,6 +6,7 @@ from typing import Final
 
 from mcp_types import GetPromptResult, Prompt, PromptArgument, PromptMessage, TextContent
 
+from emotional_ai.mcp_bridge.arguments import read
 from emotional_ai.mcp_bridge.refusals import Code, Refused
 from emotional_ai.mcp_bridge.tool import Call
 from emotional_ai.mcp_bridge.tools.explaining import Why, explain_emotion
@@ -27,7 +28,7 @@ class Recipe:
 
 
 async def _in_character(call: Call, given: Given) -> str:
-    state = await get_emotional_state(call, Asked(session_id=given.get("session_id", "")))
+    state = await get_emotional_state(call, _asked(given))
     return (
         "You are an agent with a living emotional state. This is how you feel at this moment:\n\n"
         f"{state.told()}\n\n"
@@ -38,7 +39,7 @@ async def _in_character(call: Call, given: Given) -> str:
 
 
 async def _described(call: Call, given: Given) -> str:
-    state = await get_emotional_state(call, Asked(session_id=given.get("session_id", "")))
+    state = await get_emotional_state(call, _asked(given))
     return (
         "Describe to a person, in two or three plain sentences, how this agent feels and what that is likely to do to how it "
         f"speaks. Keep to what is told here:\n\n{state.told()}"
@@ -47,7 +48,7 @@ async def _described(call: Call, given: Given) -> str:
 
 async def _reflected(call: Call, given: Given) -> str:
     minutes = _minutes(given.get("minutes", ""))
-    why = await explain_emotion(call, Why(session_id=given.get("session_id", ""), minutes=minutes))
+    why = await explain_emotion(call, Why(session_id=_asked(given).session_id, minutes=minutes))
     return (
         "Reflect, in the first person and as the agent whose state this is, on what changed how you feel and whether the "
         f"feeling still fits. Keep to what is told here:\n\n{why.told()}"
@@ -115,6 +116,10 @@ def _check(prompt: Prompt, given: Given) -> None:
     for name, value in given.items():
         if len(value) > LONGEST:
             raise Refused(Code.INVALID_ARGUMENT, f"{name} has {len(value)} characters; at most {LONGEST} are allowed")
+
+
+def _asked(given: Given) -> Asked:
+    return read(Asked, {name: value for name, value in given.items() if name in Asked.model_fields}, "the prompt")
 
 
 def _minutes(text: str) -> float:

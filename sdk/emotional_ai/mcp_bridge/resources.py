@@ -8,7 +8,6 @@ from mcp_types import Resource, ResourceTemplate
 
 from emotional_ai import names
 from emotional_ai.aio import AsyncClient
-from emotional_ai.errors import EmotionalAIError
 from emotional_ai.mcp_bridge import uris
 from emotional_ai.mcp_bridge.arguments import NoArguments
 from emotional_ai.mcp_bridge.engine import Engine
@@ -88,11 +87,8 @@ SIGNAL_MEANINGS: Final[Mapping[str, str]] = {
 
 async def listed(engine: Engine) -> list[Resource]:
     """What can be read now: the fixed ones, and the states of sessions as far as the engine answers."""
-    try:
-        found, _ = await engine.sessions(most=SHOWN)
-    except EmotionalAIError:
-        # A list is no place for an error: a client must see what there is with the engine down.
-        found = []
+    # A list is no place for an error: a client must see what there is with the engine down.
+    found, _ = await engine.known(most=SHOWN)
     return [*FIXED, *(_state_resource(session_id) for session_id in found)]
 
 

@@ -1,7 +1,7 @@
 """The MCP server: hands what clients ask to tools, resources, prompts and subscriptions, and tells what went wrong."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -117,10 +117,8 @@ class _Handlers:
 
     async def read_resource(self, context: Context, asked: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         uri = str(asked.uri)
-        try:
+        with self._told_by_protocol():
             text = await resources.read(_call(context), uri)
-        except (Refused, EmotionalAIError) as error:
-            raise self._error(error) from error
         if text is None:
             raise _nothing_at(uri)
         content = types.TextResourceContents(uri=uri, text=text, mime_type=resources.JSON)
@@ -128,12 +126,9 @@ class _Handlers:
 
     async def subscribe(self, context: Context, asked: types.SubscribeRequestParams) -> types.EmptyResult:
         uri = str(asked.uri)
-        if uris.watched(uri) is None:
-            raise MCPError(types.INVALID_PARAMS, f"{uri} cannot be subscribed to; {uris.STATE} can", {"uri": uri})
-        try:
+        _check_watchable(uri)
+        with self._told_by_protocol():
             await context.lifespan_context.subscriptions.subscribe(context.session, uri)
-        except (Refused, EmotionalAIError) as error:
-            raise self._error(error) from error
         return types.EmptyResult()
 
     async def unsubscribe(self, context: Context, asked: types.UnsubscribeRequestParams) -> types.EmptyResult:
@@ -144,38 +139,43 @@ class _Handlers:
         self, context: Context, asked: types.SubscriptionsListenRequestParams
     ) -> types.SubscriptionsListenResult:
         subscriptions = context.lifespan_context.subscriptions
-        try:
-            async with subscriptions.watching(asked.notifications.resource_subscriptions or ()):
+        addresses = asked.notifications.resource_subscriptions or []
+        for uri in addresses:
+            _check_watchable(uri)
+        with self._told_by_protocol():
+            async with subscriptions.watching(addresses):
                 return await ListenHandler(subscriptions.bus)(context, asked)
-        except (Refused, EmotionalAIError) as error:
-            raise self._error(error) from error
 
     async def list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
         return types.ListPromptsResult(prompts=[one.listed for one in prompts.RECIPES.values()])
 
     async def get_prompt(self, context: Context, asked: types.GetPromptRequestParams) -> types.GetPromptResult:
-        try:
+        with self._told_by_protocol():
             return await prompts.filled(_call(context), asked.name, asked.arguments or {})
-        except (Refused, EmotionalAIError) as error:
-            raise self._error(error) from error
 
     async def complete(self, context: Context, asked: types.CompleteRequestParams) -> types.CompleteResult:
-        """Ids of sessions, wherever one is wanted."""
+        """Ids of sessions, wherever one is wanted; none with the engine down, for nobody asked for them in so many words."""
         if asked.argument.name != "session_id":
             return types.CompleteResult(completion=types.Completion(values=[]))
-        try:
-            found, every = await context.lifespan_context.engine.sessions(asked.argument.value, MOST_COMPLETIONS)
-        except EmotionalAIError as error:
-            raise self._error(error) from error
+        found, every = await context.lifespan_context.engine.known(asked.argument.value, MOST_COMPLETIONS)
         return types.CompleteResult(completion=types.Completion(values=found, has_more=not every))
 
     def _told(self, error: Refused | EmotionalAIError, *, changing: bool = False) -> str:
         return str(error) if isinstance(error, Refused) else told(error, self._settings.target, changing=changing)
 
-    def _error(self, error: Refused | EmotionalAIError) -> MCPError:
-        """As a protocol error, where an answer has no place for one."""
-        wrong = isinstance(error, Refused | NotFound)
-        return MCPError(types.INVALID_PARAMS if wrong else types.INTERNAL_ERROR, self._told(error))
+    @contextmanager
+    def _told_by_protocol(self) -> Iterator[None]:
+        """What goes wrong in the block becomes an error of the protocol, where an answer has no place for one."""
+        try:
+            yield
+        except MCPError:
+            raise
+        except (Refused, NotFound) as error:
+            raise MCPError(types.INVALID_PARAMS, self._told(error)) from error
+        except EmotionalAIError as error:
+            raise MCPError(types.INTERNAL_ERROR, self._told(error)) from error
+        except Exception as error:
+            raise MCPError(types.INTERNAL_ERROR, crashed(error)) from error
 
 
 def _call(context: Context) -> Call:
@@ -192,3 +192,8 @@ def _failed(text: str) -> types.CallToolResult:
 def _nothing_at(uri: str) -> MCPError:
     there = ", ".join((uris.INFO, uris.SESSIONS, uris.SCHEMA, uris.STATE, uris.HISTORY))
     return MCPError(types.INVALID_PARAMS, f"nothing is at {uri}; there are {there}", {"uri": uri})
+
+
+def _check_watchable(uri: str) -> None:
+    if uris.watched(uri) is None:
+        raise MCPError(types.INVALID_PARAMS, f"{uri} cannot be subscribed to; {uris.STATE} can", {"uri": uri})

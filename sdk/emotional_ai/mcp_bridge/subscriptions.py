@@ -6,9 +6,10 @@ forwards it on the stream of its request, `resources/subscribe` (before) on the 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mcp.server.session import ServerSession
@@ -37,9 +38,10 @@ AGAIN: Final = 1.0
 class _Watched:
     """A session somebody is subscribed to."""
 
-    subscribers: int
     told: pb.EmotionalState | None
     """The state subscribers have been told of; None if they know none."""
+    addresses: Counter[str] = field(default_factory=Counter)
+    """Subscribers by the address they subscribed to: one session's may be spelled in several ways."""
     task: "asyncio.Task[None] | None" = None
 
 
@@ -52,20 +54,21 @@ class Subscriptions:
         self._client = AsyncClient(engine.settings.target)
         self._watched: dict[str, _Watched] = {}
         self._held: dict[tuple[int, str], AsyncExitStack] = {}
+        self._beginning = asyncio.Lock()
 
     @asynccontextmanager
     async def watching(self, addresses: Iterable[str]) -> AsyncIterator[None]:
-        """Watches the sessions whose states are named, for as long as the block lasts."""
-        sessions = {session_id for uri in addresses if (session_id := uris.watched(uri)) is not None}
-        begun: list[str] = []
+        """Watches the sessions whose states are named, for as long as the block lasts; moves are told by these addresses."""
+        begun: list[tuple[str, str]] = []
         try:
-            for session_id in sorted(sessions):
-                await self._begin(session_id)
-                begun.append(session_id)
+            for uri in sorted(set(addresses)):
+                if (session_id := uris.watched(uri)) is not None:
+                    await self._begin(session_id, uri)
+                    begun.append((session_id, uri))
             yield
         finally:
-            for session_id in begun:
-                self._end(session_id)
+            for session_id, uri in begun:
+                self._end(session_id, uri)
 
     async def subscribe(self, session: ServerSession, uri: str) -> None:
         """Tells a client of an earlier era whenever the state at `uri` moves, until it unsubscribes or its connection ends."""
@@ -92,27 +95,28 @@ class Subscriptions:
                 await _cancelled(one.task)
         await self._client.close()
 
-    async def _begin(self, session_id: str) -> None:
-        known = self._watched.get(session_id)
-        if known is not None:
-            known.subscribers += 1
-            return
-        one = self._watched[session_id] = _Watched(1, None)
+    async def _begin(self, session_id: str, uri: str) -> None:
+        async with self._beginning:
+            one = self._watched.get(session_id)
+            if one is None:
+                # Taken before the subscription is confirmed, so that what happens next is news.
+                one = _Watched(await self._now(session_id))
+                one.task = asyncio.create_task(self._watch(session_id, one), name=f"watch {session_id}")
+                self._watched[session_id] = one
+            one.addresses[uri] += 1
+
+    async def _now(self, session_id: str) -> pb.EmotionalState | None:
+        """The state of a session, None while the service does not say. Raises Refused if there is no such session."""
         try:
-            # Taken before the subscription is confirmed, so that what happens next is news.
-            one.told = await self._engine.in_session(session_id, lambda client, named: client.state(named))
+            return await self._engine.in_session(session_id, lambda client, named: client.state(named))
         except EmotionalAIError as error:
             logger.info("%s cannot be watched yet: %s", session_id, error)
-        except BaseException:
-            self._end(session_id)
-            raise
-        if one.subscribers:
-            one.task = asyncio.create_task(self._watch(session_id, one), name=f"watch {session_id}")
+            return None
 
-    def _end(self, session_id: str) -> None:
+    def _end(self, session_id: str, uri: str) -> None:
         one = self._watched[session_id]
-        one.subscribers -= 1
-        if one.subscribers == 0:
+        one.addresses -= Counter([uri])
+        if not one.addresses:
             del self._watched[session_id]
             if one.task is not None:
                 one.task.cancel()
@@ -125,7 +129,8 @@ class Subscriptions:
                     async for state in states:
                         if moved(one.told, state):
                             one.told = state
-                            await self.bus.publish(ResourceUpdated(uri=uris.state_of(session_id)))
+                            for uri in list(one.addresses):
+                                await self.bus.publish(ResourceUpdated(uri=uri))
                             await asyncio.sleep(PAUSE)
             except EmotionalAIError as error:
                 logger.info("the watch of %s broke off: %s", session_id, error)
@@ -136,7 +141,7 @@ class Subscriptions:
         news = asyncio.Event()
 
         def noticed(event: ServerEvent) -> None:
-            if isinstance(event, ResourceUpdated) and uris.watched(event.uri) == uris.watched(uri):
+            if event == ResourceUpdated(uri=uri):
                 news.set()
 
         end = self.bus.subscribe(noticed)
