@@ -4,6 +4,7 @@ import typer
 
 from emotional_ai_training.cli.adapters import train_adapters
 from emotional_ai_training.cli.appraiser import appraiser
+from emotional_ai_training.cli.evaluate import evaluate
 from emotional_ai_training.cli.judge import judge
 from emotional_ai_training.cli.prepare import prepare
 from emotional_ai_training.tinker_server.commands import tinker_server
@@ -25,4 +26,5 @@ train.command("adapters")(train_adapters)
 train.command("prepare")(prepare)
 train.command("judge")(judge)
 app.command("tinker-server")(tinker_server)
+app.command("eval")(evaluate)
 train.command("appraiser")(appraiser)

@@ -1,0 +1,76 @@
+"""`emotional-ai eval`. Heavy imports wait until the command runs."""
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotional_ai_training.cli.refusals import refusals
+
+
+def evaluate(
+    out: Annotated[
+        Path, typer.Option(help="Folder of the report, its figures and the replies.", file_okay=False)
+    ] = Path("reports"),
+    quick: Annotated[bool, typer.Option("--quick", help="Few prompts, one seed: for a look, in minutes.")] = False,
+    target: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Service to evaluate; by default one of its own is started.")
+    ] = None,
+    loras: Annotated[Path, typer.Option(help="The adapters.", file_okay=False)] = Path("loras"),
+    model: Annotated[
+        Path | None,
+        typer.Option(envvar="EMOTIONAL_AI_MODEL", help="The base model's directory; by default the pulled one."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=1, max=1_000_000, help="First seed of the draws.")] = 1,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ask everything anew, dropping replies kept in the folder.")
+    ] = False,
+) -> None:
+    """Measure whether the emotional state steers the words, and write a report with figures.
+
+    Goes on with the replies that are in the folder already, so that a run that was interrupted loses nothing.
+    """
+    import asyncio
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from emotional_ai.errors import EmotionalAIError
+    from emotional_ai_training.adapters import AdapterError
+    from emotional_ai_training.conditioning import ADAPTERS
+    from emotional_ai_training.emotions import EmotionsError
+    from emotional_ai_training.models import ModelError, cache_dir, default_model_dir, encoder_dir
+    from emotional_ai_training.steering.criteria import criteria
+    from emotional_ai_training.steering.errors import SteeringError
+    from emotional_ai_training.steering.plans import full_plan, quick_plan
+    from emotional_ai_training.steering.report import Report, write
+    from emotional_ai_training.steering.running import PLACES, found, replied
+    from emotional_ai_training.steering.serving import serving
+
+    console = Console(stderr=True)
+    plan = quick_plan(seed) if quick else full_plan(seed)
+    folder = out or (Path("reports/quick") if quick else Path("reports"))
+    with refusals(SteeringError, EmotionalAIError, ModelError, AdapterError, EmotionsError, OSError):
+        cache = cache_dir(os.environ)
+        base, encoder = model or default_model_dir(cache), encoder_dir(cache)
+        if fresh:
+            (folder / PLACES).unlink(missing_ok=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        started = serving(loras, model, folder / "service.log") if target is None else nullcontext(target)
+        with started as address, Progress(*columns, console=console) as shown:
+            task = shown.add_task("replies", total=None)
+
+            def progress(done: int, total: int) -> None:
+                shown.update(task, completed=done, total=total)
+
+            speaker, courses, answers, affect = asyncio.run(replied(address, plan, folder, progress))
+        console.print("reading the replies")
+        findings = found(plan, courses, answers, affect, encoder, base, [loras / name for name in ADAPTERS])
+        command = "emotional-ai eval" + (" --quick" if quick else "") + (f" --seed {seed}" if seed != 1 else "")
+        written = write(Report(speaker, plan, len(answers), findings, command), folder)
+    judged = criteria(findings)
+    for one in judged:
+        typer.echo(f"{'met   ' if one.met else 'missed'}  {one.what}: {one.found} (wanted {one.wanted})")
+    typer.echo(f"{sum(one.met for one in judged)} of {len(judged)} met; {written[1]}")

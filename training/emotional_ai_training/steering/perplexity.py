@@ -1,0 +1,57 @@
+"""What adapters cost: neutral text under them, and the replies under the base model. Needs the base model on this machine."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from transformers import AutoModelForCausalLM
+
+from emotional_ai_training.adapters import load_manifest
+from emotional_ai_training.evaluation.scale import loss
+from emotional_ai_training.recipes.examples import ChatTokenizer
+
+NEUTRAL_PASSAGES: Final = Path(__file__).parents[1] / "evaluation" / "data" / "neutral_passages.txt"
+
+
+class BaseModel:
+    """The base model, read once. Raises what transformers raises for a directory that holds no model."""
+
+    def __init__(self, directory: Path) -> None:
+        self._tokenizer = ChatTokenizer(directory)
+        self._model = AutoModelForCausalLM.from_pretrained(directory, local_files_only=True, dtype=torch.float32)
+        passages = NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()
+        tokens = [self._tokenizer.encode(text) for text in passages]
+        self._neutral = [(one, len(one) - 1) for one in tokens]
+
+    def replies(self, said: Sequence[tuple[str, str]]) -> float:
+        """Perplexity of replies to prompts, as (prompt, reply) pairs; empty replies are left out. nan if all are empty."""
+        scored = []
+        for prompt, reply in said:
+            tokens = self._tokenizer.encode(reply)
+            if tokens:
+                scored.append(([*self._tokenizer.prompt(prompt), *tokens], len(tokens)))
+        return math.exp(loss(self._model, scored)) if scored else math.nan
+
+    def neutral_ratios(self, adapters: Sequence[Path]) -> Mapping[str, float]:
+        """By adapter, perplexity of neutral text under it at its calibrated scale, as a multiple of the base model's."""
+        plain = loss(self._model, self._neutral)
+        found = {}
+        for directory in adapters:
+            manifest = load_manifest(directory)
+            with warnings.catch_warnings():
+                # PEFT asks transformers for an attribute by its old name.
+                warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+                adapted = PeftModel.from_pretrained(self._model, str(directory)).eval()
+            try:
+                for module in adapted.modules():
+                    if isinstance(module, LoraLayer):
+                        module.set_scale("default", manifest.scale)
+                found[manifest.name] = math.exp(loss(adapted, self._neutral) - plain)
+            finally:
+                self._model = adapted.unload()
+        return found

@@ -1,0 +1,40 @@
+"""A service of the evaluation's own, in a process beside it, that is ended with it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emotional_ai_training.steering.errors import ServiceUnsuitable
+
+PATIENCE = 10.0
+"""Seconds the service has to end when it is told to."""
+
+
+@contextmanager
+def serving(loras: Path, model: Path | None, log: Path) -> Iterator[str]:
+    """Serves on a free port of the loopback interface, from memory; yields host:port. What it says goes to `log`.
+
+    Raises ServiceUnsuitable if it does not come up.
+    """
+    command = [sys.executable, "-m", "emotional_ai", "serve", "--port", "0", "--store", "memory", "--loras", str(loras)]
+    if model is not None:
+        command += ["--model", str(model)]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line.startswith("ready "):
+                raise ServiceUnsuitable(f"the service to evaluate did not start; {log} says why")
+            yield line.removeprefix("ready ").strip()
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
