@@ -1,5 +1,6 @@
 """install-kiro: writes the MCP bridge into Kiro's settings, and tries whether Kiro could use it."""
 
+import re
 import shlex
 import sys
 import time
@@ -11,7 +12,6 @@ from typing import Annotated, Final
 import typer
 
 from emotional_ai.cli.output import CommandFailed, note, printable, say
-from emotional_ai.cli.reach import named_session
 from emotional_ai.connection import DEFAULT_TARGET
 from emotional_ai.kiro import (
     Entry,
@@ -35,11 +35,22 @@ COMMAND: Final = ("emotional-ai", "install-kiro")
 MODULE: Final = ("-m", "emotional_ai.mcp_bridge")
 FLAGS: Final = ("--target", "--session", "--toolsets", "--autostart", "--read-only")
 """What the entry passes on to the bridge."""
+SESSION_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+"""Ids the contract lets a session be made by: the bridge makes the one it is given."""
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     app.command("install-kiro")(install_kiro)
+
+
+def _makeable_session(given: str | None) -> str | None:
+    if given is not None and SESSION_ID.fullmatch(given) is None:
+        raise typer.BadParameter(
+            "a session id has 1 to 128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit, "
+            f"got {given[:40]!r} ({len(given)} characters)"
+        )
+    return given
 
 
 def _known_toolsets(given: str | None) -> str | None:
@@ -66,7 +77,7 @@ def install_kiro(
     ] = None,
     session: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Session of calls that name none.", callback=named_session),
+        typer.Option(metavar="ID", help="Session of calls that name none.", callback=_makeable_session),
     ] = None,
     toolsets: Annotated[
         str | None,
