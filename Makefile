@@ -7,7 +7,7 @@ SESSION ?= default
 PORT ?= 50051
 
 .DEFAULT_GOAL := help
-.PHONY: help run train test check quick-check protos bench peers vllm appraiser judge clean
+.PHONY: help run train test check quick-check protos bench peers mcp-clients vllm appraiser judge clean
 
 help:  ## lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ judge: $(VENV)/installed-dev  ## trains the judge of emotional states; GOEMOTION
 
 peers: $(VENV)/installed-dev  ## installs what benchmarks/blending.py compares with, each in an environment of its own
 	@sh benchmarks/apparatus/install_peers.sh
+
+mcp-clients: $(VENV)/installed-dev  ## tries the MCP bridge with clients of others, which it installs once, and tells what passed
+	@sh tests/clients/install.sh
+	@$(BIN)/pytest -v --no-header tests/integration/test_mcp_clients.py
 
 vllm: $(VENV)/installed-local  ## installs vLLM for processors in an environment of its own and starts it on the default model
 	@$(BIN)/emotional-ai models pull
