@@ -52,6 +52,11 @@ BY_REASON: Final[Mapping[str, str]] = {
 
 def told(error: EmotionalAIError, target: str, *, changing: bool = False) -> str:
     """An error of the client in words. `changing` says that the call may have changed something before it failed."""
+    return f"[{type(error).code.name}] {words(error, target, changing=changing)}"
+
+
+def words(error: EmotionalAIError, target: str, *, changing: bool = False) -> str:
+    """As `told`, without the code."""
     code = type(error).code
     if isinstance(error, Unavailable) and not error.reason:
         happened = f"no emotion engine answers at {target}"
@@ -68,7 +73,7 @@ def told(error: EmotionalAIError, target: str, *, changing: bool = False) -> str
         advice = "details are on the bridge's standard error and in the engine's log"
     else:
         happened, advice = _said(error), BY_REASON.get(error.reason, ADVICE[code])
-    return f"[{code.name}] {happened.rstrip('.')}; {advice}{_waiting(error)}"
+    return f"{happened.rstrip('.')}; {advice}{_waiting(error)}"
 
 
 def crashed(error: Exception) -> str:

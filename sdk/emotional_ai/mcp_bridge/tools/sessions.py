@@ -1,7 +1,7 @@
 """list_emotion_sessions, reset_emotion, engine_status."""
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from emotional_ai.mcp_bridge.settings import Toolset
 from emotional_ai.mcp_bridge.tool import Answer, Call, Hints, Tool
 from emotional_ai.mcp_bridge.tools.states import Asked, State, read_state
 
-STATUS_SECONDS = 2.0
+STATUS_SECONDS: Final = 2.0
 """How long the service has to say that it is there."""
 
 

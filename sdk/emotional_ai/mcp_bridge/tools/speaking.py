@@ -7,9 +7,9 @@ from pydantic import Field
 from emotional_ai import names
 from emotional_ai.aio import AsyncClient
 from emotional_ai.calls import new_request_id
-from emotional_ai.errors import DeadlineExceeded
+from emotional_ai.errors import DeadlineExceeded, EmotionalAIError
 from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
-from emotional_ai.mcp_bridge.refusals import Code, Refused
+from emotional_ai.mcp_bridge.refusals import Code, Refused, words
 from emotional_ai.mcp_bridge.settings import Toolset
 from emotional_ai.mcp_bridge.tool import Answer, Call, Hints, Level, Rounded, Tool
 from emotional_ai.v1 import inference_pb2 as pb
@@ -71,13 +71,10 @@ async def _turn(client: AsyncClient, session_id: str, said: Prompt, request_id: 
             async for piece in reply.pieces():
                 pieces += 1
                 await call.progress(min(pieces, said.max_tokens), said.max_tokens, piece)
-        except DeadlineExceeded as error:
+        except EmotionalAIError as error:
             if not reply.text:
                 raise
-            raise Refused(
-                Code.DEADLINE_EXCEEDED,
-                f"the reply was not complete after {REPLY_SECONDS:g} s; ask for fewer max_tokens. So far: {reply.text}",
-            ) from error
+            raise Refused(error.code, _broken_off(error, call.engine.settings.target, reply.text)) from error
     if reply.appraisal is None or reply.started is None or reply.finished is None:
         raise Refused(Code.DATA_LOSS, "the service ended the reply without saying what it was spoken with; call again")
     state, applied = reply.started.state, reply.finished.applied
@@ -93,6 +90,15 @@ async def _turn(client: AsyncClient, session_id: str, said: Prompt, request_id: 
         finish_reason=pb.FinishReason.Name(reply.finished.reason).removeprefix("FINISH_REASON_").lower(),
         seed=str(applied.seed),
     )
+
+
+def _broken_off(error: EmotionalAIError, target: str, text: str) -> str:
+    """What is told of a reply that ended before it was complete."""
+    if isinstance(error, DeadlineExceeded):
+        happened = f"the reply was not complete after {REPLY_SECONDS:g} s; ask for fewer max_tokens"
+    else:
+        happened = f"the reply broke off: {words(error, target, changing=True)}"
+    return f"{happened}. The prompt has moved the state already. Said so far: {text}"
 
 
 GENERATE_REPLY = Tool(

@@ -83,7 +83,11 @@ class Asked(Arguments):
 
 async def read_state(client: AsyncClient, session_id: str) -> State:
     """A session as it is now."""
-    session = await client.get_session(session_id)
+    return await expressed(client, await client.get_session(session_id))
+
+
+async def expressed(client: AsyncClient, session: engine_pb2.Session) -> State:
+    """A session that was read before, with how it would speak."""
     return State.of(session, await client.preview_expression(session.state.chemistry, config=session.config))
 
 

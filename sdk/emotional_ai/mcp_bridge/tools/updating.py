@@ -7,13 +7,14 @@ from pydantic import Field
 from emotional_ai import names
 from emotional_ai.aio import AsyncClient
 from emotional_ai.calls import new_request_id
+from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, Unavailable
 from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
-from emotional_ai.mcp_bridge.refusals import Code, Refused
+from emotional_ai.mcp_bridge.refusals import Code, Refused, words
 from emotional_ai.mcp_bridge.settings import Toolset
 from emotional_ai.mcp_bridge.tool import Call, Hints, Rounded, Tool
-from emotional_ai.mcp_bridge.tools.states import State, read_state
+from emotional_ai.mcp_bridge.tools.states import State, expressed
 from emotional_ai.stimuli import CHEMICALS, SIGNALS
-from emotional_ai.v1.engine_pb2 import Signals, Stimulus, SustainedSignals
+from emotional_ai.v1.engine_pb2 import EmotionalState, Session, Signals, Stimulus, SustainedSignals
 
 
 def _intensity(of: str) -> float:
@@ -69,9 +70,10 @@ class Updated(State):
     oxytocin_change: Rounded
 
     @classmethod
-    def after(cls, before: State, now: State, heard: dict[str, float]) -> Self:
-        """From the states before and after."""
-        moved = {f"{name}_change": getattr(now, name) - getattr(before, name) for name in CHEMICALS}
+    def after(cls, before: Session, now: State, heard: dict[str, float]) -> Self:
+        """From the session before and the state after."""
+        levels = names.levels(before.state.chemistry)
+        moved = {f"{name}_change": getattr(now, name) - levels[name] for name in CHEMICALS}
         return cls(**now.model_dump(), heard=heard, **moved)
 
     def told(self) -> str:
@@ -88,19 +90,42 @@ class Updated(State):
 async def update_emotion(call: Call, what: Happening) -> Updated:
     """Lets it happen, and says what that did."""
     _check(what)
-    if what.create_session and what.session_id:
-        await call.engine.make(what.session_id)
-    before = await call.engine.in_session(what.session_id, read_state)
-    heard = what.signals() or await _heard(call, what.text)
-    if not heard:
-        return Updated.after(before, before, heard)
-    stimulus, request_id = _stimulus(heard, what), new_request_id()
+    engine = call.engine
+    try:
+        # Heard first: a text that cannot be heard makes no session.
+        heard = what.signals() or await _heard(call, what.text)
+        if what.create_session and what.session_id:
+            await engine.make(what.session_id)
+        before = await engine.in_session(what.session_id, lambda client, named: client.get_session(named))
+    except DeadlineExceeded as error:
+        raise Refused(error.code, f"{words(error, engine.settings.target)}; nothing was applied") from error
+    now = await _applied(call, before, _stimulus(heard, what)) if heard else before
+    try:
+        return Updated.after(before, await engine.ask(lambda client: expressed(client, now)), heard)
+    except EmotionalAIError as error:
+        done = "this was applied, do not send it again" if heard else "no signal was heard, nothing was applied"
+        raise Refused(
+            error.code, f"{done}; the state cannot be told: {words(error, engine.settings.target)}"
+        ) from error
 
-    async def applied(client: AsyncClient, session_id: str) -> State:
-        await client.apply_stimuli(session_id, [stimulus], request_id=request_id)
-        return await read_state(client, session_id)
 
-    return Updated.after(before, await call.engine.in_session(what.session_id, applied), heard)
+async def _applied(call: Call, before: Session, stimulus: Stimulus) -> Session:
+    """The session after it happened, which it does once however often it is sent."""
+    request_id = new_request_id()
+
+    async def applied(client: AsyncClient, session_id: str) -> EmotionalState:
+        return (await client.apply_stimuli(session_id, [stimulus], request_id=request_id)).state
+
+    now = Session()
+    now.CopyFrom(before)
+    try:
+        now.state.CopyFrom(await call.engine.in_session(before.session_id, applied))
+    except Unavailable as error:
+        if error.reason:
+            raise
+        gone = f"it was there a moment ago, so this may have been applied: {words(error, call.engine.settings.target)}"
+        raise Refused(error.code, f"{gone}; read the state before sending it again") from error
+    return now
 
 
 def _check(what: Happening) -> None:

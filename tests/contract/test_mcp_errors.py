@@ -1,0 +1,181 @@
+"""Every status of gRPC, from a real server, as the tools tell it: `[CODE] what happened; what to do`."""
+
+import logging
+import re
+
+import pytest
+from grpc import StatusCode as Code
+from loopback import service
+from mcp_bridge import ERAS, EVERYTHING, Era, answer, in_memory, refusal
+from refusing_service import MESSAGE, Refusal, refusing_service
+
+from emotional_ai import Client as Service
+from emotional_ai.errors import ERRORS, Details, ServiceFault
+from emotional_ai.mcp_bridge.refusals import ADVICE, BY_REASON, told
+from emotional_ai.mcp_bridge.settings import Settings
+from emotional_ai.mcp_bridge.tools import TOOLS
+from emotional_ai.mcp_bridge.tools.updating import update_emotion
+from emotional_ai_service.guard import STATUS
+
+CALLS = {
+    "get_emotional_state": {},
+    "update_emotion": {"reward": 0.5},
+    "explain_emotion": {"minutes": 5},
+    "list_emotion_sessions": {},
+    "reset_emotion": {},
+    "generate_reply": {"prompt": "hello"},
+    "start_training": {},
+    "get_training_status": {},
+    "cancel_training": {"job_id": "job-1"},
+}
+"""A call of each tool that can fail."""
+CHANGES = {"reset_emotion", "generate_reply", "start_training", "cancel_training"}
+"""Tools whose first rpc may change something."""
+FAULTS = {kind.code for kind in ServiceFault.__subclasses__()}
+CODES = [code for code in Code if code is not Code.OK]
+
+every_code = pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
+in_either_era = pytest.mark.parametrize("era", ERAS)
+
+
+def test_every_tool_is_called_but_the_one_that_never_fails() -> None:
+    assert {*CALLS, "engine_status"} == {tool.name for tool in TOOLS}
+
+
+@in_either_era
+@every_code
+@pytest.mark.parametrize("reason", ["", "SOMETHING_NEW"])
+async def test_a_status_is_told_by_every_tool_with_what_to_do(
+    code: Code, reason: str, era: Era, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Only the retries of gRPC take time; one tool shows what they come to.
+    tools = {"get_emotional_state": {}} if code is Code.UNAVAILABLE else CALLS
+    with refusing_service(Refusal(code, reason)) as address:
+        async with in_memory(Settings(address, toolsets=EVERYTHING), era) as client:
+            for name, arguments in tools.items():
+                words = refusal(await client.call_tool(name, arguments))
+                happened, _, advice = words.partition("; ")
+                assert happened.startswith(f"[{code.name}] "), words
+                assert len(advice) > 10, words
+                assert "\n" not in words
+                if code in FAULTS:
+                    assert MESSAGE not in words
+                    assert MESSAGE in caplog.text
+                elif reason or code not in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED):
+                    assert MESSAGE in happened
+
+
+@in_either_era
+async def test_the_status_of_the_engine_is_an_answer_whatever_the_engine_says(era: Era) -> None:
+    for code in CODES:
+        with refusing_service(Refusal(code)) as address:
+            async with in_memory(Settings(address), era) as client:
+                status = answer(await client.call_tool("engine_status"))
+        assert status["up"] is (code is Code.FAILED_PRECONDITION), code
+        assert status["detail"]
+
+
+@every_code
+@pytest.mark.parametrize("changing", [False, True])
+def test_there_is_something_to_do_about_every_status(code: Code, changing: bool) -> None:
+    for reason in ("", "SOMETHING_NEW", *BY_REASON):
+        words = told(ERRORS[code]("it broke", Details(reason)), "127.0.0.1:50051", changing=changing)
+        assert re.match(rf"\[{code.name}\] [^;]+; .{{10,}}", words), words
+
+
+def test_advice_of_its_own_is_kept_for_what_the_service_can_answer_with() -> None:
+    assert set(BY_REASON) <= {reason for _, reason in STATUS.values()}
+    assert set(ADVICE) | FAULTS | {Code.DEADLINE_EXCEEDED} == set(CODES)
+
+
+@pytest.mark.parametrize(("target", "command"), [("127.0.0.1:50051", "serve"), ("127.0.0.1:7", "serve --port 7")])
+def test_an_engine_that_is_down_is_told_with_the_command_that_starts_it(target: str, command: str) -> None:
+    words = told(ERRORS[Code.UNAVAILABLE]("failed to connect"), target)
+    assert words == (
+        f"[UNAVAILABLE] no emotion engine answers at {target}; start one with `emotional-ai {command}` and call again, "
+        "or give the bridge --autostart"
+    )
+
+
+async def test_a_deadline_on_a_change_says_that_it_may_have_been_applied_and_on_a_read_not() -> None:
+    with refusing_service(Refusal(Code.DEADLINE_EXCEEDED)) as address:
+        async with in_memory(Settings(address, toolsets=EVERYTHING)) as client:
+            words = {name: refusal(await client.call_tool(name, arguments)) for name, arguments in CALLS.items()}
+    assert {name for name, one in words.items() if "may have been applied" in one} == CHANGES
+    # It reads first, and that is what was late.
+    assert words["update_emotion"].endswith("nothing was applied")
+
+
+async def test_a_fault_has_an_id_under_which_the_log_has_the_rest(caplog: pytest.LogCaptureFixture) -> None:
+    with refusing_service(Refusal(Code.INTERNAL)) as address:
+        async with in_memory(Settings(address)) as client:
+            told_ids = [
+                re.findall(r"\(id ([0-9a-f]{12})\)", refusal(await client.call_tool("get_emotional_state", {})))
+                for _ in range(2)
+            ]
+    first, second = (one for (one,) in told_ids)
+    assert first != second
+    faults = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [record.getMessage() for record in faults] == [f"fault {first}", f"fault {second}"]
+    assert all(record.exc_info for record in faults)
+
+
+async def test_a_fault_of_the_bridge_itself_has_an_id_and_no_details(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(f"{update_emotion.__module__}._check", broken)
+    with service() as address:
+        async with in_memory(Settings(address)) as client:
+            words = refusal(await client.call_tool("update_emotion", {"reward": 0.5}))
+            assert not (await client.call_tool("get_emotional_state", {})).is_error
+    assert re.fullmatch(r"\[INTERNAL\] the bridge failed \(id [0-9a-f]{12}\); details are on its standard error", words)
+    assert "a secret" in caplog.text
+
+
+@pytest.mark.parametrize("code", [Code.RESOURCE_EXHAUSTED, Code.ABORTED], ids=lambda code: code.name)
+async def test_how_long_to_wait_is_told_where_the_service_says_so(code: Code) -> None:
+    with refusing_service(Refusal(code, "MODEL_OVERLOADED", retry_seconds=7)) as address:
+        async with in_memory(Settings(address)) as client:
+            assert refusal(await client.call_tool("get_emotional_state", {})).endswith(" in about 7.0 s")
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (Code.UNAVAILABLE, "may have been applied"),
+        (Code.DEADLINE_EXCEEDED, "it may have been applied: read the state before sending it again"),
+        (Code.ABORTED, "read the state again and decide anew"),
+    ],
+)
+async def test_a_change_that_fails_as_it_is_sent_says_whether_to_send_it_again(code: Code, says: str) -> None:
+    with service() as behind, refusing_service(Refusal(code, of={"ApplyStimuli"}), behind) as address:
+        async with in_memory(Settings(address)) as client:
+            words = refusal(await client.call_tool("update_emotion", {"reward": 0.5}))
+    assert words.startswith(f"[{code.name}] ")
+    assert says in words
+
+
+async def test_a_change_whose_state_cannot_be_told_says_that_it_was_applied() -> None:
+    late = Refusal(Code.RESOURCE_EXHAUSTED, of={"PreviewExpression"})
+    with service() as behind, refusing_service(late, behind) as address:
+        async with in_memory(Settings(address)) as client:
+            words = refusal(await client.call_tool("update_emotion", {"reward": 0.5}))
+        with Service(behind) as there:
+            assert there.state("default").version == 2
+    assert words.startswith("[RESOURCE_EXHAUSTED] this was applied, do not send it again; ")
+
+
+async def test_a_state_costs_two_rpcs_and_a_change_three() -> None:
+    watched = Refusal(None, of={"none"})
+    with service() as behind, refusing_service(watched, behind) as address:
+        async with in_memory(Settings(address)) as client:
+            await client.call_tool("get_emotional_state", {})
+            watched.asked.clear()
+            await client.call_tool("get_emotional_state", {})
+            read, watched.asked[:] = list(watched.asked), []
+            await client.call_tool("update_emotion", {"reward": 0.5})
+    assert read == ["GetSession", "PreviewExpression"]
+    assert watched.asked == ["GetSession", "ApplyStimuli", "PreviewExpression"]
