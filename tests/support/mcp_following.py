@@ -31,7 +31,7 @@ class Follower:
 
     @asynccontextmanager
     async def following(self, *addresses: str, unsubscribes: bool = True) -> AsyncIterator[None]:
-        """Is told of what moves at these addresses while the block lasts; longer if it never unsubscribes, in the earlier era."""
+        """Is told of what moves at these addresses while the block lasts; longer if it never unsubscribes (earlier era)."""
         if self.era == MODERN:
             async with self._listening(addresses):
                 yield
