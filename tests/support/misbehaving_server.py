@@ -41,7 +41,7 @@ TOOLS: dict[str, list[Any]] = {
         STATUS,
         {
             "name": "feel",
-            "inputSchema": {"type": "object", "properties": {"anyOf": {"type": "string", "default": "$ref"}}},
+            "inputSchema": {"type": "object", "properties": {"anyOf": {"type": "object", "default": {"$ref": ""}}}},
         },
     ],
     "a name with a dash": [STATUS, {"name": "feel-it", "inputSchema": SCHEMA}],
