@@ -50,7 +50,7 @@ class State(Answer):
             **names.levels(state.chemistry),
             **{f"{name}_at_rest": level for name, level in names.levels(session.config.dynamics.baseline).items()},
             sustained=names.signals(state.sustained),
-            mood_in_words=expression.gloss.strip(),
+            mood_in_words=expression.gloss.strip().removeprefix("mood: "),
             temperature=expression.temperature,
             conditioning_tokens=expression.conditioning,
             version=state.version,
