@@ -79,8 +79,8 @@ def _recorded() -> Iterator[tuple[str, Mapping[str, object], str]]:
 
 
 def _shape(text: str) -> str:
-    """A text without its numbers, which depend on the moment, and its line ends."""
-    return NUMBER.sub("#", " ".join(text.split()))
+    """A text without its line ends and what depends on the moment: numbers, and the pull back to rest."""
+    return NUMBER.sub("#", " ".join(text.split())).replace(", homeostasis #", "")
 
 
 @asynccontextmanager
