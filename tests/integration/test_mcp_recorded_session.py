@@ -36,7 +36,7 @@ async def test_the_session_of_the_readme_goes_as_it_says(address: str, tmp_path:
     installed = CommandLine(address)("install-kiro", "--workspace", str(tmp_path), *_flags(), "--target", address)
     assert installed.status == 0, installed.err
     assert installed.out.splitlines()[-1] in README
-    async with _as_kiro_does(tmp_path / ".kiro" / "settings" / "mcp.json") as client:
+    async with _as_kiro_does(_entry(tmp_path / ".kiro" / "settings" / "mcp.json")) as client:
         listed = {tool.name for tool in (await client.list_tools()).tools}
         recorded = list(_recorded())
         assert [name for name, _, _ in recorded] == [
@@ -57,8 +57,9 @@ async def test_the_session_of_the_readme_goes_as_it_says(address: str, tmp_path:
 
 def _flags() -> list[str]:
     """What the README gives the installer."""
-    (given,) = re.findall(r"^ {4}\$ emotional-ai install-kiro((?: --\S+ \S+)*)", README, re.MULTILINE)[:1]
-    return given.split()
+    given = re.search(r"^ {4}\$ emotional-ai install-kiro((?: --\S+ \S+)*)", README, re.MULTILINE)
+    assert given is not None
+    return given[1].split()
 
 
 def _recorded() -> Iterator[tuple[str, Mapping[str, object], str]]:
@@ -83,11 +84,14 @@ def _shape(text: str) -> str:
     return NUMBER.sub("#", " ".join(text.split())).replace(", homeostasis #", "")
 
 
-@asynccontextmanager
-async def _as_kiro_does(settings: Path) -> AsyncIterator[Client]:
+def _entry(settings: Path) -> StdioServerParameters:
+    """How the settings have Kiro start the bridge; its folder is its own."""
     entry = json.loads(settings.read_text(encoding="utf-8"))["mcpServers"]["emotion_engine"]
-    parameters = StdioServerParameters(command=entry["command"], args=entry["args"], env=entry["env"], cwd="/")
-    with Path(os.devnull).open("w") as nothing:
-        transport = stdio_client(parameters, nothing)
-        async with Client(transport, mode=LEGACY, read_timeout_seconds=PATIENCE) as client:
-            yield client
+    return StdioServerParameters(command=entry["command"], args=entry["args"], env=entry["env"], cwd="/")
+
+
+@asynccontextmanager
+async def _as_kiro_does(entry: StdioServerParameters) -> AsyncIterator[Client]:
+    transport = stdio_client(entry)
+    async with Client(transport, mode=LEGACY, read_timeout_seconds=PATIENCE) as client:
+        yield client
