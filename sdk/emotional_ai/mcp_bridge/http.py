@@ -23,16 +23,33 @@ class _Announced(uvicorn.Server):
         if self.started:
             self._announce()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Streams that clients listen on are as long as the bridge lives: waiting for them first would be in vain.
+        await self.lifespan.shutdown()
+        await super().shutdown(sockets)
+
 
 async def serve(server: Server[Any], port: int, ready: Callable[[str], None]) -> None:
     """Serves until a signal ends it; `ready` gets the address once requests are taken. Port 0 takes a free one.
 
     Raises OSError if the port cannot be had.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+    with _listening(port) as listener:
         address = f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
         app = server.streamable_http_app(streamable_http_path=PATH, host=HOST)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
         await _Announced(config, lambda: ready(address)).serve(sockets=[listener])
+
+
+def _listening(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        # Two sockets may be bound to a port; only one may listen.
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        wrong = f"port {port} of {HOST} cannot be had ({error.strerror}); choose another, or 0 for a free one"
+        raise OSError(wrong) from error
+    return listener

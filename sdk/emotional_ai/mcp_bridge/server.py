@@ -10,7 +10,6 @@ from typing import Any, Final
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
-from mcp.server.subscriptions import ListenHandler
 from mcp.shared.exceptions import MCPError
 
 from emotional_ai.errors import EmotionalAIError, NotFound
@@ -144,7 +143,7 @@ class _Handlers:
             _check_watchable(uri)
         with self._told_by_protocol():
             async with subscriptions.watching(addresses):
-                return await ListenHandler(subscriptions.bus)(context, asked)
+                return await subscriptions.listening(context, asked)
 
     async def list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
         return types.ListPromptsResult(prompts=[one.listed for one in prompts.RECIPES.values()])

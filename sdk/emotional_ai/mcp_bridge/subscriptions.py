@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mcp.server.session import ServerSession
-from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ServerEvent
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import EmotionalAIError
@@ -49,7 +49,9 @@ class Subscriptions:
     """Who is to be told of what. Lives in the bridge's lifespan."""
 
     def __init__(self, engine: Engine) -> None:
-        self.bus = InMemorySubscriptionBus()
+        self._bus = InMemorySubscriptionBus()
+        self.listening = ListenHandler(self._bus)
+        """Serves `subscriptions/listen`."""
         self._engine = engine
         self._client = AsyncClient(engine.settings.target)
         self._watched: dict[str, _Watched] = {}
@@ -87,10 +89,11 @@ class Subscriptions:
         await self._released((id(session._connection), uri))
 
     async def close(self) -> None:
-        """Ends every watch."""
+        """Ends every subscription and every watch."""
+        self.listening.close()
         for key in list(self._held):
             await self._released(key)
-        for one in self._watched.values():
+        for one in list(self._watched.values()):
             if one.task is not None:
                 await _cancelled(one.task)
         await self._client.close()
@@ -130,7 +133,7 @@ class Subscriptions:
                         if moved(one.told, state):
                             one.told = state
                             for uri in list(one.addresses):
-                                await self.bus.publish(ResourceUpdated(uri=uri))
+                                await self._bus.publish(ResourceUpdated(uri=uri))
                             await asyncio.sleep(PAUSE)
             except EmotionalAIError as error:
                 logger.info("the watch of %s broke off: %s", session_id, error)
@@ -144,7 +147,7 @@ class Subscriptions:
             if event == ResourceUpdated(uri=uri):
                 news.set()
 
-        end = self.bus.subscribe(noticed)
+        end = self._bus.subscribe(noticed)
         try:
             while True:
                 await news.wait()
