@@ -1,4 +1,4 @@
-"""An engine that is down when the bridge starts, comes up, goes down and comes back, or hangs; the bridge is never restarted."""
+"""An engine that is down at first, comes up, goes down, comes back, or hangs, while the bridge runs on."""
 
 import asyncio
 import socket
