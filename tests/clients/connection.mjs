@@ -1,6 +1,6 @@
 // A connection to the bridge by either line of the official TypeScript client, over either transport.
 //
-//   handshake     @modelcontextprotocol/sdk, versions of the protocol up to 2025-11-25
+//   handshake       @modelcontextprotocol/sdk, versions of the protocol up to 2025-11-25
 //   self-contained  @modelcontextprotocol/client, 2026-07-28
 
 import { Client as NewClient, StreamableHTTPClientTransport as NewHttp } from '@modelcontextprotocol/client';
@@ -23,7 +23,12 @@ async function shakenHands(where) {
     ? new StreamableHTTPClientTransport(new URL(where[0]))
     : new StdioClientTransport(command(where));
   let version;
-  transport.setProtocolVersion = wrapped(transport, (spoken) => (version = spoken));
+  const agreed = transport.setProtocolVersion?.bind(transport);
+  // The transport alone is told the version that was agreed on.
+  transport.setProtocolVersion = (spoken) => {
+    version = spoken;
+    agreed?.(spoken);
+  };
   await client.connect(transport);
   return {
     client,
@@ -49,15 +54,6 @@ async function selfContained(where) {
       const subscription = await client.listen({ resourceSubscriptions: [uri] });
       return () => subscription.close();
     },
-  };
-}
-
-/** The transport is told the version that was agreed on, and nobody else is. */
-function wrapped(transport, told) {
-  const given = transport.setProtocolVersion?.bind(transport);
-  return (version) => {
-    told(version);
-    given?.(version);
   };
 }
 
