@@ -41,11 +41,13 @@ class Training(Arguments):
         float,
         Field(ge=0, le=1_000_000, description="Most a hosted run may cost, in US dollars; 0 allows local runs only."),
     ] = 0.0
-    resume_job_id: Annotated[str, Field(max_length=128, description="Job to go on with instead.")] = ""
+    resume_job_id: Annotated[
+        str, Field(max_length=128, description="Job to go on with instead, as it was set; give no other settings.")
+    ] = ""
 
-    def config(self) -> pb.TrainingConfig:
-        """As the contract has it."""
-        return pb.TrainingConfig(
+    def config(self) -> pb.TrainingConfig | None:
+        """As the contract has it; None where a job goes on and nothing else is asked of it: it keeps its settings."""
+        config = pb.TrainingConfig(
             base_model=self.base_model,
             lora_rank=self.lora_rank or None,
             learning_rate=self.learning_rate or None,
@@ -54,6 +56,7 @@ class Training(Arguments):
             seed=self.seed,
             states=self.states,
         )
+        return None if self.resume_job_id and config == pb.TrainingConfig() else config
 
 
 class Newest(Arguments):
@@ -114,8 +117,11 @@ async def start_training(call: Call, training: Training) -> Job:
     request_id = new_request_id()
 
     async def started(client: AsyncClient) -> pb.Job:
+        recipe = names.RECIPES[training.recipe]
+        if training.resume_job_id and "recipe" not in training.model_fields_set:
+            recipe = (await client.get_job(training.resume_job_id)).recipe
         return await client.start_job(
-            names.RECIPES[training.recipe],
+            recipe,
             config=training.config(),
             resume_job_id=training.resume_job_id,
             max_cost_usd=training.max_cost_usd,
