@@ -86,6 +86,11 @@ class HttpBridge:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
+    def complaints(self) -> str:
+        """What it wrote to standard error, once it has ended."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read()
+
 
 @contextmanager
 def over_http(target: str, *flags: str) -> Iterator[HttpBridge]:

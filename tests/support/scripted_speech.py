@@ -36,6 +36,8 @@ class Script:
     generated: list[inference_pb2.GenerateRequest] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     """Texts in each request to appraise."""
+    paused: threading.Event = field(default_factory=threading.Event)
+    """Set once a reply waits to be cancelled."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -103,6 +105,7 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
             if index == self._script.pause_after:
                 stopped = threading.Event()
                 if context.add_callback(stopped.set):
+                    self._script.paused.set()
                     assert stopped.wait(PATIENCE), "the reply was not cancelled"
                 self._script.cancelled.set()
                 return

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -114,6 +115,9 @@ async def _served(settings: Settings, port: int | None) -> None:
         return
     from mcp.server.stdio import stdio_server
 
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        # The thread that waits for standard input can be interrupted by nothing else.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     async with stdio_server() as (reading, writing):
         await bridge.run(reading, writing, bridge.create_initialization_options())
 
