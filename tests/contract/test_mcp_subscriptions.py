@@ -1,19 +1,22 @@
 """Who subscribes to a state is told when it moves, in either era, from one watch of the service for each session."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import mcp_types as types
 import pytest
-from loopback import IN_MEMORY, hosted, in_file, service
+from loopback import IN_MEMORY, PATIENCE, hosted, in_file, service
 from mcp.client import Client
 from mcp.client.session import MessageHandlerFnT
 from mcp.shared.exceptions import MCPError
 from mcp_bridge import ERAS, LEGACY, MODERN, Era, HttpBridge, in_memory, nowhere, over_http
 from mcp_following import Follower, follower, until
+from mcp_wire import STATELESS, Speech
 from scripted_decoder import ScriptedDecoder, Speaking, speaking_service
 
 from emotional_ai import AsyncClient
@@ -163,6 +166,31 @@ async def test_many_subscribers_of_both_eras_share_one_watch_until_the_last_is_g
             assert await old.told() == ADA
             assert await served.subscribers("ada") == 1
         await watched(served, "ada", 0)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_bridge_over_http_that_is_told_to_go_ends_its_watches_without_a_complaint(
+    served: Speaking, bridge: HttpBridge, era: Era
+) -> None:
+    async with through(bridge, era) as one, one.following(ADA, unsubscribes=False):
+        await watched(served, "ada", 1)
+        bridge.process.terminate()
+        await watched(served, "ada", 0)
+        assert await asyncio.to_thread(bridge.process.wait, PATIENCE) == -signal.SIGTERM
+        assert bridge.complaints() == ""
+
+
+async def test_a_listener_whose_connection_drops_ends_its_watch(served: Speaking, bridge: HttpBridge) -> None:
+    speech = Speech(STATELESS)
+    asked = speech.request("subscriptions/listen", notifications={"resourceSubscriptions": [ADA]})
+    async with (
+        httpx.AsyncClient(timeout=PATIENCE) as http,
+        http.stream("POST", bridge.url, json=asked, headers=speech.headers(asked)) as events,
+    ):
+        lines = events.aiter_lines()
+        assert await anext(lines) == "event: message"
+        await watched(served, "ada", 1)
+    await watched(served, "ada", 0)
 
 
 async def test_subscribing_twice_is_subscribing_once(served: Speaking) -> None:
