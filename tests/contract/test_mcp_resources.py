@@ -6,14 +6,16 @@ from typing import Any
 
 import mcp_types as types
 import pytest
+from grpc import StatusCode as Code
 from loopback import service
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_bridge import ERAS, Era, answer, in_memory, nowhere
+from refusing_service import MESSAGE, Refusal, refusing_service
 
 from emotional_ai import SIGNALS
 from emotional_ai import Client as Service
-from emotional_ai.mcp_bridge import uris
+from emotional_ai.mcp_bridge import resources, uris
 from emotional_ai.mcp_bridge.resources import EVENTS, SAMPLES
 from emotional_ai.mcp_bridge.settings import Settings
 from emotional_ai.stimuli import CHEMICALS
@@ -158,6 +160,35 @@ async def test_with_the_engine_down_lists_are_given_and_reads_say_what_to_do(era
         with pytest.raises(MCPError, match=r"\[UNAVAILABLE\] .*emotional-ai serve") as caught:
             await client.read_resource(uris.SESSIONS)
         assert caught.value.code == types.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize(
+    "code", [Code.INTERNAL, Code.PERMISSION_DENIED, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED]
+)
+async def test_what_the_engine_refuses_is_an_error_of_the_protocol_with_what_to_do(era: Era, code: Code) -> None:
+    with refusing_service(Refusal(code)) as address:
+        async with in_memory(Settings(address), era) as client:
+            for failing in (client.read_resource(uris.SESSIONS), client.get_prompt("describe_state", {})):
+                with pytest.raises(MCPError, match=rf"\[{code.name}\] .*; .{{10,}}") as caught:
+                    await failing
+                assert caught.value.code == types.INTERNAL_ERROR
+                assert (MESSAGE in str(caught.value)) == (code not in (Code.INTERNAL, Code.DEADLINE_EXCEEDED))
+
+
+async def test_a_fault_of_the_bridge_itself_has_an_id_and_no_details(
+    era: Era, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> str:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(resources, "_schema", broken)
+    async with in_memory(Settings(nowhere()), era) as client:
+        with pytest.raises(
+            MCPError, match=r"^\[INTERNAL\] the bridge failed \(id [0-9a-f]{12}\); details are on its"
+        ) as caught:
+            await client.read_resource(uris.SCHEMA)
+    assert caught.value.code == types.INTERNAL_ERROR
+    assert "a secret" in caplog.text
 
 
 async def test_listing_starts_no_engine(era: Era) -> None:

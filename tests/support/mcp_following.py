@@ -1,4 +1,9 @@
-"""Subscribers of the bridge, in either era, with one way to hear what they are told."""
+"""Subscribers of the bridge, in either era, with one way to hear what they are told.
+
+memory     one with a bridge of its own in this process
+through    one that shares a bridge over HTTP
+watched    waits until so many watch a session at the service
+"""
 
 import asyncio
 import warnings
@@ -12,7 +17,10 @@ from mcp.client import Client
 from mcp.client.session import IncomingMessage, MessageHandlerFnT
 from mcp.server.subscriptions import ResourceUpdated
 from mcp.shared.exceptions import MCPDeprecationWarning
-from mcp_bridge import MODERN, Era
+from mcp_bridge import MODERN, Era, HttpBridge, in_memory
+from scripted_decoder import Speaking
+
+from emotional_ai.mcp_bridge.settings import Settings
 
 
 @dataclass(slots=True)
@@ -77,6 +85,29 @@ async def follower(
 
     async with connected(era, hear) as client:
         yield Follower(client, era, news)
+
+
+def memory(target: str, era: Era) -> AbstractAsyncContextManager[Follower]:
+    """A follower with a bridge of its own in this process."""
+
+    def connected(era: Era, told: MessageHandlerFnT) -> AbstractAsyncContextManager[Client]:
+        return in_memory(Settings(target), era, told=told)
+
+    return follower(connected, era)
+
+
+def through(bridge: HttpBridge, era: Era) -> AbstractAsyncContextManager[Follower]:
+    """A follower that shares a bridge."""
+    return follower(lambda era, told: bridge.client(era, told=told), era)
+
+
+async def watched(served: Speaking, session_id: str, watches: int) -> None:
+    """Returns once so many watch a session."""
+
+    async def counted() -> bool:
+        return await served.subscribers(session_id) == watches
+
+    await until(counted)
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
