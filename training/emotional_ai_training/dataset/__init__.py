@@ -6,6 +6,7 @@ templates    text with choices
 prompts      what people say, and which part of the data each prompt belongs to
 replies      what the agent says in each state
 states       the levels a row is told
+continuing   replies begun by the grammar, gone on with by the base model
 drafting     a prompt, a reply and a state, and the row made of them
 filtering    which drafts the judge lets pass
 preparing    prepare: drafts, judged, until every part has its rows

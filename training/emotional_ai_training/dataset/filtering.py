@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.dataset.rows import LOWS
 from emotional_ai_training.judge import Judgement
 
 _BALANCED: Final = "balanced"
@@ -15,6 +16,8 @@ what fits, first or second 98 and 96 % with 25 % of misfits, this rule 95 and 93
 """
 _STRONG: Final = 0.5
 """Probability of another state from which a balanced reply is not balanced."""
+_LOW: Final = 0.15
+"""Probability of a high state from which a reply is not one of that chemical's low level."""
 
 
 class StateJudge(Protocol):
@@ -34,8 +37,10 @@ def objection(state: str, opinion: Mapping[str, float]) -> str | None:
     """Why a reply that should express `state` is dropped, or None if it stays.
 
     It stays if the state ranks first, or second and near the first; a balanced one, besides, only if no other state is
-    strong.
+    strong. Of a low level the judge knows only the contrary: it stays unless it expresses that, or another state strongly.
     """
+    if state in LOWS:
+        return _objection_to_low(ADAPTERS[LOWS.index(state)], opinion)
     strongest = max(opinion, key=opinion.__getitem__)
     above = sum(value > opinion[state] for value in opinion.values())
     if above > 1 or opinion[state] < _NEAR * opinion[strongest]:
@@ -43,3 +48,11 @@ def objection(state: str, opinion: Mapping[str, float]) -> str | None:
     if state == _BALANCED and above and opinion[strongest] >= _STRONG:
         return f"judged strongly {strongest}"
     return None
+
+
+def _objection_to_low(contrary: str, opinion: Mapping[str, float]) -> str | None:
+    others = {name: value for name, value in opinion.items() if name != _BALANCED}
+    strongest = max(others, key=others.__getitem__)
+    if opinion[contrary] >= _LOW:
+        return f"judged {contrary}"
+    return f"judged strongly {strongest}" if others[strongest] >= _STRONG else None

@@ -1,6 +1,8 @@
 """Prepares training data: drafts are written from a seed, judged, and kept until each cell holds what was asked for.
 
     borrowed drafts   GoEmotions pairs and dialogues, if given, for at most a quarter of a state's training rows
+    continued drafts  begun by the grammar and gone on with by the base model, if someone speaks for it: of twice as many
+                      as are wanted those that are most about their prompt
     grammar drafts    the rest, in rounds: draft what is missing, judge it, keep what the judge agrees with
     replay rows       the base model's own replies to neutral prompts, if someone speaks for it
 
@@ -10,23 +12,27 @@ The same configuration and inputs give the same rows. No network, no clock.
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.dataset.continuing import begun
 from emotional_ai_training.dataset.drafting import Cell, Draft, cells, grammar_drafts, levels_of, replay_row
 from emotional_ai_training.dataset.errors import NothingLeft
 from emotional_ai_training.dataset.filtering import StateJudge, objection, opinions
 from emotional_ai_training.dataset.prompts import COMMITTED, Prompt, load_prompts
-from emotional_ai_training.dataset.replies import load_voices
+from emotional_ai_training.dataset.replies import Voice, load_voices
 from emotional_ai_training.dataset.report import PreparationReport
-from emotional_ai_training.dataset.rows import REPLAY, News, Row, Source, Split
+from emotional_ai_training.dataset.rows import LOWS, REPLAY, News, Row, Source, Split
 from emotional_ai_training.dataset.states import check_state
 
 Report = Callable[[str], None]
 
+BALANCED: Final = ADAPTERS[-1]
+OVERDRAFT: Final = 2
+"""Continued drafts for each that is wanted."""
 ROUNDS: Final = 8
 """How often what is missing is drafted anew before it is given up."""
 
@@ -38,14 +44,19 @@ class Speaker(Protocol):
         """Returns one reply to each prompt."""
         ...
 
+    def go_on(self, prompts: list[str], openers: list[str]) -> list[str]:
+        """Returns how a reply to each prompt goes on after its opener."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PrepareConfig:
     """What to prepare.
 
     *_rows are counts a state; replay_share is the number of replay rows for each training row, borrowed_share the
-    greatest part of a state's training rows that others wrote, both in [0, 1]; similarity is the least cosine between a
-    prompt and a GoEmotions text that may answer it; replay_licence is that of the base model's replies.
+    greatest part of a state's training rows that others wrote, continued_share that of rows the base model went on with, all
+    in [0, 1]; low_rows are training rows of each chemical's low level; similarity is the least cosine between a prompt and a
+    GoEmotions text that may answer it; model_licence is that of the base model's words.
     Raises UnknownState.
     """
 
@@ -56,16 +67,26 @@ class PrepareConfig:
     test_rows: int = 48
     replay_share: float = 0.10
     borrowed_share: float = 0.25
+    continued_share: float = 0.6
+    low_rows: int = 0
     similarity: float = 0.55
-    replay_licence: str = "Apache-2.0"
+    model_licence: str = "Apache-2.0"
 
     def __post_init__(self) -> None:
         for state in self.states:
             check_state(state)
 
+    @property
+    def lows(self) -> tuple[str, ...]:
+        """The low levels rows are written for: of every chemical, for the balanced adapter."""
+        return LOWS if self.low_rows and BALANCED in self.states else ()
+
     def wanted(self, cell: Cell) -> int:
         """Rows asked for in one cell: a third of its part's, the remainder to the first kinds of news."""
-        total = {Split.TRAIN: self.train_rows, Split.DEV: self.dev_rows, Split.TEST: self.test_rows}[cell.split]
+        if cell.state in LOWS:
+            total = self.low_rows if cell.split is Split.TRAIN else 0
+        else:
+            total = {Split.TRAIN: self.train_rows, Split.DEV: self.dev_rows, Split.TEST: self.test_rows}[cell.split]
         whole, rest = divmod(total, len(News))
         return whole + (list(News).index(cell.news) < rest)
 
@@ -106,6 +127,22 @@ class _Desk:
             else:
                 self.dropped[draft.cell.state, "more than was asked for"] += 1
 
+    def take_closest(self, drafts: Sequence[Draft], most: Callable[[Cell], int]) -> None:
+        """As `take`, but of each cell at most so many, those first that are most about their prompt."""
+        if not drafts:
+            return
+        replies = self.judge.judge([draft.reply for draft in drafts])
+        asked = self.judge.judge([draft.prompt for draft in drafts])
+        judged = opinions(replies)
+        closeness = (replies.embeddings * asked.embeddings).sum(axis=1)
+        chosen: dict[Cell, list[Draft]] = {}
+        for i in sorted(range(len(drafts)), key=lambda i: -closeness[i]):
+            fit = objection(drafts[i].cell.state, judged[i]) is None
+            of_cell = chosen.setdefault(drafts[i].cell, [])
+            if fit and len(of_cell) < most(drafts[i].cell):
+                of_cell.append(drafts[i])
+        self.take([draft for of_cell in chosen.values() for draft in of_cell])
+
     def _is_new(self, draft: Draft) -> bool:
         key = (draft.cell.state, draft.reply)
         if key in self.said:
@@ -136,10 +173,13 @@ def prepare(
     Raises NothingLeft if a state has no training row after the judge's word, DatasetUnusable for unusable content.
     """
     prompts = load_prompts(content)
-    voices = load_voices(config.states, content)
+    voices = load_voices((*config.states, *config.lows), content)
     desk = _Desk(config, judge)
     desk.take(_within_share(borrowed, config))
-    endless = {cell: grammar_drafts(cell, prompts, voices[cell.state], config.seed) for cell in cells(config.states)}
+    wanted = cells((*config.states, *config.lows))
+    if speaker is not None:
+        _go_on(desk, wanted, prompts, voices, speaker, report)
+    endless = {cell: grammar_drafts(cell, prompts, voices[cell.state], config.seed) for cell in wanted}
     for _ in range(ROUNDS):
         lacking = {cell: desk.missing(cell) for cell in endless if desk.missing(cell) > 0}
         if not lacking:
@@ -158,6 +198,33 @@ def prepare(
         remarks=remarks,
     )
     return Prepared((*rows, *replay), counts)
+
+
+def _go_on(
+    desk: _Desk,
+    wanted: Sequence[Cell],
+    prompts: Sequence[Prompt],
+    voices: Mapping[str, Voice],
+    speaker: Speaker,
+    report: Report,
+) -> None:
+    """Takes drafts that the base model goes on with, of the training part."""
+    config = desk.config
+
+    def share(cell: Cell) -> int:
+        return round(config.continued_share * config.wanted(cell)) if cell.split is Split.TRAIN else 0
+
+    beginnings = [
+        one
+        for cell in wanted
+        for one in itertools.islice(begun(cell, prompts, voices[cell.state], config.seed), OVERDRAFT * share(cell))
+    ]
+    if not beginnings:
+        return
+    report(f"having the base model go on with {len(beginnings)} replies")
+    told = speaker.go_on([one.prompt for one in beginnings], [one.opener for one in beginnings])
+    drafts = [one.draft(text, config.model_licence) for one, text in zip(beginnings, told, strict=True)]
+    desk.take_closest([draft for draft in drafts if draft is not None], share)
 
 
 def _within_share(drafts: Sequence[Draft], config: PrepareConfig) -> Iterator[Draft]:
@@ -195,7 +262,7 @@ def _replay(
     for prompt, text, reply in zip(order, texts, replies, strict=True):
         if reply.strip():
             name = f"replay-{len(replay):04d}"
-            replay.append(replay_row(name, prompt.topic, text, reply.strip(), config.replay_licence))
+            replay.append(replay_row(name, prompt.topic, text, reply.strip(), config.model_licence))
         else:
             desk.dropped[REPLAY, "the base model said nothing"] += 1
     return replay, ()

@@ -19,7 +19,9 @@ from emotional_ai_training.whole_files import write_whole
 SCHEMA: Final = 1
 REPLAY: Final = "replay"
 """State label of a row that holds the base model's own reply, told no state: it holds the model in place."""
-STATE_LABELS: Final = (*ADAPTERS, REPLAY)
+LOWS: Final = ("low_dopamine", "low_serotonin", "low_cortisol", "low_oxytocin")
+"""State labels of rows in which one chemical is below its baseline: the balanced adapter, which speaks there, learns them."""
+STATE_LABELS: Final = (*ADAPTERS, *LOWS, REPLAY)
 CHEMICALS: Final = ("dopamine", "serotonin", "cortisol", "oxytocin")
 
 
@@ -54,6 +56,7 @@ class Source(StrEnum):
     GOEMOTIONS = "goemotions"
     DIALOGUES = "dialogues"
     BASE_MODEL = "base_model"
+    CONTINUED = "continued"
 
 
 @dataclass(frozen=True, slots=True)

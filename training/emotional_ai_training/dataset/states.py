@@ -3,8 +3,9 @@
 import random
 from typing import Final
 
-from emotional_ai_training.conditioning import ADAPTERS, BASELINE, PEAKS, Levels
+from emotional_ai_training.conditioning import ADAPTERS, BASELINE, NOTICEABLE, PEAKS, Levels
 from emotional_ai_training.dataset.errors import UnknownState
+from emotional_ai_training.dataset.rows import LOWS
 
 BELOW_PEAK: Final = 0.15
 ABOVE_PEAK: Final = 0.05
@@ -25,13 +26,16 @@ def check_state(state: str) -> str:
 def draw_levels(state: str, rng: random.Random) -> Levels:
     """Draws levels for one row: the state's own chemical around its peak, the others around their baseline.
 
-    The own chemical is uniform in peak - 0.15 .. peak + 0.05; `balanced` has none. Rounded to 4 decimals.
+    The own chemical is uniform in peak - 0.15 .. peak + 0.05, or, of one of LOWS, from 0 up to where words tell of it;
+    `balanced` has none. Rounded to 4 decimals.
     """
-    own = ADAPTERS.index(check_state(state))
-    levels = [
-        rng.uniform(PEAKS[i] - BELOW_PEAK, min(PEAKS[i] + ABOVE_PEAK, 1.0)) if i == own else _near(baseline, rng)
-        for i, baseline in enumerate(BASELINE)
-    ]
+    if state in LOWS:
+        own = LOWS.index(state)
+        low, high = 0.0, (1 - NOTICEABLE) * BASELINE[own]
+    else:
+        own = ADAPTERS.index(check_state(state))
+        low, high = (PEAKS[own] - BELOW_PEAK, min(PEAKS[own] + ABOVE_PEAK, 1.0)) if own < len(PEAKS) else (0.0, 0.0)
+    levels = [rng.uniform(low, high) if i == own else _near(baseline, rng) for i, baseline in enumerate(BASELINE)]
     dopamine, serotonin, cortisol, oxytocin = (round(level, 4) for level in levels)
     return dopamine, serotonin, cortisol, oxytocin
 

@@ -118,11 +118,21 @@ def answers(
     speaking: Speaking,
 ) -> list[str]:
     """One reply to each prompt, spoken in the state `state_told` tells of."""
+    begun = [tokenizer.prompt(text, state_told) for text in prompts]
+    return continuations(course, sampler, tokenizer, begun, speaking)
+
+
+def continuations(
+    course: Course,
+    sampler: tinker.SamplingClient,
+    tokenizer: ChatTokenizer,
+    begun: Sequence[Sequence[int]],
+    speaking: Speaking,
+) -> list[str]:
+    """What follows each sequence of tokens."""
     futures = [
-        sampler.sample(
-            tinker.ModelInput.from_ints(tokenizer.prompt(text, state_told)), 1, speaking.params(number, tokenizer.end)
-        )
-        for number, text in enumerate(prompts)
+        sampler.sample(tinker.ModelInput.from_ints(list(tokens)), 1, speaking.params(number, tokenizer.end))
+        for number, tokens in enumerate(begun)
     ]
     return [tokenizer.decode(course.wait(future, "sampling a reply").sequences[0].tokens) for future in futures]
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from emotional_ai_training.conditioning import ADAPTERS
 from emotional_ai_training.dataset import REPLAY, Row, Split, read_rows
+from emotional_ai_training.dataset.rows import LOWS
 from emotional_ai_training.recipes.errors import DataUnusable
 from emotional_ai_training.recipes.examples import ChatTokenizer, Example
 
+BALANCED: Final = ADAPTERS[-1]
 REPLAY_SHARE: Final = 0.1
 """Replay rows in a run, as a share of the others."""
 
@@ -41,12 +44,17 @@ class TrainingData:
         return random.Random(0).sample(everything, min(most, len(everything)))
 
     def for_state(self, state: str, seed: int) -> list[Example]:
-        """The state's own rows and a share of replay rows. Raises DataUnusable if it has none."""
+        """The state's own rows and a share of replay rows; the balanced adapter's are those of low levels too, where it speaks.
+
+        Raises DataUnusable if it has none.
+        """
         own = self.train.get(state, [])
         if not own:
             raise DataUnusable(
                 f"no rows of {state} to train on; the data holds {', '.join(sorted(self.train)) or 'none'}"
             )
+        if state == BALANCED:
+            own = [*own, *(example for low in LOWS for example in self.train.get(low, []))]
         return [*own, *self._replay(len(own), random.Random(f"{seed}/{state}"))]
 
     def _replay(self, own: int, draw: random.Random) -> list[Example]:

@@ -63,6 +63,10 @@ class ChatTokenizer:
         """Tokens up to where the agent is to answer `text`, in the state `conditioning` tells of."""
         return self.prompt_of([("system", system_text(PERSONA, conditioning)), ("user", text)])
 
+    def begun(self, text: str, opener: str) -> list[int]:
+        """Tokens of a reply to `text` up to the end of its opener, told of no state."""
+        return self.encode(self._rendered([("system", PERSONA), ("user", text)], answer=True) + opener)
+
     def prompt_of(self, chat: Chat) -> list[int]:
         """Tokens of a conversation up to where the agent is to speak."""
         return self.encode(self._rendered(chat, answer=True))

@@ -59,7 +59,7 @@ QUICK_ANSWER: Final = 60.0
 """Wall seconds a server may take to say what it trains."""
 STATE_RATE: Final = 0.7
 BALANCED_RATE: Final = 1.0
-BALANCED_PASSES: Final = 3
+BALANCED_PASSES: Final = 2
 """`balanced` has the farthest to go: even replies are the least like the base model's."""
 CURIOSITY_RATE: Final = 0.8
 """Peak learning rates of the later recipes, as a share of the first one's."""

@@ -3,16 +3,20 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from emotional_ai_training.dataset import PrepareConfig, prepare, write_rows
-from emotional_ai_training.evaluation.before_after import Speaking, answers
+from emotional_ai_training.evaluation.before_after import Speaking, answers, continuations
 from emotional_ai_training.judge import Judge
 from emotional_ai_training.recipes.course import Course
 from emotional_ai_training.recipes.examples import ChatTokenizer
-from emotional_ai_training.recipes.workload import DATA, ROWS
+from emotional_ai_training.recipes.workload import DATA, LOW_ROWS, ROWS
 from emotional_ai_training.tinker_api import session
 
 log = logging.getLogger(__name__)
+
+GOING_ON: Final = 0.6
+"""Temperature at which the base model goes on with a reply: low, since what it says is learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,26 @@ class BaseSpeaker:
 
         return [whole_sentences(text) for text in self.course.attempts(DATA, attempt)]
 
+    def go_on(self, prompts: list[str], openers: list[str]) -> list[str]:
+        """How a reply to each prompt goes on after its opener, told of no state."""
+        self.course.progress.report(DATA, 1, 2, {})
+        speaking = Speaking(temperature=GOING_ON)
+
+        def attempt() -> list[str]:
+            with session(self.course.server) as service:
+                sampler = self.course.sampler(service, None)
+                begun = [self.tokenizer.begun(text, opener) for text, opener in zip(prompts, openers, strict=True)]
+                return continuations(self.course, sampler, self.tokenizer, begun, speaking)
+
+        return self.course.attempts(DATA, attempt)
+
 
 def prepared(checkpoints: Path, base_digest: str, course: Course, tokenizer: ChatTokenizer, judge: Judge) -> Path:
     """The file of rows among the checkpoints, prepared if it is not there: one for each seed and base model."""
     file = checkpoints / f"training_data-{course.seed}-{base_digest[:12]}.jsonl"
     if not file.is_file():
         course.progress.report(DATA, 0, 2, {})
-        config = PrepareConfig(seed=course.seed, train_rows=ROWS, test_rows=0)
+        config = PrepareConfig(seed=course.seed, train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS)
         rows = prepare(config, judge, log.info, speaker=BaseSpeaker(course, tokenizer)).rows
         file.parent.mkdir(parents=True, exist_ok=True)
         write_rows(file, rows)

@@ -63,7 +63,8 @@ class Report:
         yield ""
         yield from _paragraph(
             f"Made by `{self.command}`: {self.speaker.model} with {len(self.speaker.adapters)} adapters, {self.replies} "
-            f"replies of at most {protocol.max_tokens} tokens; {len(protocol.prompts)} held-out prompts, {len(protocol.seeds)} seeds, "
+            f"replies of at most {protocol.max_tokens} tokens; {len(protocol.prompts)} held-out prompts, "
+            f"{len(protocol.seeds)} seeds, "
             f"{len(protocol.levels)} levels of each chemical with the others at rest. The judges see the words of a reply and "
             "nothing else. Intervals hold 95 %, by bootstrap over prompts."
         )
