@@ -47,8 +47,8 @@ def trend(readings: Floats) -> float:
 def effect(readings: Floats) -> float:
     """Slope of the mean reading over the sweep, times its length: how far the attribute goes from one end to the other."""
     means = readings.mean(axis=1)
-    x = np.linspace(0.0, 1.0, len(means))
-    return float(np.polyfit(x, means, 1)[0])
+    away = np.arange(len(means)) - (len(means) - 1) / 2
+    return float(away @ means / (away @ away) * (len(means) - 1))
 
 
 def leakage(effects: Floats) -> Floats:
