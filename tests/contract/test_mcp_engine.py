@@ -65,14 +65,19 @@ async def test_with_the_engine_down_each_call_says_how_to_start_it(era: Era) -> 
         "cancel_training": {"job_id": "j"},
     }
     async with asyncio.timeout(PATIENCE), in_memory(Settings(address, toolsets=EVERYTHING), era) as client:
-        told = await asyncio.gather(*(client.call_tool(name, arguments) for name, arguments in calls.items()))
-        assert [refusal(one) for one in told] == [down(address)] * len(calls)
-        status = answer(await client.call_tool("engine_status", {}))
-        for failing in (client.read_resource(STATE), client.get_prompt("describe_state", {})):
-            with pytest.raises(MCPError, match="no emotion engine answers"):
-                await failing
-    assert (status["up"], status["target"]) == (False, address)
-    assert start_command(address) in status["detail"]
+        *told, status, read, got = await asyncio.gather(
+            *(client.call_tool(name, arguments) for name, arguments in calls.items()),
+            client.call_tool("engine_status", {}),
+            client.read_resource(STATE),
+            client.get_prompt("describe_state", {}),
+            return_exceptions=True,
+        )
+    assert [refusal(one) for one in told] == [down(address)] * len(calls)
+    assert (answer(status)["up"], answer(status)["target"]) == (False, address)
+    assert start_command(address) in answer(status)["detail"]
+    for error in (read, got):
+        assert isinstance(error, MCPError)
+        assert start_command(address) in error.error.message
 
 
 @in_either_era

@@ -1,12 +1,13 @@
 """Every status of gRPC, from a real server, as the tools tell it: `[CODE] what happened; what to do`."""
 
+import json
 import logging
 import re
 
 import pytest
 from grpc import StatusCode as Code
-from loopback import service
-from mcp_bridge import ERAS, EVERYTHING, Era, answer, in_memory, refusal
+from loopback import PATIENCE, service
+from mcp_bridge import ERAS, EVERYTHING, Era, answer, in_memory, refusal, started
 from refusing_service import MESSAGE, Refusal, refusing_service
 
 from emotional_ai import Client as Service
@@ -118,6 +119,28 @@ async def test_a_fault_has_an_id_under_which_the_log_has_the_rest(caplog: pytest
     faults = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert [record.getMessage() for record in faults] == [f"fault {first}", f"fault {second}"]
     assert all(record.exc_info for record in faults)
+
+
+def test_the_rest_of_a_fault_stands_on_standard_error_alone() -> None:
+    opening = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    call = {"name": "get_emotional_state", "arguments": {}}
+    with refusing_service(Refusal(Code.DATA_LOSS)) as address, started(address) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for message in (
+            {"id": 1, "method": "initialize", "params": opening},
+            {"method": "notifications/initialized"},
+            {"id": 2, "method": "tools/call", "params": call},
+        ):
+            process.stdin.write(f"{json.dumps({'jsonrpc': '2.0', **message})}\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        told = process.stdout.readline()
+        rest, complaints = process.communicate(timeout=PATIENCE)
+    (identity,) = re.findall(r"\[DATA_LOSS\] the emotion engine failed \(id ([0-9a-f]{12})\)", told)
+    assert MESSAGE not in told + rest
+    assert f"fault {identity}" in complaints
+    assert MESSAGE in complaints
 
 
 async def test_a_fault_of_the_bridge_itself_has_an_id_and_no_details(

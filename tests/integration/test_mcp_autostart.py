@@ -15,7 +15,9 @@ import pytest
 from loopback import PATIENCE, serve_command, service
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp_bridge import ERAS, Era, answer, command, nowhere
+from mcp_bridge import ERAS, Era, answer, command, in_memory, nowhere
+from mcp_types import PromptReference
+from tiny_adapters import published
 
 from emotional_ai import Client as Service
 from emotional_ai.aio import AsyncClient
@@ -28,6 +30,7 @@ from emotional_ai.mcp_bridge.settings import Settings
 from emotional_ai_training.models import cache_dir
 
 Start = Callable[..., Engine]
+Run = Callable[[str], tuple[str, ...]]
 STARTED = re.compile(r"process (\d+)")
 
 
@@ -41,7 +44,7 @@ def bridge(tmp_path: Path) -> Iterator[Start]:
     """Makes the bridge's way to a service that it may start; what it started is killed in the end."""
     made: list[Starter] = []
 
-    def make(target: str, run: Callable[[str], tuple[str, ...]] = engine_only, log: str = "engine.log") -> Engine:
+    def make(target: str, run: Run = engine_only, log: str = "engine.log") -> Engine:
         made.append(Starter(target, tmp_path / log, run))
         return Engine(Settings(target, autostart=True), made[-1])
 
@@ -115,21 +118,44 @@ async def test_where_a_service_answers_none_is_started(bridge: Start, tmp_path: 
     assert not (tmp_path / "engine.log").exists()
 
 
-@pytest.mark.parametrize(
-    ("script", "says"),
-    [("print('no model is here'); raise SystemExit(3)", "no model is here"), ("raise SystemExit(3)", "SystemExit(3)")],
-)
-async def test_a_service_that_ends_at_once_is_told_with_the_last_of_its_log(
-    bridge: Start, tmp_path: Path, script: str, says: str
+async def test_a_service_that_ends_at_once_is_told_with_the_last_of_its_log(bridge: Start, tmp_path: Path) -> None:
+    scripts = {"wordy": "print('no model is here'); raise SystemExit(3)", "mute": "raise SystemExit(3)"}
+    for name in scripts:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "engine.log").write_text("an older one said this\n")
+    engines = [
+        bridge(nowhere(), lambda _, script=script: (sys.executable, "-c", script), f"{name}/engine.log")
+        for name, script in scripts.items()
+    ]
+    wordy, mute = await asyncio.gather(*map(asked, engines), return_exceptions=True)
+    for engine in engines:
+        await engine.close()
+    ended = "[UNAVAILABLE] the emotion engine was started and ended at once (status 3); "
+    assert str(wordy) == f"{ended}{tmp_path / 'wordy' / 'engine.log'} says: no model is here"
+    assert str(mute).startswith(f"{ended}{tmp_path / 'mute' / 'engine.log'} says: {sys.executable} -c ")
+
+
+async def test_a_service_finds_the_adapters_that_lie_where_the_bridge_was_started(
+    bridge: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "engine.log").write_text("an older one said this\n")
-    engine = bridge(nowhere(), lambda _: (sys.executable, "-c", script))
-    with pytest.raises(Refused, match=r"\[UNAVAILABLE\] .* started and ended at once \(status 3\); ") as refused:
-        await asked(engine)
+    published(tmp_path / "here" / "loras", "balanced")
+    monkeypatch.chdir(tmp_path / "here")
+    engine = bridge(nowhere())
+    found = await engine.ask(lambda client: client.list_adapters())
     await engine.close()
-    assert f"{tmp_path / 'engine.log'} says: " in str(refused.value)
-    assert says in str(refused.value)
-    assert "older" not in str(refused.value)
+    assert [one.name for one in found] == ["balanced"]
+
+
+async def test_who_only_looks_starts_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    async with in_memory(Settings(nowhere(), autostart=True), log=log) as client:
+        status = answer(await client.call_tool("engine_status", {}))
+        await client.list_tools()
+        await client.list_resources()
+        await client.list_prompts()
+        await client.complete(PromptReference(name="describe_state"), {"name": "session_id", "value": ""})
+    assert not status["up"]
+    assert not log.exists()
 
 
 async def test_a_log_that_cannot_be_written_is_told_with_how_to_start_a_service_by_hand(

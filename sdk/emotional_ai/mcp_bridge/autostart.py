@@ -29,6 +29,8 @@ PAUSE: Final = 0.2
 """Seconds between looks at whether it answers."""
 LOOK: Final = 2.0
 """Seconds a look takes at most."""
+ADAPTERS: Final = "loras"
+"""Where a service looks for adapters, from where it is started."""
 TAIL: Final = 4096
 """Bytes of the log's end that are looked at for its last line."""
 LONGEST_SHOWN: Final = 300
@@ -122,6 +124,11 @@ class Starter:
         last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing yet")
         return f"{self._log} says: {last[:LONGEST_SHOWN]}"
 
+    def _home(self) -> Path:
+        """Where the service is at home: here, where adapters lie, as `emotional-ai serve` would be; else beside its log."""
+        here = Path.cwd()
+        return here if (here / ADAPTERS).is_dir() else self._log.parent
+
     def _launched(self) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as log:
             log.write(f"{shlex.join(self._command)}\n".encode())
@@ -131,7 +138,7 @@ class Starter:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self._log.parent,
+                cwd=self._home(),
                 start_new_session=True,
             )
         logger.warning(
