@@ -72,11 +72,20 @@ async def test_a_subscriber_is_told_of_its_own_addresses_alone(served: Speaking,
 
 
 async def test_time_alone_is_told_once_it_moves_a_level(served: Speaking, clock: Clock, era: Era) -> None:
-    async with AsyncClient(served.address) as there:
+    async with memory(served.address, era) as one, one.following(ADA), AsyncClient(served.address) as there:
         await there.apply("ada", reward=1.0)
-    async with memory(served.address, era) as one, one.following(ADA):
+        assert await one.told() == ADA
         clock.now += 30 * MINUTE_US
         assert await one.told() == ADA
+
+
+async def test_a_state_that_does_not_move_is_not_told(served: Speaking, era: Era) -> None:
+    async with memory(served.address, era) as one, one.following(ADA, BOB), AsyncClient(served.address) as there:
+        await watched(served, "ada", 1)
+        await watched(served, "bob", 1)
+        await there.apply("bob", reward=0.8)
+        assert await one.told() == BOB
+        assert one.news.empty()
 
 
 async def test_an_address_is_told_as_the_subscriber_spells_it(served: Speaking, era: Era) -> None:
@@ -150,6 +159,17 @@ async def test_a_service_that_goes_away_and_returns_is_watched_again(tmp_path: P
             with service(replace(settings, port=port)) as second, Service(second) as again:
                 again.apply("ada", reward=0.5)
                 assert await one.told() == ADA
+
+
+async def test_a_session_that_is_deleted_and_made_again_is_watched_again(served: Speaking) -> None:
+    async with memory(served.address, MODERN) as one, one.following(ADA), AsyncClient(served.address) as there:
+        await there.apply("ada", reward=0.5)
+        assert await one.told() == ADA
+        await there.delete_session("ada")
+        await there.create_session("ada")
+        assert await one.told() == ADA
+        await there.apply("ada", reward=0.5)
+        assert await one.told() == ADA
 
 
 async def test_a_subscription_made_while_the_service_is_down_is_told_once_it_is_up(era: Era) -> None:

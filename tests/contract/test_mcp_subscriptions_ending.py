@@ -48,13 +48,34 @@ async def test_who_unsubscribes_is_told_no_more_and_the_watch_ends(served: Speak
             assert one.news.empty()
 
 
-async def test_a_client_that_leaves_without_unsubscribing_ends_its_watch(served: Speaking) -> None:
-    async with memory(served.address, LEGACY) as one:
+async def test_a_client_that_leaves_without_unsubscribing_ends_its_watch(served: Speaking, bridge: HttpBridge) -> None:
+    async with through(bridge, LEGACY) as one:
         async with one.following(ADA, unsubscribes=False):
             await watched(served, "ada", 1)
         await one.client.list_tools()
         assert await served.subscribers("ada") == 1
     await watched(served, "ada", 0)
+
+
+async def test_many_who_subscribe_at_once_share_one_watch(served: Speaking) -> None:
+    confirmed, over = asyncio.Semaphore(0), asyncio.Event()
+    async with memory(served.address, MODERN) as one, AsyncClient(served.address) as there:
+
+        async def follow() -> None:
+            async with one.following(ADA):
+                confirmed.release()
+                await over.wait()
+
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as followers:
+            for _ in range(3):
+                followers.create_task(follow())
+            for _ in range(3):
+                await confirmed.acquire()
+            await there.apply("ada", praise=0.9)
+            assert [await one.told() for _ in range(3)] == [ADA] * 3
+            assert await served.subscribers("ada") == 1
+            over.set()
+        await watched(served, "ada", 0)
 
 
 async def test_many_subscribers_of_both_eras_share_one_watch_until_the_last_is_gone(
