@@ -76,6 +76,14 @@ async def test_the_status_of_the_engine_is_an_answer_whatever_the_engine_says(er
         assert status["detail"]
 
 
+async def test_an_engine_that_is_only_starting_is_up_and_loading() -> None:
+    with refusing_service(Refusal(Code.UNAVAILABLE, "MODEL_UNAVAILABLE", retry_seconds=3)) as address:
+        async with in_memory(Settings(address)) as client:
+            status = answer(await client.call_tool("engine_status"))
+    assert (status["up"], status["language"]) == (True, "loading")
+    assert status["detail"] == f"[UNAVAILABLE] {MESSAGE}; wait a moment and call again in about 3.0 s"
+
+
 @every_code
 @pytest.mark.parametrize("changing", [False, True])
 def test_there_is_something_to_do_about_every_status(code: Code, changing: bool) -> None:
