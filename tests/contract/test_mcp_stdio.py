@@ -145,6 +145,22 @@ def test_a_client_that_vanishes_takes_its_call_along(
         assert script.cancelled.wait(PATIENCE)
 
 
+@ONE
+def test_a_client_that_reads_no_more_is_no_fault_of_the_bridge(address: str, version: str) -> None:
+    speech = Speech(version)
+    with wire(address) as client:
+        client.begin(speech)
+        client.ask(speech.request("tools/list"))
+        assert client.process.stdin is not None
+        assert client.process.stdout is not None
+        assert client.process.stderr is not None
+        client.process.stdout.close()
+        client.send(speech.request("tools/list"))
+        client.process.stdin.close()
+        assert client.process.wait(PATIENCE) == 0
+        assert client.process.stderr.read() == ""
+
+
 def test_a_connection_of_http_that_drops_takes_its_call_along(speaking: str, script: Script) -> None:
     with over_http(speaking, "--toolsets", "inference") as bridge, http_wire(bridge.url, STATELESS) as client:
         asked = client.speech.request("tools/call", **REPLY)

@@ -120,9 +120,12 @@ def started(target: str, *flags: str) -> Iterator["subprocess.Popen[str]"]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        # What a test left unsent is of no use to a process that has ended.
-        with contextlib.suppress(BrokenPipeError, ValueError):
-            process.communicate(timeout=PATIENCE)
+        process.wait(PATIENCE)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            assert stream is not None
+            # What a test left unsent is of no use to a process that has ended.
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
 
 
 def command(target: str, *flags: str) -> tuple[str, ...]:

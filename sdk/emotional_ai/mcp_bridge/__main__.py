@@ -14,6 +14,8 @@ from emotional_ai.connection import DEFAULT_TARGET
 from emotional_ai.mcp_bridge.settings import Settings, Toolset
 from emotional_ai.names import DEFAULT_SESSION
 
+logger = logging.getLogger(__name__)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the bridge until its client leaves. Returns the exit status."""
@@ -118,8 +120,11 @@ async def _served(settings: Settings, port: int | None) -> None:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         # The thread that waits for standard input can be interrupted by nothing else.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    async with stdio_server() as (reading, writing):
-        await bridge.run(reading, writing, bridge.create_initialization_options())
+    try:
+        async with stdio_server() as (reading, writing):
+            await bridge.run(reading, writing, bridge.create_initialization_options())
+    except* BrokenPipeError:
+        logger.info("the client left without waiting for an answer")
 
 
 if __name__ == "__main__":
