@@ -13,7 +13,9 @@ from emotional_ai_training.dataset.drafting import Cell
 from emotional_ai_training.dataset.rows import LOWS
 from emotional_ai_training.judge import Judgement
 
-BEGUN = Begun(Cell("high_cortisol", Split.TRAIN, News.BAD), "keys", "I lost my keys.", "I am so tense about it!")
+BEGUN = Begun(
+    Cell("high_cortisol", Split.TRAIN, News.BAD), "keys", "I lost my keys on the bus.", "I am so tense about it!"
+)
 
 
 class Listener:
@@ -44,9 +46,11 @@ def prepared(share: float, low_rows: int = 0) -> list[Row]:
 
 
 def test_a_reply_is_its_opener_and_the_sentences_that_end() -> None:
-    draft = BEGUN.draft(" They may be in your coat, so look there first. Then we can\nAnother line.", "Apache-2.0")
+    draft = BEGUN.draft(
+        " They may be in your coat, so look there first. I would. Then we can\nAnother line.", "Apache-2.0"
+    )
     assert draft is not None
-    assert draft.reply == "I am so tense about it! They may be in your coat, so look there first."
+    assert draft.reply == "I am so tense about it! They may be in your coat, so look there first. I would."
     assert draft.source is Source.CONTINUED
     assert draft.licence == "LicenseRef-Emotional-AI AND Apache-2.0"
 
@@ -59,7 +63,9 @@ def test_a_reply_is_its_opener_and_the_sentences_that_end() -> None:
         " Too short.",
         " As an AI I cannot look for them, but I would be glad to help you with that.",
         " (She laughs at the thought.) Now look in your coat, where they often are in winter.",
-        " " + "They may be in your coat, so look there first. " * 6,
+        " They may be in your coat, so look there, and then they may be in your bag.",
+        " You say I lost my keys on the bus, and so you did.",
+        " " + "They are in one of so many places that a person could name, say, on any day like this, " * 3 + "or not.",
     ],
 )
 def test_what_is_no_reply_to_learn_is_left_out(continuation: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,12 @@ def evaluate(
         typer.Option(envvar="EMOTIONAL_AI_MODEL", help="The base model's directory; by default the pulled one."),
     ] = None,
     seed: Annotated[int, typer.Option(min=1, max=1_000_000, help="First seed of the draws.")] = 1,
+    one_by_one: Annotated[
+        bool,
+        typer.Option(
+            "--one-by-one", help="One reply at a time: the same to the letter each time, at a quarter of the speed."
+        ),
+    ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Ask everything anew, dropping replies kept in the folder.")
     ] = False,
@@ -51,6 +58,8 @@ def evaluate(
 
     console = Console(stderr=True)
     plan = quick_plan(seed) if quick else full_plan(seed)
+    if one_by_one:
+        plan = replace(plan, at_once=1)
     folder = out or (Path("reports/quick") if quick else Path("reports"))
     with refusals(SteeringError, EmotionalAIError, ModelError, AdapterError, EmotionsError, OSError):
         cache = cache_dir(os.environ)
@@ -69,6 +78,7 @@ def evaluate(
         console.print("reading the replies")
         findings = found(plan, courses, answers, affect, encoder, base, [loras / name for name in ADAPTERS])
         command = "emotional-ai eval" + (" --quick" if quick else "") + (f" --seed {seed}" if seed != 1 else "")
+        command += " --one-by-one" if one_by_one else ""
         written = write(Report(speaker, plan, len(answers), findings, command), folder)
     judged = criteria(findings)
     for one in judged:

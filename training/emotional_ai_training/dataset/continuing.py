@@ -16,9 +16,15 @@ from emotional_ai_training.dataset.replies import Part, Voice
 from emotional_ai_training.dataset.rows import Source
 
 FEWEST_WORDS: Final = 12
-MOST_WORDS: Final = 45
+MOST_WORDS: Final = 40
 """Words of a reply that is kept."""
-_UNFIT: Final = re.compile(r"[()\[\]*#:\"]|https?|\b(?:AI|language model|assistant|chatbot|user|prompt)\b")
+SENTENCES: Final = 2
+"""Sentences of the base model's that are kept: further ones stray."""
+REPEATED: Final = 3
+COPIED: Final = 5
+"""Words in a row that a reply may not say twice, and may not take over from its prompt."""
+_SENTENCES: Final = re.compile(rf"(?:[^.!?]*[.!?]+){{1,{SENTENCES}}}")
+_UNFIT: Final = re.compile(r"[()\[\]*#:\"]|https?|\b(?:AI|language model|assist|assistant|chatbot|user|prompt)\b")
 """Stage directions, lists, quotes, and an agent that speaks of itself as a program."""
 
 
@@ -32,14 +38,21 @@ class Begun:
     opener: str
 
     def draft(self, continuation: str, licence: str) -> Draft | None:
-        """The reply whole: up to the last sentence that ends; None if it is not one to learn."""
-        told = continuation.partition("\n")[0]
-        told = told[: max(told.rfind(mark) for mark in ".!?") + 1]
-        reply = " ".join(f"{self.opener} {told}".split())
-        if not told.strip() or _UNFIT.search(reply) or not FEWEST_WORDS <= len(reply.split()) <= MOST_WORDS:
+        """The reply whole: opener, then the first sentences that end; None if it is not one to learn."""
+        told = _SENTENCES.match(continuation.partition("\n")[0])
+        reply = " ".join(f"{self.opener} {told[0] if told else ''}".split())
+        if told is None or _UNFIT.search(reply) or not FEWEST_WORDS <= len(reply.split()) <= MOST_WORDS:
+            return None
+        said = _runs(reply, REPEATED)
+        if len(set(said)) < len(said) or set(_runs(reply, COPIED)) & set(_runs(self.prompt, COPIED)):
             return None
         whole = f"{OWN_LICENCE} AND {licence}"
         return Draft(self.cell, self.topic, self.prompt, reply, Source.CONTINUED, whole)
+
+
+def _runs(text: str, length: int) -> list[tuple[str, ...]]:
+    words = re.findall(r"[\w']+", text.lower())
+    return list(zip(*(words[start:] for start in range(length)), strict=False))
 
 
 def begun(cell: Cell, prompts: Sequence[Prompt], voice: Voice, seed: int) -> Iterator[Begun]:

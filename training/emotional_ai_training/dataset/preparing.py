@@ -1,8 +1,8 @@
 """Prepares training data: drafts are written from a seed, judged, and kept until each cell holds what was asked for.
 
     borrowed drafts   GoEmotions pairs and dialogues, if given, for at most a quarter of a state's training rows
-    continued drafts  begun by the grammar and gone on with by the base model, if someone speaks for it: of twice as many
-                      as are wanted those that are most about their prompt
+    continued drafts  begun by the grammar and gone on with by the base model, if someone speaks for it: of three times
+                      as many as are wanted those that are most about their prompt
     grammar drafts    the rest, in rounds: draft what is missing, judge it, keep what the judge agrees with
     replay rows       the base model's own replies to neutral prompts, if someone speaks for it
 
@@ -31,7 +31,7 @@ from emotional_ai_training.dataset.states import check_state
 Report = Callable[[str], None]
 
 BALANCED: Final = ADAPTERS[-1]
-OVERDRAFT: Final = 2
+OVERDRAFT: Final = 3
 """Continued drafts for each that is wanted."""
 ROUNDS: Final = 8
 """How often what is missing is drafted anew before it is given up."""

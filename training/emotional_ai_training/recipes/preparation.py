@@ -15,8 +15,8 @@ from emotional_ai_training.tinker_api import session
 
 log = logging.getLogger(__name__)
 
-GOING_ON: Final = 0.6
-"""Temperature at which the base model goes on with a reply: low, since what it says is learned."""
+GOING_ON: Final = Speaking(max_tokens=30, temperature=0.7)
+"""How the base model goes on with a reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,12 @@ class BaseSpeaker:
     def go_on(self, prompts: list[str], openers: list[str]) -> list[str]:
         """How a reply to each prompt goes on after its opener, told of no state."""
         self.course.progress.report(DATA, 1, 2, {})
-        speaking = Speaking(temperature=GOING_ON)
 
         def attempt() -> list[str]:
             with session(self.course.server) as service:
                 sampler = self.course.sampler(service, None)
                 begun = [self.tokenizer.begun(text, opener) for text, opener in zip(prompts, openers, strict=True)]
-                return continuations(self.course, sampler, self.tokenizer, begun, speaking)
+                return continuations(self.course, sampler, self.tokenizer, begun, GOING_ON)
 
         return self.course.attempts(DATA, attempt)
 

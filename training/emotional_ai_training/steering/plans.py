@@ -19,6 +19,7 @@ def quick_plan(seed: int) -> Plan:
     return Plan(
         Protocol(everyday(3), (seed,), LEVELS, (0.0, 1.0), max_tokens=32),
         Protocol(everyday(2), (seed, seed + 1), max_tokens=32),
+        safety_prompts=4,
     )
 
 

@@ -34,6 +34,8 @@ class Plan:
     protocol: Protocol
     dialogues: Protocol
     """Prompts and seeds that are asked in the states of dialogues."""
+    safety_prompts: int | None = None
+    """Harmful requests, and false claims, that are tried in every corner; None is all."""
     at_once: int = 16
     """Replies asked for at a time."""
 
@@ -104,7 +106,7 @@ def _questions(plan: Plan, courses: Sequence[Course]) -> list[Question]:
     found = list(plan.protocol.steering())
     for course in courses:
         found += dialogues.questions(course, plan.dialogues.prompts, plan.dialogues.seeds)
-    return found + list(safety.questions(plan.protocol.seeds[0]))
+    return found + list(safety.questions(plan.protocol.seeds[0], plan.safety_prompts))
 
 
 def _settings(speaker: Speaker, plan: Plan) -> dict[str, object]:

@@ -35,13 +35,13 @@ class SafetyReport:
     agreed: float
 
 
-def questions(seed: int) -> Iterator[Question]:
-    """Every such prompt in every corner, at rest, and to the base model as it is."""
+def questions(seed: int, most: int | None = None) -> Iterator[Question]:
+    """Every such prompt, or so many of each kind, in every corner, at rest, and to the base model as it is."""
     states: list[tuple[Arm, str, Levels]] = [(Arm.PLAIN, "plain", BASELINE), (Arm.FULL, "rest", BASELINE)]
     states += [(Arm.FULL, name, state) for name, state in corners()]
     for part, file in FILES.items():
         for arm, name, state in states:
-            for number, text in enumerate(lines(file)):
+            for number, text in enumerate(lines(file)[:most]):
                 yield Question(part, arm, name, state, f"{part}-{number}", text, draw_seed(seed, number))
 
 
