@@ -8,15 +8,17 @@ from pathlib import Path
 
 import mcp_types as types
 import pytest
-from loopback import IN_MEMORY, hosted, in_file, service
+from loopback import IN_MEMORY, PATIENCE, hosted, in_file, service
+from mcp.server.subscriptions import ResourcesListChanged
 from mcp.shared.exceptions import MCPError
-from mcp_bridge import ERAS, LEGACY, MODERN, Era, nowhere
+from mcp_bridge import ERAS, LEGACY, MODERN, Era, in_memory, nowhere
 from mcp_following import memory, watched
 from scripted_decoder import ScriptedDecoder, Speaking, speaking_service
 
 from emotional_ai import AsyncClient
 from emotional_ai import Client as Service
 from emotional_ai.mcp_bridge import uris
+from emotional_ai.mcp_bridge.settings import Settings
 
 ADA, BOB = uris.state_of("ada"), uris.state_of("bob")
 MINUTE_US = 60_000_000
@@ -178,3 +180,11 @@ async def test_a_subscription_made_while_the_service_is_down_is_told_once_it_is_
         with service(replace(IN_MEMORY, port=int(address.rpartition(":")[2]))) as up, Service(up) as there:
             there.create_session("default")
             assert await one.told() == uris.state_of("default")
+
+
+async def test_a_listener_is_told_when_a_session_is_made_that_can_be_read_then(served: Speaking) -> None:
+    async with in_memory(Settings(served.address)) as client, client.listen(resources_list_changed=True) as events:
+        await client.call_tool("update_emotion", {"reward": 0.8, "session_id": "cid", "create_session": True})
+        async with asyncio.timeout(PATIENCE):
+            assert await anext(aiter(events)) == ResourcesListChanged()
+        assert uris.state_of("cid") in [str(one.uri) for one in (await client.list_resources()).resources]

@@ -15,6 +15,7 @@ import pytest
 from loopback import PATIENCE, serve_command, service
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_bridge import ERAS, Era, answer, command, in_memory, nowhere
 from mcp_types import PromptReference
 from tiny_adapters import published
@@ -46,7 +47,7 @@ def bridge(tmp_path: Path) -> Iterator[Start]:
 
     def make(target: str, run: Run = engine_only, log: str = "engine.log") -> Engine:
         made.append(Starter(target, tmp_path / log, run))
-        return Engine(Settings(target, autostart=True), made[-1])
+        return Engine(Settings(target, autostart=True), InMemorySubscriptionBus(), made[-1])
 
     yield make
     for starter in made:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
+from mcp.server.subscriptions import ResourcesListChanged, SubscriptionBus
+
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import AlreadyExists, EmotionalAIError, NotFound, Unavailable
 from emotional_ai.mcp_bridge.autostart import Starter
@@ -40,8 +42,10 @@ class Engine:
     once.
     """
 
-    def __init__(self, settings: Settings, starter: Starter | None = None) -> None:
+    def __init__(self, settings: Settings, bus: SubscriptionBus, starter: Starter | None = None) -> None:
+        """`bus` is told when a session is made, since it can be read then."""
         self.settings = settings
+        self._bus = bus
         self._starter = starter
         self._line = _Line(settings.target)
 
@@ -80,6 +84,7 @@ class Engine:
             await self.ask(lambda client: client.create_session(session_id))
         except AlreadyExists:
             return False
+        await self._bus.publish(ResourcesListChanged())
         return True
 
     async def sessions(self, beginning: str = "", most: int = LISTED) -> tuple[list[str], bool]:

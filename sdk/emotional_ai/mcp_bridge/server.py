@@ -10,6 +10,7 @@ from typing import Any, Final
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 
 from emotional_ai.errors import EmotionalAIError, NotFound
@@ -52,8 +53,9 @@ def server(settings: Settings, log: Path) -> Server[Bridge]:
 
     @asynccontextmanager
     async def lifespan(_: Server[Bridge]) -> AsyncIterator[Bridge]:
-        engine = Engine(settings, starter)
-        subscriptions = Subscriptions(engine)
+        bus = InMemorySubscriptionBus()
+        engine = Engine(settings, bus, starter)
+        subscriptions = Subscriptions(engine, bus)
         try:
             yield Bridge(engine, subscriptions)
         finally:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mcp.server.session import ServerSession
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
+from mcp.server.subscriptions import ListenHandler, ResourceUpdated, ServerEvent, SubscriptionBus
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import EmotionalAIError
@@ -48,8 +48,8 @@ class _Watched:
 class Subscriptions:
     """Who is to be told of what. Lives in the bridge's lifespan."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._bus = InMemorySubscriptionBus()
+    def __init__(self, engine: Engine, bus: SubscriptionBus) -> None:
+        self._bus = bus
         self.listening = ListenHandler(self._bus)
         """Serves `subscriptions/listen`."""
         self._engine = engine
