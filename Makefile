@@ -7,7 +7,7 @@ SESSION ?= default
 PORT ?= 50051
 
 .DEFAULT_GOAL := help
-.PHONY: help run train kiro test check quick-check protos bench peers mcp-clients vllm appraiser judge clean
+.PHONY: help run train eval kiro test check quick-check protos bench peers mcp-clients vllm appraiser judge clean
 
 help:  ## lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ run: $(VENV)/installed-local  ## sets everything up, starts the service and open
 train: $(VENV)/installed-training  ## trains the emotional adapters: on TINKER_API_KEY's server, or an embedded one without a key
 	@$(BIN)/emotional-ai models pull
 	@$(BIN)/emotional-ai train adapters $(TRAIN)
+
+eval: $(VENV)/installed-training  ## measures whether the state steers the words, into reports/; EVAL=--quick for a look, in minutes
+	@$(BIN)/emotional-ai models pull
+	@$(BIN)/emotional-ai eval $(EVAL)
 
 kiro: $(VENV)/installed-local $(VENV)/installed-mcp  ## writes the MCP bridge into Kiro's settings and tries it; KIRO="--workspace DIR", KIRO=--user
 	@$(BIN)/emotional-ai install-kiro $(KIRO)
