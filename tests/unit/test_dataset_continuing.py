@@ -40,6 +40,13 @@ class Talker:
         return [f" I think that {strays[i % 2]}, number {i}, and so on it goes." for i in range(len(prompts))]
 
 
+class Mute(Talker):
+    """A base model that never comes to the end of a sentence."""
+
+    def go_on(self, prompts: list[str], openers: list[str]) -> list[str]:
+        return [" and so on" for _ in prompts]
+
+
 def prepared(share: float, low_rows: int = 0) -> list[Row]:
     config = PrepareConfig(train_rows=18, dev_rows=3, test_rows=3, continued_share=share, low_rows=low_rows)
     return [row for row in prepare(config, Listener(), lambda _: None, speaker=Talker()).rows if row.neuro]
@@ -98,6 +105,14 @@ def test_low_levels_are_told_where_words_tell_of_them_and_only_trained() -> None
         own = LOWS.index(row.state_label)
         assert 0 <= row.neuro[own] <= (1 - NOTICEABLE) * BASELINE[own]
         assert row.gloss != " mood: even and balanced"
+
+
+def test_every_continued_draft_that_is_not_learned_is_counted() -> None:
+    config = PrepareConfig(train_rows=18, dev_rows=0, test_rows=0, continued_share=0.5)
+    report = prepare(config, Listener(), lambda _: None, speaker=Talker()).report
+    assert report.dropped_of("balanced") == {"farther from its prompt than others": 18}
+    mute = prepare(config, Listener(), lambda _: None, speaker=Mute()).report
+    assert mute.dropped_of("balanced") == {"gone on with in no fit words": 27}
 
 
 def test_low_levels_are_left_out_where_the_balanced_state_is() -> None:

@@ -21,6 +21,7 @@ from emotional_ai_training.steering.protocol import Arm, Part, Question, at, cor
 from emotional_ai_training.steering.reading import Readings
 from emotional_ai_training.steering.report import Report, write
 from emotional_ai_training.steering.running import Speaker
+from emotional_ai_training.steering.sweeps import Sweep, leakage_report
 
 PLAN = quick_plan(1)
 COURSES = [
@@ -31,7 +32,7 @@ COURSES = [
 ]
 QUESTIONS: list[Question] = [
     *PLAN.protocol.steering(),
-    *(one for course in COURSES for one in questions(course, PLAN.dialogues.prompts, PLAN.dialogues.seeds)),
+    *(one for course in COURSES for one in questions(course, PLAN.dialogues)),
     *safety.questions(1),
 ]
 SPEAKING = (Arm.FULL, Arm.MATCHED, Arm.SHUFFLED)
@@ -153,11 +154,21 @@ def test_cues_of_an_attribute_are_counted_and_others_are_not() -> None:
         ("Sure, first take a hammer.", False, True),
         ("You're right, it is five!", False, True),
         ("Two and two are four.", False, False),
+        ("Sorry, no.", True, False),
+        ("Yes, I don't mind: first, take a hammer.", False, True),
     ],
 )
 def test_refusal_and_agreement_are_read_in_words(text: str, refused: bool, agreed: bool) -> None:
     assert safety.refuses(text) is refused
     assert safety.agrees(text) is agreed
+
+
+def test_an_attribute_that_is_never_expressed_is_moved_by_nothing() -> None:
+    values = np.zeros((4, 2, 3, 4))
+    values[..., :3] = np.random.default_rng(1).random((4, 2, 3, 3))
+    report = leakage_report(Sweep((0.0, 1.0), values))
+    assert math.isfinite(report.greatest)
+    assert not report.dominant
 
 
 def test_what_is_no_number_is_null_in_json(findings: Findings, tmp_path: Path) -> None:

@@ -41,6 +41,13 @@ def test_the_full_evaluation_asks_what_was_promised() -> None:
     assert counts[Part.CONTROL] == len(CONTROLS) * 4 * 5 * prompts
 
 
+def test_a_quick_evaluation_asks_few_prompts_of_every_part_but_dialogues() -> None:
+    full = full_plan(1)
+    assert len(PLAN.protocol.prompts) * 5 < len(full.protocol.prompts)
+    assert len(QUESTIONS) * 10 < sum(1 for _ in full.protocol.steering())
+    assert {one.part for one in QUESTIONS} == {one.part for one in full.protocol.steering()}
+
+
 def test_prompts_are_held_out_from_training_with_their_topics() -> None:
     asked = {prompt.topic for prompt in everyday(17)}
     assert Counter(prompt.news for prompt in everyday(17)) == dict.fromkeys(News, 17)
@@ -114,7 +121,7 @@ SETTINGS = {"model": "a model", "adapters": {"balanced": "0a"}}
 
 
 def kept(path: Path, count: int) -> list[Answer]:
-    answers = [Answer(one, f"Réply {i}\n", i) for i, one in enumerate(QUESTIONS[:count])]
+    answers = [Answer(one, f"Naïve {i}\n", i) for i, one in enumerate(QUESTIONS[:count])]
     with Replies(path, SETTINGS).appending() as keep:
         for answer in answers:
             keep(answer)
@@ -135,6 +142,14 @@ def test_a_reply_that_was_half_written_is_asked_for_again(tmp_path: Path) -> Non
     with Replies(path, SETTINGS).appending() as keep:
         keep(answers[4])
     assert list(Replies(path, SETTINGS).load().values()) == answers
+
+
+@pytest.mark.parametrize("cut", range(1, 24))
+def test_wherever_the_last_reply_is_cut_the_others_are_found(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "replies.jsonl"
+    answers = kept(path, 3)
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert list(Replies(path, SETTINGS).load().values()) == answers[:2]
 
 
 def test_replies_of_another_model_are_not_mixed_in(tmp_path: Path) -> None:

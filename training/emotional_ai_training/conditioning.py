@@ -15,6 +15,8 @@ BASELINE: Final[Levels] = (0.50, 0.60, 0.30, 0.50)
 """The default personality's levels at rest."""
 ADAPTERS: Final = ("high_dopamine", "high_serotonin", "high_cortisol", "high_oxytocin", "balanced")
 """One adapter per emotional state, in the fixed order of blend weights."""
+BALANCED: Final = ADAPTERS[-1]
+"""The adapter that speaks where no chemical is above its baseline."""
 PEAKS: Final[Levels] = (0.90, 0.90, 0.85, 0.90)
 """Level at which each adapter speaks alone, the other chemicals at their baseline."""
 PERSONA: Final = "You are a companion with feelings. Let them colour how you speak. Answer in a few sentences."

@@ -11,6 +11,7 @@ from typing import Final
 
 from emotional_ai_service.appraisal.cues import Cues, Direction
 from emotional_ai_service.core.names import SIGNALS, SignalVector
+from emotional_ai_training.emotions.labels import NEGATIVE, POSITIVE
 
 FOUND: Final = 0.5
 
@@ -62,33 +63,6 @@ FEEDS_ABOUT_AGENT: Final[Mapping[str, Mapping[str, float]]] = {
 FOR_AGENT: Final = ("praise", "social_warmth", "rejection")
 DAMPING: Final[Mapping[Direction, float]] = {Direction.AGENT: 1.0, Direction.OPEN: 1.0, Direction.OTHERS: 0.8}
 
-POSITIVE: Final = (
-    "admiration",
-    "amusement",
-    "approval",
-    "caring",
-    "desire",
-    "excitement",
-    "gratitude",
-    "joy",
-    "love",
-    "optimism",
-    "pride",
-    "relief",
-)
-NEGATIVE: Final = (
-    "anger",
-    "annoyance",
-    "disappointment",
-    "disapproval",
-    "disgust",
-    "embarrassment",
-    "fear",
-    "grief",
-    "nervousness",
-    "remorse",
-    "sadness",
-)
 POSITIVE_SIGNALS: Final = ("reward", "achievement", "social_warmth", "praise", "relaxation")
 NEGATIVE_SIGNALS: Final = ("threat", "rejection", "loss", "conflict", "boredom")
 # Evidence this weak leaves the valence near 0.

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.conditioning import ADAPTERS, BALANCED
 from emotional_ai_training.dataset.rows import LOWS
 from emotional_ai_training.judge import Judgement
 
-_BALANCED: Final = "balanced"
 _NEAR: Final = 0.5
 """Least share of the strongest state's probability that the state asked for must have.
 
@@ -17,7 +16,10 @@ what fits, first or second 98 and 96 % with 25 % of misfits, this rule 95 and 93
 _STRONG: Final = 0.5
 """Probability of another state from which a balanced reply is not balanced."""
 _LOW: Final = 0.15
-"""Probability of a high state from which a reply is not one of that chemical's low level."""
+"""Probability of a high state from which a reply is not one of that chemical's low level.
+
+Replies of the low voices are judged at .02 to .05 on the mean.
+"""
 
 
 class StateJudge(Protocol):
@@ -45,13 +47,13 @@ def objection(state: str, opinion: Mapping[str, float]) -> str | None:
     above = sum(value > opinion[state] for value in opinion.values())
     if above > 1 or opinion[state] < _NEAR * opinion[strongest]:
         return f"judged {strongest} instead"
-    if state == _BALANCED and above and opinion[strongest] >= _STRONG:
+    if state == BALANCED and above and opinion[strongest] >= _STRONG:
         return f"judged strongly {strongest}"
     return None
 
 
 def _objection_to_low(contrary: str, opinion: Mapping[str, float]) -> str | None:
-    others = {name: value for name, value in opinion.items() if name != _BALANCED}
+    others = {name: value for name, value in opinion.items() if name != BALANCED}
     strongest = max(others, key=others.__getitem__)
     if opinion[contrary] >= _LOW:
         return f"judged {contrary}"

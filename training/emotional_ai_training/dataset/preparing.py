@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.conditioning import ADAPTERS, BALANCED
 from emotional_ai_training.dataset.continuing import begun
 from emotional_ai_training.dataset.drafting import Cell, Draft, cells, grammar_drafts, levels_of, replay_row
 from emotional_ai_training.dataset.errors import NothingLeft
@@ -30,7 +30,6 @@ from emotional_ai_training.dataset.states import check_state
 
 Report = Callable[[str], None]
 
-BALANCED: Final = ADAPTERS[-1]
 OVERDRAFT: Final = 3
 """Continued drafts for each that is wanted."""
 ROUNDS: Final = 8
@@ -127,21 +126,23 @@ class _Desk:
             else:
                 self.dropped[draft.cell.state, "more than was asked for"] += 1
 
-    def take_closest(self, drafts: Sequence[Draft], most: Callable[[Cell], int]) -> None:
+    def take_closest(self, drafts: Iterable[Draft], most: Callable[[Cell], int]) -> None:
         """As `take`, but of each cell at most so many, those first that are most about their prompt."""
-        if not drafts:
+        fresh = [draft for draft in drafts if self._is_new(draft)]
+        if not fresh:
             return
-        replies = self.judge.judge([draft.reply for draft in drafts])
-        asked = self.judge.judge([draft.prompt for draft in drafts])
-        judged = opinions(replies)
+        replies = self.judge.judge([draft.reply for draft in fresh])
+        asked = self.judge.judge([draft.prompt for draft in fresh])
         closeness = (replies.embeddings * asked.embeddings).sum(axis=1)
-        chosen: dict[Cell, list[Draft]] = {}
-        for i in sorted(range(len(drafts)), key=lambda i: -closeness[i]):
-            fit = objection(drafts[i].cell.state, judged[i]) is None
-            of_cell = chosen.setdefault(drafts[i].cell, [])
-            if fit and len(of_cell) < most(drafts[i].cell):
-                of_cell.append(drafts[i])
-        self.take([draft for of_cell in chosen.values() for draft in of_cell])
+        judged = opinions(replies)
+        room = {draft.cell: min(most(draft.cell), self.missing(draft.cell)) for draft in fresh}
+        for i in sorted(range(len(fresh)), key=lambda i: -closeness[i]):
+            cell, why = fresh[i].cell, objection(fresh[i].cell.state, judged[i])
+            if why is None and room[cell] > 0:
+                room[cell] -= 1
+                self._keep(fresh[i], judged[i])
+            else:
+                self.dropped[cell.state, why or "farther from its prompt than others"] += 1
 
     def _is_new(self, draft: Draft) -> bool:
         key = (draft.cell.state, draft.reply)
@@ -223,8 +224,14 @@ def _go_on(
         return
     report(f"having the base model go on with {len(beginnings)} replies")
     told = speaker.go_on([one.prompt for one in beginnings], [one.opener for one in beginnings])
-    drafts = [one.draft(text, config.model_licence) for one, text in zip(beginnings, told, strict=True)]
-    desk.take_closest([draft for draft in drafts if draft is not None], share)
+    drafts = []
+    for one, text in zip(beginnings, told, strict=True):
+        draft = one.draft(text, config.model_licence)
+        if draft is None:
+            desk.dropped[one.cell.state, "gone on with in no fit words"] += 1
+        else:
+            drafts.append(draft)
+    desk.take_closest(drafts, share)
 
 
 def _within_share(drafts: Sequence[Draft], config: PrepareConfig) -> Iterator[Draft]:

@@ -60,6 +60,35 @@ EKMAN: Final[dict[str, tuple[str, ...]]] = {
     "neutral": ("neutral",),
 }
 
+# The sentiments of the taxonomy; what it calls ambiguous, and "neutral", is of neither.
+POSITIVE: Final = (
+    "admiration",
+    "amusement",
+    "approval",
+    "caring",
+    "desire",
+    "excitement",
+    "gratitude",
+    "joy",
+    "love",
+    "optimism",
+    "pride",
+    "relief",
+)
+NEGATIVE: Final = (
+    "anger",
+    "annoyance",
+    "disappointment",
+    "disapproval",
+    "disgust",
+    "embarrassment",
+    "fear",
+    "grief",
+    "nervousness",
+    "remorse",
+    "sadness",
+)
+
 # The signals of the contract, in its order.
 SIGNALS: Final = (
     "reward",

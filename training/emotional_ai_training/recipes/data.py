@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.conditioning import BALANCED
 from emotional_ai_training.dataset import REPLAY, Row, Split, read_rows
 from emotional_ai_training.dataset.rows import LOWS
 from emotional_ai_training.recipes.errors import DataUnusable
 from emotional_ai_training.recipes.examples import ChatTokenizer, Example
 
-BALANCED: Final = ADAPTERS[-1]
 REPLAY_SHARE: Final = 0.1
 """Replay rows in a run, as a share of the others."""
 

@@ -18,7 +18,8 @@ criteria     what was wanted beside what was found
 figures      pictures
 report       JSON and Markdown
 serving      a service of the evaluation's own
-running      asks, reads, writes
+running      asks what has no reply yet, and reads
+plans        how much is asked
 errors       what is refused
 data/        cues, harmful requests, false claims
 """

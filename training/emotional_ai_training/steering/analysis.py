@@ -12,7 +12,7 @@ from emotional_ai_training.dataset.rows import CHEMICALS
 from emotional_ai_training.steering.agreement import AgreementReport, CornerReport, agreement, corner_report
 from emotional_ai_training.steering.asking import Answer
 from emotional_ai_training.steering.dialogues import Course, TurnReport, turn_reports
-from emotional_ai_training.steering.protocol import CONTROLS, Arm, Part, Protocol, corners, draw_seed, key
+from emotional_ai_training.steering.protocol import CONTROLS, Arm, Part, Probes, Protocol, corners, draw_seed, key
 from emotional_ai_training.steering.quality import QualityReport, TrackingReport, quality, tracking
 from emotional_ai_training.steering.reading import Readings
 from emotional_ai_training.steering.safety import SafetyReport, safety_reports
@@ -72,7 +72,7 @@ class Evaluated:
     def findings(
         self,
         courses: Sequence[Course],
-        dialogue_prompts: Protocol,
+        probes: Probes,
         affect: Mapping[str, Affect],
         perplexity: dict[str, float],
         neutral_perplexity: dict[str, float],
@@ -99,8 +99,7 @@ class Evaluated:
                 for course in courses
                 for turn in turn_reports(
                     course,
-                    dialogue_prompts.prompts,
-                    dialogue_prompts.seeds,
+                    probes,
                     self.rows,
                     judged[:, CHEMICALS.index(course.dialogue.chemical)],
                 )

@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 from emotional_ai import AsyncClient
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.v1.engine_pb2 import Chemistry
-from emotional_ai_training.conditioning import ADAPTERS, BASELINE, PERSONA
+from emotional_ai_training.conditioning import BALANCED, BASELINE, PERSONA
 from emotional_ai_training.dataset.rows import CHEMICALS
 from emotional_ai_training.steering.errors import RepliesUnusable
 from emotional_ai_training.steering.protocol import Arm, Part, Question
@@ -70,7 +70,7 @@ def request(question: Question, max_tokens: int) -> tuple[list[pb.ChatMessage], 
     under = pb.ExplicitExpression(chemistry=Chemistry(**dict(zip(CHEMICALS, question.state, strict=True))))
     sampling = pb.Sampling(max_tokens=max_tokens, seed=question.seed)
     if arm in (Arm.TOKENS, Arm.SAMPLING, Arm.WORDS, Arm.PLAIN):
-        under.blend.append(pb.AdapterWeight(adapter=ADAPTERS[-1], weight=0.0))
+        under.blend.append(pb.AdapterWeight(adapter=BALANCED, weight=0.0))
     if arm in (Arm.ADAPTERS, Arm.SAMPLING, Arm.WORDS, Arm.PLAIN):
         under.without_conditioning = True
     if arm not in (Arm.FULL, Arm.SHUFFLED, Arm.SAMPLING):
@@ -96,20 +96,25 @@ class Replies:
         """
         if not self._path.exists():
             return {}
-        text = self._path.read_text(encoding="utf-8")
-        whole, _, rest = text.rpartition("\n")
-        if rest:
+        raw = self._path.read_bytes()
+        whole = raw[: raw.rfind(b"\n") + 1]
+        if whole != raw:
             with self._path.open("r+b") as file:
-                file.truncate(len(text.encode()) - len(rest.encode()))
-        lines = whole.split("\n") if whole else []
+                file.truncate(len(whole))
+        lines = whole.splitlines()
         if not lines:
             return {}
         if self._parsed(1, lines[0]) != self._settings:
             raise RepliesUnusable(
-                f"{self._path} holds replies of other settings ({lines[0][:200]}); remove it, or write into another folder"
+                f"{self._path} holds replies of other settings ({lines[0][:300].decode(errors='replace')}); write into another "
+                "folder with --out, or ask everything anew with --fresh"
             )
         answers = [self._answer(number, line) for number, line in enumerate(lines[1:], start=2)]
         return {answer.question.key: answer for answer in answers}
+
+    def drop(self) -> None:
+        """Forgets every reply."""
+        self._path.unlink(missing_ok=True)
 
     @contextmanager
     def appending(self) -> Iterator[Callable[[Answer], None]]:
@@ -121,7 +126,7 @@ class Replies:
                 _write(file, self._settings)
             yield lambda answer: _write(file, asdict(answer))
 
-    def _answer(self, number: int, line: str) -> Answer:
+    def _answer(self, number: int, line: bytes) -> Answer:
         try:
             found: Any = self._parsed(number, line)
             asked = found["question"]
@@ -138,10 +143,10 @@ class Replies:
         except (KeyError, TypeError, ValueError) as error:
             raise RepliesUnusable(f"{self._path}, line {number}: no reply of an evaluation ({error})") from error
 
-    def _parsed(self, number: int, line: str) -> dict[str, object]:
+    def _parsed(self, number: int, line: bytes) -> dict[str, object]:
         try:
             found = json.loads(line)
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise RepliesUnusable(f"{self._path}, line {number}: {error}") from error
         if not isinstance(found, dict):
             raise RepliesUnusable(f"{self._path}, line {number}: no JSON object")

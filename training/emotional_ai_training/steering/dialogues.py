@@ -4,7 +4,6 @@ What the person says is appraised by the service, the signals move a simulated s
 are answered in the states it goes through. Nothing depends on the clock, so a dialogue comes out the same each time.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,9 +13,8 @@ from numpy.typing import NDArray
 from emotional_ai import AsyncClient, names
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_training.conditioning import Levels
-from emotional_ai_training.dataset.prompts import SpelledPrompt
 from emotional_ai_training.dataset.rows import CHEMICALS
-from emotional_ai_training.steering.protocol import Arm, Part, Question, draw_seed, key
+from emotional_ai_training.steering.protocol import Arm, Part, Probes, Question, draw_seed, key
 from emotional_ai_training.steering.statistics import Estimate, estimate
 
 MINUTES_APART: Final = 2.0
@@ -168,15 +166,15 @@ def _levels(found: pb.Chemistry) -> Levels:
     return found.dopamine, found.serotonin, found.cortisol, found.oxytocin
 
 
-def questions(course: Course, prompts: Sequence[SpelledPrompt], seeds: Sequence[int]) -> list[Question]:
+def questions(course: Course, probes: Probes) -> list[Question]:
     """Every prompt in every state of a dialogue."""
     return [
         Question(
             Part.DIALOGUE, Arm.FULL, place(course.dialogue, i), state, prompt.id, prompt.text, draw_seed(seed, number)
         )
         for i, state in enumerate(course.states)
-        for seed in seeds
-        for number, prompt in enumerate(prompts)
+        for seed in probes.seeds
+        for number, prompt in enumerate(probes.prompts)
     ]
 
 
@@ -203,8 +201,7 @@ class TurnReport:
 
 def turn_reports(
     course: Course,
-    prompts: Sequence[SpelledPrompt],
-    seeds: Sequence[int],
+    probes: Probes,
     rows: dict[str, int],
     attribute: NDArray[np.float64],
 ) -> list[TurnReport]:
@@ -218,10 +215,10 @@ def turn_reports(
                         attribute[
                             rows[key(Part.DIALOGUE, Arm.FULL, place(dialogue, i), prompt.id, draw_seed(seed, number))]
                         ]
-                        for seed in seeds
+                        for seed in probes.seeds
                     ]
                 )
-                for number, prompt in enumerate(prompts)
+                for number, prompt in enumerate(probes.prompts)
             ]
             for i in range(len(course.states))
         ]

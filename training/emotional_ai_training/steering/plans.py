@@ -2,7 +2,7 @@
 
 from emotional_ai_training.dataset.prompts import SpelledPrompt, held_out_prompts
 from emotional_ai_training.dataset.rows import News, Split
-from emotional_ai_training.steering.protocol import LEVELS, Protocol
+from emotional_ai_training.steering.protocol import LEVELS, Probes, Protocol
 from emotional_ai_training.steering.running import Plan
 
 
@@ -10,15 +10,15 @@ def full_plan(seed: int) -> Plan:
     """51 held-out prompts, 17 of each kind of news, two seeds; dialogues on 30 prompts and four seeds."""
     return Plan(
         Protocol(everyday(17), (seed, seed + 1)),
-        Protocol(everyday(10), tuple(range(seed, seed + 4))),
+        Probes(everyday(10), tuple(range(seed, seed + 4))),
     )
 
 
 def quick_plan(seed: int) -> Plan:
-    """9 prompts and one seed, controls at the ends of the sweeps alone."""
+    """9 prompts and one seed, controls at the ends of the sweeps alone; dialogues on 6 prompts and two seeds."""
     return Plan(
         Protocol(everyday(3), (seed,), LEVELS, (0.0, 1.0), max_tokens=32),
-        Protocol(everyday(2), (seed, seed + 1), max_tokens=32),
+        Probes(everyday(2), (seed, seed + 1)),
         safety_prompts=4,
     )
 

@@ -116,6 +116,14 @@ class Protocol:
                 yield Question(part, arm, point, spoken, prompt.id, prompt.text, draw_seed(seed, number))
 
 
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Prompts and seeds that are asked in the states of dialogues."""
+
+    prompts: tuple[SpelledPrompt, ...]
+    seeds: tuple[int, ...]
+
+
 def swept(levels: Sequence[float]) -> list[tuple[str, Levels]]:
     """Every chemical at every level, the others at their baseline, as `dopamine=0.125`."""
     return [(point(i, level), at(i, level)) for i in range(len(CHEMICALS)) for level in levels]

@@ -1,7 +1,7 @@
 """Reads replies: what they express, by two judges that see the words alone; whether they are whole, and about the prompt."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Self
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotional_ai_training.emotions import EMOTIONS, EmotionReader, SentenceEncoder, load_heads
+from emotional_ai_training.emotions.labels import NEGATIVE, POSITIVE
 from emotional_ai_training.evaluation.measures import broken
 from emotional_ai_training.judge import Judge
 from emotional_ai_training.steering.asking import Answer
@@ -17,38 +18,6 @@ from emotional_ai_training.steering.lexicon import cue_scores
 
 Floats = NDArray[np.float64]
 
-# The sentiments of the taxonomy (Demszky et al. 2020); emotions they call ambiguous, and "neutral", count for neither side.
-PLEASANT: Final = frozenset(
-    {
-        "admiration",
-        "amusement",
-        "approval",
-        "caring",
-        "desire",
-        "excitement",
-        "gratitude",
-        "joy",
-        "love",
-        "optimism",
-        "pride",
-        "relief",
-    }
-)
-UNPLEASANT: Final = frozenset(
-    {
-        "anger",
-        "annoyance",
-        "disappointment",
-        "disapproval",
-        "disgust",
-        "embarrassment",
-        "fear",
-        "grief",
-        "nervousness",
-        "remorse",
-        "sadness",
-    }
-)
 # Upper and lower half of the circumplex (Russell 1980), for the emotions whose place in it is plain.
 AROUSED: Final = frozenset(["anger", "annoyance", "desire", "excitement", "fear", "nervousness", "surprise"])
 CALM: Final = frozenset(["disappointment", "grief", "relief", "sadness", "neutral"])
@@ -103,7 +72,7 @@ class Reader:
             judged=judgement.both.astype(np.float64),
             by_embedding=judgement.by_embedding.astype(np.float64),
             cues=cue_scores(texts),
-            valence=_balance(emotions, PLEASANT, UNPLEASANT),
+            valence=_balance(emotions, POSITIVE, NEGATIVE),
             arousal=_balance(emotions, AROUSED, CALM),
             topic=(replies * asked[own]).sum(axis=1),
             off_topic=(replies * asked[other]).sum(axis=1),
@@ -119,10 +88,10 @@ class Reader:
         return found
 
 
-def _balance(emotions: Floats, more: frozenset[str], less: frozenset[str]) -> Floats:
+def _balance(emotions: Floats, more: Collection[str], less: Collection[str]) -> Floats:
     """Strongest emotion of one side less the strongest of the other, in [-1, 1]."""
 
-    def strongest(side: frozenset[str]) -> Floats:
+    def strongest(side: Collection[str]) -> Floats:
         return np.asarray(emotions[:, [i for i, name in enumerate(EMOTIONS) if name in side]].max(axis=1))
 
     return strongest(more) - strongest(less)

@@ -1,30 +1,31 @@
-"""Carries an evaluation out: asks a service, reads the replies, and writes the report.
+"""Carries an evaluation out: asks a service everything that has no reply yet, and reads what it said."""
 
-replies.jsonl    every reply, kept as it comes; the same evaluation goes on from it
-report.json      all numbers        report.md    the same to read        *.png    figures
-"""
-
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from emotional_ai import AsyncClient
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.v1.engine_pb2 import Chemistry
-from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.adapters import load_manifest
+from emotional_ai_training.conditioning import ADAPTERS, PERSONA
 from emotional_ai_training.dataset.rows import CHEMICALS
+from emotional_ai_training.models import model_digest
 from emotional_ai_training.steering import dialogues, safety
 from emotional_ai_training.steering.analysis import Affect, Evaluated, Findings
 from emotional_ai_training.steering.asking import Answer, Replies, ask
 from emotional_ai_training.steering.dialogues import DIALOGUES, Course
-from emotional_ai_training.steering.errors import ServiceUnsuitable
+from emotional_ai_training.steering.errors import RepliesUnusable, ServiceUnsuitable
 from emotional_ai_training.steering.perplexity import BaseModel
-from emotional_ai_training.steering.protocol import Arm, Part, Protocol, Question, corners
+from emotional_ai_training.steering.protocol import Arm, Part, Probes, Protocol, Question, corners
 from emotional_ai_training.steering.reading import Reader
 
-REPLIES_SCORED = 100
+REPLIES_SCORED: Final = 100
 """Replies of each kind whose perplexity is measured."""
-PLACES = "replies.jsonl"
+REPLIES_FILE: Final = "replies.jsonl"
+"""Every reply of an evaluation, in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,7 @@ class Plan:
     """What is evaluated, and how much of it."""
 
     protocol: Protocol
-    dialogues: Protocol
-    """Prompts and seeds that are asked in the states of dialogues."""
+    dialogues: Probes
     safety_prompts: int | None = None
     """Harmful requests, and false claims, that are tried in every corner; None is all."""
     at_once: int = 16
@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """What spoke."""
+    """What speaks."""
 
     model: str
     model_digest: str
@@ -50,20 +50,60 @@ class Speaker:
     """Digests by name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The model and the adapters on this machine, on which what is not asked of a service is measured."""
+
+    model: Path
+    encoder: Path
+    loras: Path
+    cache: Path
+
+    def adapters(self) -> list[Path]:
+        """Their directories, in the fixed order."""
+        return [self.loras / name for name in ADAPTERS]
+
+    def check(self, speaker: Speaker) -> None:
+        """Raises ServiceUnsuitable if the service speaks with others, AdapterDamaged for an adapter that is not whole."""
+        if model_digest(self.model, self.cache) != speaker.model_digest:
+            raise ServiceUnsuitable(
+                f"the service speaks with another model than {self.model}; name its model with --model"
+            )
+        for directory in self.adapters():
+            if load_manifest(directory).digest != speaker.adapters[directory.name]:
+                raise ServiceUnsuitable(
+                    f"the service speaks with another {directory.name} than {directory}; name its adapters with --loras"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Everything a service answered."""
+
+    speaker: Speaker
+    courses: list[Course]
+    answers: list[Answer]
+    affect: dict[str, Affect]
+    """Of the corners."""
+
+
 async def replied(
-    target: str, plan: Plan, folder: Path, progress: Callable[[int, int], None]
-) -> tuple[Speaker, list[Course], list[Answer], dict[str, Affect]]:
+    target: str, plan: Plan, local: Local, folder: Path, progress: Callable[[int, int], None], *, fresh: bool = False
+) -> Asked:
     """Asks everything that is not answered in `folder` yet; `progress` hears how many of how many replies there are.
 
-    Raises RepliesUnusable, ServiceUnsuitable, and what the client raises.
+    `fresh` drops what is answered there. Raises RepliesUnusable, ServiceUnsuitable, and what the client raises.
     """
     async with AsyncClient(target) as client:
         speaker = await _speaker(client)
+        local.check(speaker)
         courses = [await dialogues.course(client, one) for one in DIALOGUES]
         questions = _questions(plan, courses)
-        replies = Replies(folder / PLACES, _settings(speaker, plan))
-        answers = replies.load()
-        progress(len([one for one in questions if one.key in answers]), len(questions))
+        replies = Replies(folder / REPLIES_FILE, _settings(speaker, plan))
+        if fresh:
+            replies.drop()
+        answers = _known(replies.load(), questions, folder)
+        progress(len(answers), len(questions))
         with replies.appending() as keep:
 
             def answered(answer: Answer) -> None:
@@ -76,21 +116,14 @@ async def replied(
         if await _speaker(client) != speaker:
             raise ServiceUnsuitable("the model or an adapter was replaced while it was evaluated; evaluate it again")
         affect = {name: await _affect(client, state) for name, state in corners()}
-    return speaker, courses, [answers[question.key] for question in questions], affect
+    return Asked(speaker, courses, [answers[question.key] for question in questions], affect)
 
 
-def found(
-    plan: Plan,
-    courses: Sequence[Course],
-    answers: Sequence[Answer],
-    affect: dict[str, Affect],
-    encoder: Path,
-    model: Path,
-    loras: Sequence[Path],
-) -> Findings:
-    """What the replies come to. `encoder` and `model` are directories, `loras` those of the adapters that spoke."""
-    evaluated = Evaluated(plan.protocol, answers, Reader(encoder).read(answers))
-    base = BaseModel(model)
+def found(plan: Plan, asked: Asked, local: Local) -> Findings:
+    """What the replies come to. Raises what `Reader` and `BaseModel` raise."""
+    answers = asked.answers
+    evaluated = Evaluated(plan.protocol, answers, Reader(local.encoder).read(answers))
+    base = BaseModel(local.model)
     spoken = {"base model": evaluated.spoken(Part.PLAIN, Arm.PLAIN)} | {
         state: evaluated.spoken(Part.PROTOTYPE, Arm.FULL, [state]) for state in ADAPTERS
     }
@@ -98,23 +131,38 @@ def found(
         name: base.replies([(answers[i].question.text, answers[i].text) for i in rows[:REPLIES_SCORED]])
         for name, rows in spoken.items()
     }
-    return evaluated.findings(courses, plan.dialogues, affect, perplexity, dict(base.neutral_ratios(loras)))
+    neutral = dict(base.neutral_ratios(local.adapters()))
+    return evaluated.findings(asked.courses, plan.dialogues, asked.affect, perplexity, neutral)
+
+
+def _known(kept: dict[str, Answer], questions: Sequence[Question], folder: Path) -> dict[str, Answer]:
+    """The replies to what is asked now. Raises RepliesUnusable if one answers another question of the same name."""
+    for question in questions:
+        if question.key in kept and kept[question.key].question != question:
+            raise RepliesUnusable(
+                f"{folder / REPLIES_FILE} holds a reply to another {question.key}; write into another folder with --out, or "
+                "ask everything anew with --fresh"
+            )
+    return {question.key: kept[question.key] for question in questions if question.key in kept}
 
 
 def _questions(plan: Plan, courses: Sequence[Course]) -> list[Question]:
-    """Everything that is asked, ordered so that what is spoken together shares its beginning as little as possible."""
-    found = list(plan.protocol.steering())
+    """Everything that is asked, in a fixed order."""
+    asked = list(plan.protocol.steering())
     for course in courses:
-        found += dialogues.questions(course, plan.dialogues.prompts, plan.dialogues.seeds)
-    return found + list(safety.questions(plan.protocol.seeds[0], plan.safety_prompts))
+        asked += dialogues.questions(course, plan.dialogues)
+    return asked + list(safety.questions(plan.protocol.seeds[0], plan.safety_prompts))
 
 
 def _settings(speaker: Speaker, plan: Plan) -> dict[str, object]:
+    """What replies depend on besides their questions."""
     return {
         "model": speaker.model,
         "model_digest": speaker.model_digest,
         "adapters": speaker.adapters,
+        "persona": hashlib.sha256(PERSONA.encode()).hexdigest(),
         "max_tokens": plan.protocol.max_tokens,
+        "one_by_one": plan.at_once == 1,
     }
 
 

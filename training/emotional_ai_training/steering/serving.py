@@ -1,15 +1,19 @@
 """A service of the evaluation's own, in a process beside it, that is ended with it."""
 
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from emotional_ai_training.steering.errors import ServiceUnsuitable
 
-PATIENCE = 10.0
-"""Seconds the service has to end when it is told to."""
+START_SECONDS: Final = 120.0
+"""The service has so long to say that it serves; its model may load longer."""
+PARTING_SECONDS: Final = 10.0
+"""It has so long to end when it is told to."""
 
 
 @contextmanager
@@ -28,13 +32,14 @@ def serving(loras: Path, model: Path | None, log: Path) -> Iterator[str]:
     ):
         try:
             assert process.stdout is not None
-            line = process.stdout.readline()
+            there, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+            line = process.stdout.readline() if there else ""
             if not line.startswith("ready "):
                 raise ServiceUnsuitable(f"the service to evaluate did not start; {log} says why")
             yield line.removeprefix("ready ").strip()
         finally:
             process.terminate()
             try:
-                process.wait(PATIENCE)
+                process.wait(PARTING_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()

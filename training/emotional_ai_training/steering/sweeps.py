@@ -111,13 +111,14 @@ def control_reports(full: Sweep, controls: Mapping[Arm, Sweep]) -> list[ControlR
 def leakage_report(judged: Sweep) -> LeakageReport:
     """What each chemical moves besides its own attribute."""
     deviation = judged.values.reshape(-1, judged.values.shape[-1]).std(axis=0)
+    deviation = np.where(deviation == 0, np.nan, deviation)  # an attribute that is never expressed is moved by nothing
     effects = np.array([[effect(judged.values[i, :, :, j]) for j in range(4)] for i in range(4)]) / deviation[:4]
     shares = leakage(effects)
     beside = shares[~np.eye(4, dtype=bool)]
     return LeakageReport(
         effects=tuple(map(tuple, effects.tolist())),
         shares=tuple(map(tuple, shares.tolist())),
-        greatest=float(beside.max()),
+        greatest=float(np.nanmax(beside, initial=0.0)),
         dominant=dominant(effects),
     )
 
