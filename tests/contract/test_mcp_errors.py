@@ -7,12 +7,12 @@ import re
 import pytest
 from grpc import StatusCode as Code
 from loopback import PATIENCE, service
-from mcp_bridge import ERAS, EVERYTHING, Era, answer, in_memory, refusal, started
+from mcp_bridge import ERAS, EVERYTHING, Era, answer, in_memory, refusal, said, started
 from refusing_service import MESSAGE, Refusal, refusing_service
 
 from emotional_ai import Client as Service
 from emotional_ai.errors import ERRORS, Details, ServiceFault
-from emotional_ai.mcp_bridge.refusals import ADVICE, BY_REASON, told
+from emotional_ai.mcp_bridge.refusals import ADVICE, BY_REASON, UNSURE, report
 from emotional_ai.mcp_bridge.settings import Settings
 from emotional_ai.mcp_bridge.tools import TOOLS
 from emotional_ai.mcp_bridge.tools.updating import update_emotion
@@ -35,7 +35,10 @@ CHANGES = {"reset_emotion", "generate_reply", "start_training", "cancel_training
 FAULTS = {kind.code for kind in ServiceFault.__subclasses__()}
 CODES = [code for code in Code if code is not Code.OK]
 
+UNSURE_CODES = [code for code in CODES if issubclass(ERRORS[code], UNSURE)]
+
 every_code = pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
+unsure = pytest.mark.parametrize("code", UNSURE_CODES, ids=lambda code: code.name)
 in_either_era = pytest.mark.parametrize("era", ERAS)
 
 
@@ -71,9 +74,12 @@ async def test_the_status_of_the_engine_is_an_answer_whatever_the_engine_says(er
     for code in CODES:
         with refusing_service(Refusal(code)) as address:
             async with in_memory(Settings(address), era) as client:
-                status = answer(await client.call_tool("engine_status"))
-        assert status["up"] is (code is Code.FAILED_PRECONDITION), code
-        assert status["detail"]
+                result = await client.call_tool("engine_status")
+        # Only silence is a sign that it is not there, and the service says nothing of its own with these two.
+        there = code not in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED)
+        assert answer(result)["up"] is there, code
+        assert answer(result)["detail"]
+        assert said(result).startswith(f"The emotion engine at {address} {'is up' if there else 'does not answer'}")
 
 
 async def test_an_engine_that_is_only_starting_is_up_and_loading() -> None:
@@ -88,7 +94,7 @@ async def test_an_engine_that_is_only_starting_is_up_and_loading() -> None:
 @pytest.mark.parametrize("changing", [False, True])
 def test_there_is_something_to_do_about_every_status(code: Code, changing: bool) -> None:
     for reason in ("", "SOMETHING_NEW", *BY_REASON):
-        words = told(ERRORS[code]("it broke", Details(reason)), "127.0.0.1:50051", changing=changing)
+        words = report(ERRORS[code]("it broke", Details(reason)), "127.0.0.1:50051", changing=changing)
         assert re.match(rf"\[{code.name}\] [^;]+; .{{10,}}", words), words
 
 
@@ -99,20 +105,31 @@ def test_advice_of_its_own_is_kept_for_what_the_service_can_answer_with() -> Non
 
 @pytest.mark.parametrize(("target", "command"), [("127.0.0.1:50051", "serve"), ("127.0.0.1:7", "serve --port 7")])
 def test_an_engine_that_is_down_is_told_with_the_command_that_starts_it(target: str, command: str) -> None:
-    words = told(ERRORS[Code.UNAVAILABLE]("failed to connect"), target)
+    words = report(ERRORS[Code.UNAVAILABLE]("failed to connect"), target)
     assert words == (
         f"[UNAVAILABLE] no emotion engine answers at {target}; start one with `emotional-ai {command}` and call again, "
         "or give the bridge --autostart"
     )
 
 
-async def test_a_deadline_on_a_change_says_that_it_may_have_been_applied_and_on_a_read_not() -> None:
-    with refusing_service(Refusal(Code.DEADLINE_EXCEEDED)) as address:
+@unsure
+async def test_an_unsure_end_of_a_change_says_that_it_may_have_been_applied_and_of_a_read_not(code: Code) -> None:
+    with refusing_service(Refusal(code)) as address:
         async with in_memory(Settings(address, toolsets=EVERYTHING)) as client:
             words = {name: refusal(await client.call_tool(name, arguments)) for name, arguments in CALLS.items()}
     assert {name for name, one in words.items() if "may have been applied" in one} == CHANGES
-    # It reads first, and that is what was late.
+    # It reads first, and that is what failed.
     assert words["update_emotion"].endswith("nothing was applied")
+
+
+@unsure
+async def test_a_session_whose_making_ends_unsure_may_have_been_made(code: Code) -> None:
+    with service() as behind, refusing_service(Refusal(code, of={"CreateSession"}), behind) as address:
+        async with in_memory(Settings(address)) as client:
+            arguments = {"reward": 0.5, "session_id": "ada", "create_session": True}
+            words = refusal(await client.call_tool("update_emotion", arguments))
+    assert words.startswith(f"[{code.name}] ")
+    assert "; nothing was applied, though ada may have been made" in words
 
 
 async def test_a_fault_has_an_id_under_which_the_log_has_the_rest(caplog: pytest.LogCaptureFixture) -> None:
@@ -177,7 +194,7 @@ async def test_how_long_to_wait_is_told_where_the_service_says_so(code: Code) ->
     ("code", "says"),
     [
         (Code.UNAVAILABLE, "may have been applied"),
-        (Code.DEADLINE_EXCEEDED, "it may have been applied: read the state before sending it again"),
+        *((kind, "it may have been applied: read the state before sending it again") for kind in UNSURE_CODES),
         (Code.ABORTED, "read the state again and decide anew"),
     ],
 )

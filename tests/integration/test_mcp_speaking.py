@@ -16,7 +16,6 @@ from mcp_bridge import ERAS, MODERN, Era, answer, in_memory, refusal, said
 from scripted_decoder import ScriptedDecoder, speaking_service
 
 from emotional_ai.mcp_bridge.settings import Settings, Toolset
-from emotional_ai.mcp_bridge.tools import speaking
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, Text, Voice
 from emotional_ai_service.errors import ModelUnavailable
@@ -156,29 +155,15 @@ async def test_a_client_that_leaves_ends_its_reply(tmp_path: Path) -> None:
         await decoder.left.wait()
 
 
-async def test_a_reply_that_takes_too_long_is_told_as_far_as_it_came(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(speaking, "REPLY_SECONDS", 3.0)
-    decoder = Decoder()
-    decoder.let(2)
-    async with talking(decoder, tmp_path) as client:
-        words = refusal(await client.call_tool("generate_reply", {"prompt": "you are kind"}))
-        await decoder.left.wait()
-        assert answer(await client.call_tool("get_emotional_state", {}))["version"] == 2
-    assert words == (
-        "[DEADLINE_EXCEEDED] the reply was not complete after 3 s; ask for fewer max_tokens. "
-        "The prompt has moved the state already. Said so far: t0 t1 "
-    )
-
-
-async def test_a_reply_that_breaks_off_is_told_as_far_as_it_came(tmp_path: Path) -> None:
-    decoder = Decoder(breaks_off=2)
+@pytest.mark.parametrize(("token", "so_far"), [(0, "nothing"), (2, "t0 t1 ")])
+async def test_a_reply_that_breaks_off_is_told_as_far_as_it_came(tmp_path: Path, token: int, so_far: str) -> None:
+    decoder = Decoder(breaks_off=token)
     decoder.let(3)
     async with talking(decoder, tmp_path) as client:
         words = refusal(await client.call_tool("generate_reply", {"prompt": "you are kind"}))
+        assert answer(await client.call_tool("get_emotional_state", {}))["version"] == 2
     assert words.startswith("[UNAVAILABLE] the reply broke off: the model has ended")
-    assert words.endswith(" The prompt has moved the state already. Said so far: t0 t1 ")
+    assert words.endswith(f" The prompt has moved the state already. Said so far: {so_far}")
 
 
 async def test_where_there_is_no_language_it_is_said_how_there_would_be() -> None:

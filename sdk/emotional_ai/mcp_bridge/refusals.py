@@ -11,17 +11,24 @@ from typing import Final
 import grpc
 
 from emotional_ai.connection import start_command
-from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, ServiceFault, Unavailable
+from emotional_ai.errors import Cancelled, DeadlineExceeded, EmotionalAIError, ServiceFault, Unavailable
 
 logger = logging.getLogger(__name__)
 Code = grpc.StatusCode
 
 
 class Refused(Exception):
-    """A call cannot be carried out; the message says why and what to do."""
+    """A call cannot be carried out; the message says why and what to do. `code` is the gRPC status it is told with."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        self.code = code
         super().__init__(f"[{code.name}] {message}")
+
+
+UNSURE: Final = (Cancelled, DeadlineExceeded, ServiceFault)
+"""Errors that leave open whether what was asked has happened."""
+MAYBE: Final = "it may have been applied: read the state before sending it again"
+"""What to do about them where something was to change."""
 
 
 ADVICE: Final[Mapping[grpc.StatusCode, str]] = {
@@ -50,29 +57,30 @@ BY_REASON: Final[Mapping[str, str]] = {
 """What to do about errors whose own advice speaks of rpcs."""
 
 
-def told(error: EmotionalAIError, target: str, *, changing: bool = False) -> str:
-    """An error of the client in words. `changing` says that the call may have changed something before it failed."""
-    return f"[{type(error).code.name}] {words(error, target, changing=changing)}"
+def report(error: EmotionalAIError, target: str, *, changing: bool = False) -> str:
+    """Puts an error of the client in words; a fault of the service goes to the log, whole, and is told with its id there.
+
+    `changing` says that the call may have changed something before it failed.
+    """
+    return f"[{type(error).code.name}] {report_without_code(error, target, changing=changing)}"
 
 
-def words(error: EmotionalAIError, target: str, *, changing: bool = False) -> str:
-    """As `told`, without the code."""
+def report_without_code(error: EmotionalAIError, target: str, *, changing: bool = False) -> str:
+    """As `report`, without the code."""
     code = type(error).code
     if isinstance(error, Unavailable) and not error.reason:
         happened = f"no emotion engine answers at {target}"
         advice = f"start one with `{start_command(target)}` and call again, or give the bridge --autostart"
     elif isinstance(error, DeadlineExceeded):
         happened = "no answer in time" if error.reason == "" else error.message
-        advice = (
-            "it may have been applied: read the state before sending it again"
-            if changing
-            else "the engine may be busy: call again"
-        )
+        advice = "the engine may be busy: call again"
     elif isinstance(error, ServiceFault):
         happened = f"the emotion engine failed (id {logged(error)})"
         advice = "details are on the bridge's standard error and in the engine's log"
     else:
         happened, advice = _said(error), BY_REASON.get(error.reason, ADVICE[code])
+    if changing and isinstance(error, UNSURE):
+        advice = f"{MAYBE}; {advice}" if isinstance(error, ServiceFault) else MAYBE
     return f"{happened.rstrip('.')}; {advice}{_waiting(error)}"
 
 

@@ -13,11 +13,11 @@ from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 
-from emotional_ai.errors import EmotionalAIError, NotFound
+from emotional_ai.errors import EmotionalAIError
 from emotional_ai.mcp_bridge import prompts, resources, uris
 from emotional_ai.mcp_bridge.autostart import Starter
 from emotional_ai.mcp_bridge.engine import Engine
-from emotional_ai.mcp_bridge.refusals import Refused, crashed, told
+from emotional_ai.mcp_bridge.refusals import Code, Refused, crashed, report
 from emotional_ai.mcp_bridge.settings import Settings
 from emotional_ai.mcp_bridge.subscriptions import Subscriptions
 from emotional_ai.mcp_bridge.tool import Call, Tool
@@ -29,6 +29,8 @@ INSTRUCTIONS: Final = (
     "to rest. Call get_emotional_state before answering in character, update_emotion once for each thing that happens to the "
     "agent, explain_emotion when asked why it feels so. If a tool says the engine is down, engine_status tells how to start it."
 )
+ASKERS_FAULT: Final = frozenset({Code.INVALID_ARGUMENT, Code.NOT_FOUND})
+"""Statuses that the protocol tells as wrong parameters; every other is no fault of who asked."""
 MOST_COMPLETIONS: Final = 100
 """Completions the protocol allows in one answer."""
 
@@ -133,7 +135,9 @@ class _Handlers:
         return types.EmptyResult()
 
     async def unsubscribe(self, context: Context, asked: types.UnsubscribeRequestParams) -> types.EmptyResult:
-        await context.lifespan_context.subscriptions.unsubscribe(context.session, str(asked.uri))
+        uri = str(asked.uri)
+        _check_watchable(uri)
+        await context.lifespan_context.subscriptions.unsubscribe(context.session, uri)
         return types.EmptyResult()
 
     async def listen(
@@ -162,7 +166,7 @@ class _Handlers:
         return types.CompleteResult(completion=types.Completion(values=found, has_more=not every))
 
     def _told(self, error: Refused | EmotionalAIError, *, changing: bool = False) -> str:
-        return str(error) if isinstance(error, Refused) else told(error, self._settings.target, changing=changing)
+        return str(error) if isinstance(error, Refused) else report(error, self._settings.target, changing=changing)
 
     @contextmanager
     def _told_by_protocol(self) -> Iterator[None]:
@@ -171,10 +175,9 @@ class _Handlers:
             yield
         except MCPError:
             raise
-        except (Refused, NotFound) as error:
-            raise MCPError(types.INVALID_PARAMS, self._told(error)) from error
-        except EmotionalAIError as error:
-            raise MCPError(types.INTERNAL_ERROR, self._told(error)) from error
+        except (Refused, EmotionalAIError) as error:
+            wrong = types.INVALID_PARAMS if error.code in ASKERS_FAULT else types.INTERNAL_ERROR
+            raise MCPError(wrong, self._told(error)) from error
         except Exception as error:
             raise MCPError(types.INTERNAL_ERROR, crashed(error)) from error
 

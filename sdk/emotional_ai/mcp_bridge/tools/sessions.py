@@ -6,10 +6,9 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from emotional_ai.aio import AsyncClient
-from emotional_ai.connection import start_command
-from emotional_ai.errors import EmotionalAIError, FailedPrecondition, Unavailable
+from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, FailedPrecondition, Unavailable
 from emotional_ai.mcp_bridge.arguments import NoArguments
-from emotional_ai.mcp_bridge.refusals import told
+from emotional_ai.mcp_bridge.refusals import report
 from emotional_ai.mcp_bridge.settings import Toolset
 from emotional_ai.mcp_bridge.tool import Answer, Call, Hints, Tool
 from emotional_ai.mcp_bridge.tools.states import Asked, State, read_state
@@ -62,7 +61,7 @@ class Status(Answer):
     def told(self) -> str:
         """In a sentence."""
         if not self.up:
-            return f"The emotion engine is down. {self.detail}"
+            return f"The emotion engine at {self.target} does not answer. {self.detail}"
         model = f" ({self.model})" if self.model else ""
         spoken = f"The emotion engine at {self.target} is up; language: {self.language}{model}."
         return f"{spoken} {self.detail}" if self.detail else spoken
@@ -71,19 +70,21 @@ class Status(Answer):
 async def engine_status(call: Call, _: NoArguments) -> Status:
     """Whether the engine is there, found out without starting one."""
     target = call.engine.settings.target
-    up, language, model, detail = False, "off", "", ""
+    # Whatever the service answers, it is there.
+    up, language, model, detail = True, "off", "", ""
     try:
         async with call.engine.connected() as client:
             found = await client.get_model(timeout=STATUS_SECONDS)
-        up, language, model = True, "ready" if found.ready else "loading", found.name
+        language, model = "ready" if found.ready else "loading", found.name
     except FailedPrecondition as error:
-        up, detail = True, error.message
+        detail = error.message
     except Unavailable as error:
-        up, language, detail = bool(error.reason), "loading", told(error, target)
+        up, detail = bool(error.reason), report(error, target)
+        language = "loading" if up else "off"
+    except DeadlineExceeded as error:
+        up, detail = bool(error.reason), report(error, target)
     except EmotionalAIError as error:
-        detail = told(error, target)
-    if not up:
-        language, detail = "off", detail or f"start it with `{start_command(target)}`"
+        detail = report(error, target)
     return Status(
         up=up,
         target=target,

@@ -1,5 +1,6 @@
 """generate_reply: the agent answers in character, while the client sees the reply grow."""
 
+import asyncio
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -9,13 +10,13 @@ from emotional_ai.aio import AsyncClient
 from emotional_ai.calls import new_request_id
 from emotional_ai.errors import DeadlineExceeded, EmotionalAIError
 from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
-from emotional_ai.mcp_bridge.refusals import Code, Refused, words
+from emotional_ai.mcp_bridge.refusals import Code, Refused, report_without_code
 from emotional_ai.mcp_bridge.settings import Toolset
 from emotional_ai.mcp_bridge.tool import Answer, Call, Hints, Level, Rounded, Tool
 from emotional_ai.v1 import inference_pb2 as pb
 
 REPLY_SECONDS: Final = 55.0
-"""How long a reply may take; clients give up on a call near 60."""
+"""How long a call may take, with the start of a service where one is started; clients give up on a call near 60."""
 
 
 class Prompt(Arguments):
@@ -53,18 +54,21 @@ class Spoken(Answer):
 
 async def generate_reply(call: Call, said: Prompt) -> Spoken:
     """One turn: the prompt moves the session, and the reply is spoken in the new state."""
-    request_id = new_request_id()
+    request_id, clock = new_request_id(), asyncio.get_running_loop().time
+    end = clock() + REPLY_SECONDS
 
     async def spoken(client: AsyncClient, session_id: str) -> Spoken:
-        return await _turn(client, session_id, said, request_id, call)
+        return await _turn(client, session_id, said, request_id, max(end - clock(), 0.0), call)
 
     return await call.engine.in_session(said.session_id, spoken)
 
 
-async def _turn(client: AsyncClient, session_id: str, said: Prompt, request_id: str, call: Call) -> Spoken:
+async def _turn(
+    client: AsyncClient, session_id: str, said: Prompt, request_id: str, seconds: float, call: Call
+) -> Spoken:
     sampling = pb.Sampling(max_tokens=said.max_tokens, seed=None if said.seed < 0 else said.seed)
     async with client.converse(
-        session_id, said.prompt, sampling=sampling, request_id=request_id, timeout=REPLY_SECONDS
+        session_id, said.prompt, sampling=sampling, request_id=request_id, timeout=seconds
     ) as reply:
         pieces = 0
         try:
@@ -72,11 +76,15 @@ async def _turn(client: AsyncClient, session_id: str, said: Prompt, request_id: 
                 pieces += 1
                 await call.progress(min(pieces, said.max_tokens), said.max_tokens, piece)
         except EmotionalAIError as error:
-            if not reply.text:
+            # What was heard is said before it moves the state: until then nothing has happened.
+            if reply.appraisal is None:
                 raise
-            raise Refused(error.code, _broken_off(error, call.engine.settings.target, reply.text)) from error
+            raise Refused(
+                error.code, _broken_off(_why(error, call.engine.settings.target, seconds), reply.started, reply.text)
+            ) from error
     if reply.appraisal is None or reply.started is None or reply.finished is None:
-        raise Refused(Code.DATA_LOSS, "the service ended the reply without saying what it was spoken with; call again")
+        happened = "the service ended the reply without saying what it was spoken with"
+        raise Refused(Code.DATA_LOSS, _broken_off(happened, reply.started, reply.text))
     state, applied = reply.started.state, reply.finished.applied
     return Spoken(
         reply=reply.text,
@@ -92,13 +100,20 @@ async def _turn(client: AsyncClient, session_id: str, said: Prompt, request_id: 
     )
 
 
-def _broken_off(error: EmotionalAIError, target: str, text: str) -> str:
-    """What is told of a reply that ended before it was complete."""
+def _why(error: EmotionalAIError, target: str, seconds: float) -> str:
     if isinstance(error, DeadlineExceeded):
-        happened = f"the reply was not complete after {REPLY_SECONDS:g} s; ask for fewer max_tokens"
-    else:
-        happened = f"the reply broke off: {words(error, target, changing=True)}"
-    return f"{happened}. The prompt has moved the state already. Said so far: {text}"
+        return f"the reply was not complete after {seconds:.0f} s; ask for fewer max_tokens"
+    return f"the reply broke off: {report_without_code(error, target)}"
+
+
+def _broken_off(happened: str, started: pb.ReplyStarted | None, text: str) -> str:
+    """What is told of a reply that ended before it was complete. A prompt that is sent again moves the state again."""
+    moved = (
+        "The prompt may have moved the state: read it before calling again"
+        if started is None
+        else "The prompt has moved the state already"
+    )
+    return f"{happened}. {moved}. Said so far: {text or 'nothing'}"
 
 
 GENERATE_REPLY = Tool(

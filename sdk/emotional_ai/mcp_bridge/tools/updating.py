@@ -7,9 +7,9 @@ from pydantic import Field
 from emotional_ai import names
 from emotional_ai.aio import AsyncClient
 from emotional_ai.calls import new_request_id
-from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, Unavailable
+from emotional_ai.errors import EmotionalAIError, Unavailable
 from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
-from emotional_ai.mcp_bridge.refusals import Code, Refused, words
+from emotional_ai.mcp_bridge.refusals import UNSURE, Code, Refused, report_without_code
 from emotional_ai.mcp_bridge.settings import Toolset
 from emotional_ai.mcp_bridge.tool import Call, Hints, Rounded, Tool
 from emotional_ai.mcp_bridge.tools.states import State, expressed
@@ -95,18 +95,29 @@ async def update_emotion(call: Call, what: Happening) -> Updated:
         # Heard first: a text that cannot be heard makes no session.
         heard = what.signals() or await _heard(call, what.text)
         if what.create_session and what.session_id:
-            await engine.make(what.session_id)
+            await _made(call, what.session_id)
         before = await engine.in_session(what.session_id, lambda client, named: client.get_session(named))
-    except DeadlineExceeded as error:
-        raise Refused(error.code, f"{words(error, engine.settings.target)}; nothing was applied") from error
+    except UNSURE as error:
+        happened = report_without_code(error, engine.settings.target)
+        raise Refused(error.code, f"{happened}; nothing was applied") from error
     now = await _applied(call, before, _stimulus(heard, what)) if heard else before
     try:
         return Updated.after(before, await engine.ask(lambda client: expressed(client, now)), heard)
     except EmotionalAIError as error:
         done = "this was applied, do not send it again" if heard else "no signal was heard, nothing was applied"
         raise Refused(
-            error.code, f"{done}; the state cannot be told: {words(error, engine.settings.target)}"
+            error.code, f"{done}; the state cannot be told: {report_without_code(error, engine.settings.target)}"
         ) from error
+
+
+async def _made(call: Call, session_id: str) -> None:
+    """Makes the session unless it is there."""
+    try:
+        await call.engine.make(session_id)
+    except UNSURE as error:
+        happened = report_without_code(error, call.engine.settings.target)
+        left = f"nothing was applied, though {session_id} may have been made; to send it again makes no second one"
+        raise Refused(error.code, f"{happened}; {left}") from error
 
 
 async def _applied(call: Call, before: Session, stimulus: Stimulus) -> Session:
@@ -123,7 +134,8 @@ async def _applied(call: Call, before: Session, stimulus: Stimulus) -> Session:
     except Unavailable as error:
         if error.reason:
             raise
-        gone = f"it was there a moment ago, so this may have been applied: {words(error, call.engine.settings.target)}"
+        happened = report_without_code(error, call.engine.settings.target)
+        gone = f"it was there a moment ago, so this may have been applied: {happened}"
         raise Refused(error.code, f"{gone}; read the state before sending it again") from error
     return now
 
