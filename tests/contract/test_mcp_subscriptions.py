@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import mcp_types as types
 import pytest
 from loopback import IN_MEMORY, PATIENCE, hosted, in_file, service
 from mcp.server.subscriptions import ResourcesListChanged
-from mcp.shared.exceptions import MCPError
+from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp_bridge import ERAS, LEGACY, MODERN, Era, in_memory, nowhere
 from mcp_following import memory, watched
 from scripted_decoder import ScriptedDecoder, Speaking, speaking_service
@@ -117,6 +117,17 @@ async def test_subscribing_twice_is_subscribing_once(served: Speaking) -> None:
         assert await one.told() == BOB
 
 
+async def test_subscribing_many_times_at_once_is_subscribing_once(served: Speaking) -> None:
+    async with memory(served.address, LEGACY) as one, AsyncClient(served.address) as there, AsyncExitStack() as follows:
+        await asyncio.gather(*(follows.enter_async_context(one.following(ADA)) for _ in range(5)))
+        await follows.enter_async_context(one.following(BOB))
+        await there.apply("ada", reward=0.8)
+        assert await one.told() == ADA
+        await there.apply("bob", reward=0.8)
+        assert await one.told() == BOB
+    await watched(served, "ada", 0)
+
+
 @pytest.mark.parametrize("uri", [uris.SCHEMA, uris.SESSIONS, "emotion://sessions/ada/history", "file:///etc/passwd"])
 async def test_what_cannot_be_watched_is_refused_with_what_can(served: Speaking, era: Era, uri: str) -> None:
     async with memory(served.address, era) as one:
@@ -126,6 +137,13 @@ async def test_what_cannot_be_watched_is_refused_with_what_can(served: Speaking,
             await enter(one.following(uri))
     assert caught.value.code == types.INVALID_PARAMS
     assert uri in str(caught.value)
+
+
+async def test_what_cannot_be_watched_cannot_be_left_either(served: Speaking) -> None:
+    async with memory(served.address, LEGACY) as one:
+        with pytest.warns(MCPDeprecationWarning), pytest.raises(MCPError, match="cannot be subscribed to") as caught:
+            await one.client.unsubscribe_resource(uris.SCHEMA)
+    assert caught.value.code == types.INVALID_PARAMS
 
 
 async def test_an_unknown_session_is_refused_with_those_there_are(served: Speaking, era: Era) -> None:

@@ -61,9 +61,12 @@ async def served(ending: Ending, address: str = "127.0.0.1:0") -> AsyncIterator[
 
 async def told(ending: Ending) -> str:
     """What the tool says of a reply that ends so."""
-    async with asyncio.timeout(PATIENCE), served(ending) as address:
-        async with in_memory(Settings(address, toolsets=frozenset({Toolset.INFERENCE}))) as client:
-            return refusal(await client.call_tool("generate_reply", {"prompt": "hi"}))
+    async with (
+        asyncio.timeout(PATIENCE),
+        served(ending) as address,
+        in_memory(Settings(address, toolsets=frozenset({Toolset.INFERENCE}))) as client,
+    ):
+        return refusal(await client.call_tool("generate_reply", {"prompt": "hi"}))
 
 
 async def test_a_reply_that_takes_too_long_is_told_as_far_as_it_came() -> None:

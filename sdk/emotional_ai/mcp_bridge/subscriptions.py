@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakValueDictionary
 
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import ListenHandler, ResourceUpdated, ServerEvent, SubscriptionBus
@@ -19,6 +20,7 @@ from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import EmotionalAIError
 from emotional_ai.mcp_bridge import uris
 from emotional_ai.mcp_bridge.engine import Engine
+from emotional_ai.mcp_bridge.refusals import Code, Refused, logged
 from emotional_ai.names import levels
 from emotional_ai.v1 import engine_pb2 as pb
 
@@ -38,6 +40,7 @@ AGAIN: Final = 1.0
 class _Watched:
     """A session somebody is subscribed to."""
 
+    session_id: str
     told: pb.EmotionalState | None
     """The state subscribers have been told of; None if they know none."""
     addresses: Counter[str] = field(default_factory=Counter)
@@ -56,21 +59,22 @@ class Subscriptions:
         self._client = AsyncClient(engine.settings.target)
         self._watched: dict[str, _Watched] = {}
         self._held: dict[tuple[int, str], AsyncExitStack] = {}
-        self._beginning = asyncio.Lock()
+        self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Of a session whose watch is just being begun; gone once nobody waits for it."""
 
     @asynccontextmanager
     async def watching(self, addresses: Iterable[str]) -> AsyncIterator[None]:
         """Watches the sessions whose states are named, for as long as the block lasts; moves are told by these addresses."""
-        begun: list[tuple[str, str]] = []
+        begun: list[tuple[_Watched, str]] = []
         try:
             for uri in sorted(set(addresses)):
                 if (session_id := uris.watched(uri)) is not None:
-                    await self._begin(session_id, uri)
-                    begun.append((session_id, uri))
+                    one = await self._begin(session_id, uri)
+                    begun.append((one, uri))
             yield
         finally:
-            for session_id, uri in begun:
-                self._end(session_id, uri)
+            for one, uri in begun:
+                self._end(one, uri)
 
     async def subscribe(self, session: ServerSession, uri: str) -> None:
         """Tells a client of an earlier era whenever the state at `uri` moves, until it unsubscribes or its connection ends."""
@@ -80,7 +84,11 @@ class Subscriptions:
             return
         stack = AsyncExitStack()
         await stack.enter_async_context(self.watching([uri]))
-        stack.push_async_callback(_cancelled, asyncio.create_task(self._forwarded(session, uri)))
+        if key in self._held:
+            # The same client asked for it twice at once, and the other one was first.
+            await stack.aclose()
+            return
+        stack.push_async_callback(_cancelled, asyncio.create_task(self._forwarded(session, uri, key)))
         self._held[key] = stack
         connection.exit_stack.push_async_callback(self._released, key)
 
@@ -98,37 +106,39 @@ class Subscriptions:
                 await _cancelled(one.task)
         await self._client.close()
 
-    async def _begin(self, session_id: str, uri: str) -> None:
-        async with self._beginning:
+    async def _begin(self, session_id: str, uri: str) -> _Watched:
+        async with self._beginning.setdefault(session_id, asyncio.Lock()):
             one = self._watched.get(session_id)
             if one is None:
                 # Taken before the subscription is confirmed, so that what happens next is news.
-                one = _Watched(await self._now(session_id))
-                one.task = asyncio.create_task(self._watch(session_id, one), name=f"watch {session_id}")
+                one = _Watched(session_id, await self._now(session_id))
+                one.task = asyncio.create_task(self._watch(one), name=f"watch {session_id}")
                 self._watched[session_id] = one
             one.addresses[uri] += 1
+            return one
 
     async def _now(self, session_id: str) -> pb.EmotionalState | None:
         """The state of a session, None while the service does not say. Raises Refused if there is no such session."""
         try:
             return await self._engine.in_session(session_id, lambda client, named: client.state(named))
-        except EmotionalAIError as error:
+        except (EmotionalAIError, Refused) as error:
+            if isinstance(error, Refused) and error.code is not Code.UNAVAILABLE:
+                raise
             logger.info("%s cannot be watched yet: %s", session_id, error)
             return None
 
-    def _end(self, session_id: str, uri: str) -> None:
-        one = self._watched[session_id]
+    def _end(self, one: _Watched, uri: str) -> None:
         one.addresses -= Counter([uri])
         if not one.addresses:
-            del self._watched[session_id]
+            del self._watched[one.session_id]
             if one.task is not None:
                 one.task.cancel()
 
-    async def _watch(self, session_id: str, one: _Watched) -> None:
-        """Publishes each move, through lost connections and a service that is not there."""
+    async def _watch(self, one: _Watched) -> None:
+        """Publishes each move, through lost connections, a service that is not there and faults of the bridge itself."""
         while True:
             try:
-                async with self._client.watch(session_id, interval_ms=INTERVAL_MS) as states:
+                async with self._client.watch(one.session_id, interval_ms=INTERVAL_MS) as states:
                     async for state in states:
                         if moved(one.told, state):
                             one.told = state
@@ -136,11 +146,14 @@ class Subscriptions:
                                 await self._bus.publish(ResourceUpdated(uri=uri))
                             await asyncio.sleep(PAUSE)
             except EmotionalAIError as error:
-                logger.info("the watch of %s broke off: %s", session_id, error)
+                logger.info("the watch of %s broke off: %s", one.session_id, error)
+            except Exception as error:
+                # Subscribers would never learn that nobody watches for them any more.
+                logger.error("the watch of %s failed (id %s) and is taken up again", one.session_id, logged(error))
             await asyncio.sleep(AGAIN)
 
-    async def _forwarded(self, session: ServerSession, uri: str) -> None:
-        """Sends notices to one client; those it is too slow for become one."""
+    async def _forwarded(self, session: ServerSession, uri: str, key: tuple[int, str]) -> None:
+        """Sends notices to one client; those it is too slow for become one. A client they cannot be sent to is let go."""
         news = asyncio.Event()
 
         def noticed(event: ServerEvent) -> None:
@@ -153,6 +166,9 @@ class Subscriptions:
                 await news.wait()
                 news.clear()
                 await session.send_resource_updated(uri)
+        except Exception as error:
+            logger.error("a subscriber of %s cannot be told (id %s) and is let go", uri, logged(error))
+            await self._released(key)
         finally:
             end()
 
@@ -171,5 +187,7 @@ def moved(told: pb.EmotionalState | None, now: pb.EmotionalState) -> bool:
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.wait([task])
+    """Ends a task, unless it is the one that asks, which is ending."""
+    if task is not asyncio.current_task():
+        task.cancel()
+        await asyncio.wait([task])
