@@ -95,8 +95,8 @@ class Client:
         self._metadata = call_metadata(target, credentials, token)
         self._deadlines = deadlines or Deadlines()
         self._backoff = backoff or Backoff()
-        self._channel = _channel(target, credentials, channel_options())
-        self._watch_channel = _channel(target, credentials, watch_options())
+        self._channel = _channel(target, credentials, channel_options(target))
+        self._watch_channel = _channel(target, credentials, watch_options(target))
         self._stubs = Stubs(
             EmotionEngineStub(self._channel),
             InferenceStub(self._channel),

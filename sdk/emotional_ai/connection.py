@@ -63,9 +63,10 @@ def service_config() -> str:
     return json.dumps({"methodConfig": [{"name": names, "retryPolicy": RETRY_POLICY}]})
 
 
-def channel_options() -> list[Option]:
-    """Options of the channel that carries everything but watches."""
+def channel_options(target: str) -> list[Option]:
+    """Options of the channel that carries everything but watches. A service on this machine is reached past any proxy."""
     return [
+        ("grpc.enable_http_proxy", 0 if _local(target) else 1),
         ("grpc.service_config", service_config()),
         ("grpc.enable_retries", 1),
         ("grpc.max_send_message_length", REQUEST_LIMIT),
@@ -80,9 +81,9 @@ def channel_options() -> list[Option]:
     ]
 
 
-def watch_options() -> list[Option]:
+def watch_options(target: str) -> list[Option]:
     """Options of the channel for watches: it takes in little ahead of the reader, so that what is read is recent."""
-    return [*channel_options(), ("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 1024)]
+    return [*channel_options(target), ("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 1024)]
 
 
 def blocking(options: list[Option]) -> list[Option]:
@@ -100,6 +101,18 @@ def call_metadata(target: str, credentials: grpc.ChannelCredentials | None, toke
             "grpc.experimental.insecure_channel_credentials() if the network is trusted)"
         )
     return (("authorization", f"Bearer {token}"),)
+
+
+def service_address(text: str) -> str:
+    """An address as a flag takes it. Raises ValueError for what is no HOST:PORT, or no port a service can be reached at."""
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    wrong = not bare or any(mark in bare for mark in "/@ \t") or (":" in bare and host == bare)
+    if wrong or not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
+        raise ValueError(
+            f"a service is named as HOST:PORT, such as {DEFAULT_TARGET}, the port in 1..65535; got {text!r}"
+        )
+    return text
 
 
 def start_command(address: str) -> str:

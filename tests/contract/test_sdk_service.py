@@ -1,7 +1,10 @@
 """The clients against the service itself: restarts, kills and drains in the middle of their streams."""
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,3 +155,13 @@ def test_a_service_that_is_gone_for_good_is_unavailable_everywhere(port: int) ->
             next(iter(watch))
         with client.stream("ada") as stream, pytest.raises(Unavailable, match="check that the service runs"):
             next(stream)
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "grpc_proxy"])
+def test_a_service_on_this_machine_is_reached_past_a_proxy(target: str, variable: str) -> None:
+    code = f"from emotional_ai import Client; print(len(list(Client({target!r}).list_sessions())))"
+    environment = {**os.environ, variable: "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, timeout=PATIENCE, check=False
+    )
+    assert ran.returncode == 0, ran.stderr.decode()

@@ -11,7 +11,15 @@ from google.protobuf.descriptor import MethodDescriptor
 import emotional_ai
 from emotional_ai import AsyncClient, Client, Deadlines
 from emotional_ai.calls import Effort
-from emotional_ai.connection import RETRIED, call_metadata, channel_options, service_config, watch_options
+from emotional_ai.connection import (
+    DEFAULT_TARGET,
+    RETRIED,
+    call_metadata,
+    channel_options,
+    service_address,
+    service_config,
+    watch_options,
+)
 from emotional_ai.v1 import engine_pb2, inference_pb2, training_pb2
 
 RPCS: list[MethodDescriptor] = [
@@ -85,7 +93,7 @@ def test_the_service_config_is_what_grpc_reads() -> None:
 
 
 def test_watches_have_a_channel_that_takes_in_little_ahead() -> None:
-    extra = dict(watch_options()).items() - dict(channel_options()).items()
+    extra = dict(watch_options(DEFAULT_TARGET)).items() - dict(channel_options(DEFAULT_TARGET)).items()
     assert dict(extra) == {"grpc.http2.bdp_probe": 0, "grpc.http2.lookahead_bytes": 1024}
 
 
@@ -122,3 +130,30 @@ def loaded_by(statement: str) -> set[str]:
     return set(
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     )
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:50051", "localhost:1", "engine.example:65535", "[::1]:50051"])
+def test_an_address_of_a_service_is_host_and_port(text: str) -> None:
+    assert service_address(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "foo",
+        "127.0.0.1",
+        ":50051",
+        "127.0.0.1:",
+        "a:b",
+        "a:0",
+        "a:65536",
+        "a:٣",
+        "http://x:1",
+        "::1:50051",
+        "a b:1",
+    ],
+)
+def test_what_is_no_address_of_a_service_is_refused_with_one_that_is(text: str) -> None:
+    with pytest.raises(ValueError, match=r"HOST:PORT, such as 127\.0\.0\.1:50051"):
+        service_address(text)
