@@ -14,7 +14,7 @@ help:  ## lists the targets
 
 run: $(VENV)/installed-local  ## sets everything up, starts the service and opens a conversation
 	@$(BIN)/emotional-ai models pull
-	@$(BIN)/emotional-ai run --session $(SESSION) --port $(PORT)
+	@$(BIN)/emotional-ai run --session "$(SESSION)" --port $(PORT)
 
 train: $(VENV)/installed-training  ## trains the emotional adapters: on TINKER_API_KEY's server, or an embedded one without a key
 	@$(BIN)/emotional-ai models pull
@@ -25,6 +25,7 @@ eval: $(VENV)/installed-training  ## measures whether the state steers the words
 	@$(BIN)/emotional-ai eval $(EVAL)
 
 kiro: $(VENV)/installed-local $(VENV)/installed-mcp  ## writes the MCP bridge into Kiro's settings and tries it; KIRO="--workspace DIR", KIRO=--user
+	@$(BIN)/emotional-ai models pull
 	@$(BIN)/emotional-ai install-kiro $(KIRO)
 
 test: $(VENV)/installed-dev  ## runs the tests

@@ -9,11 +9,15 @@ from dataclasses import replace
 import pytest
 from loopback import IN_MEMORY, PATIENCE, service
 from mcp.client import Client
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_bridge import ERAS, EVERYTHING, Era, answer, in_memory, nowhere, over_stdio, refusal, said
+from mcp_following import until
 from refusing_service import Refusal, refusing_service
 
+from emotional_ai import Unavailable
 from emotional_ai.connection import start_command
+from emotional_ai.mcp_bridge.engine import Engine
 from emotional_ai.mcp_bridge.settings import Settings
 
 STATE = "emotion://sessions/default/state"
@@ -150,6 +154,29 @@ async def test_an_engine_that_hangs_is_waited_for_two_seconds_by_a_read_and_five
     assert refusal(read) == "[DEADLINE_EXCEEDED] no answer in time; the engine may be busy: call again"
     assert refusal(reset).endswith("it may have been applied: read the state before sending it again")
     assert not status.is_error
+
+
+async def test_an_engine_that_is_closed_ends_the_calls_on_a_connection_it_has_replaced() -> None:
+    hanging = Refusal(None, of={"GetState"})
+    with refusing_service(hanging) as address:
+        engine = Engine(Settings(address), InMemorySubscriptionBus())
+
+        async def hangs() -> None:
+            async with engine.connected() as client:
+                await client.state("ada", timeout=2 * PATIENCE)
+
+        async def asked() -> bool:
+            return bool(hanging.asked)
+
+        call = asyncio.create_task(hangs())
+        await until(asked)
+        with pytest.raises(Unavailable):
+            async with engine.connected():
+                raise Unavailable("nobody answers")
+        async with asyncio.timeout(PATIENCE), engine.connected():
+            await engine.close()
+            await asyncio.wait([call])
+    assert call.cancelled() or call.exception() is not None
 
 
 async def test_an_address_that_takes_connections_and_says_nothing_is_given_up_in_time() -> None:

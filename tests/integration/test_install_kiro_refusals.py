@@ -126,7 +126,7 @@ def test_settings_are_as_they_were_when_they_could_not_be_written_whole(before: 
         ),
         (("--toolsets", "emotion,moods"), "moods is no toolset; there are emotion, inference, training"),
         (("--toolsets", ","), "nothing is no toolset; there are emotion, inference, training"),
-        (("--session", ""), "a session id has 1 to 128 characters"),
+        (("--session", ""), "a session id has 1..128 characters"),
         (("--session", "a b"), "beginning with a letter or digit, got 'a b' (3 characters)"),
         (("--session", "a" * 129), "(129 characters)"),
         (("--user",), "--user is for every workspace; leave out --workspace"),

@@ -131,7 +131,7 @@ async def test_a_service_that_ends_at_once_is_told_with_the_last_of_its_log(brid
     wordy, mute = await asyncio.gather(*map(asked, engines), return_exceptions=True)
     for engine in engines:
         await engine.close()
-    ended = "[UNAVAILABLE] the emotion engine was started and ended at once (status 3); "
+    ended = "[UNAVAILABLE] the emotion engine was started and ended (status 3); "
     assert str(wordy) == f"{ended}{tmp_path / 'wordy' / 'engine.log'} says: no model is here"
     assert str(mute).startswith(f"{ended}{tmp_path / 'mute' / 'engine.log'} says: {sys.executable} -c ")
 

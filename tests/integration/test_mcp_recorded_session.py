@@ -57,7 +57,7 @@ async def test_the_session_of_the_readme_goes_as_it_says(address: str, tmp_path:
 
 def _flags() -> list[str]:
     """What the README gives the installer."""
-    given = re.search(r"^ {4}\$ emotional-ai install-kiro((?: --\S+ \S+)*)", README, re.MULTILINE)
+    given = re.search(r"^ {4}\$ emotional-ai install-kiro --workspace DIR((?: --\S+ \S+)*)$", README, re.MULTILINE)
     assert given is not None
     return given[1].split()
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import field_validator
 
-from emotional_ai.mcp_bridge.arguments import LONGEST_SHOWN, WORDS, read
+from emotional_ai.mcp_bridge.arguments import LONGEST_SHOWN, MOST_TOLD, WORDS, Arguments, read
 from emotional_ai.mcp_bridge.refusals import Refused
 from emotional_ai.mcp_bridge.tool import Tool
 from emotional_ai.mcp_bridge.tools import TOOLS
@@ -48,6 +49,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=70) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
+
+
+class Picky(Arguments):
+    """Arguments that are refused in words of their own."""
+
+    shape: str
+
+    @field_validator("shape")
+    @classmethod
+    def _in_braces(cls, _: str) -> str:
+        raise ValueError("must look like {x}")
 
 
 def refused(kind: Any, arguments: dict[str, Any]) -> str:
@@ -96,7 +108,13 @@ def test_what_is_given_is_said_back_in_part() -> None:
 
 
 def test_a_call_full_of_nonsense_is_refused_in_a_page() -> None:
-    assert len(refused(Why, {f"{number} {'a' * 100_000}": number for number in range(1000)})) < 2500
+    told = refused(Why, {f"{number} {'a' * 100_000}": number for number in range(1000)})
+    assert len(told) < 2500
+    assert f"; and {1000 - MOST_TOLD} more; tool takes session_id, minutes, limit" in told
+
+
+def test_words_of_an_argument_of_its_own_may_hold_braces() -> None:
+    assert refused(Picky, {"shape": "x"}) == "[INVALID_ARGUMENT] shape Value error, must look like {x}, got 'x'"
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:

@@ -118,6 +118,15 @@ def test_without_its_extra_the_bridge_says_how_it_is_installed(tmp_path: Path) -
     assert ended.stderr == "the bridge needs the MCP SDK; install it with: pip install 'emotional-ai[mcp]'\n"
 
 
+def test_a_fault_of_the_bridge_is_not_told_as_a_wrong_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_: object) -> None:
+        raise ValueError("a fault of its own")
+
+    monkeypatch.setattr(f"{main.__module__}._over_stdio", broken)
+    with pytest.raises(ValueError, match="a fault of its own"):
+        main([])
+
+
 def test_a_bridge_whose_client_has_left_already_ends_well() -> None:
     ended = ran()
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -1,10 +1,9 @@
 """install-kiro: writes the MCP bridge into Kiro's settings, and tries whether Kiro could use it."""
 
-import re
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
@@ -28,15 +27,13 @@ from emotional_ai.kiro import (
     settings_file,
     write,
 )
-from emotional_ai.mcp_bridge import Toolset
 from emotional_ai.mcp_bridge.autostart import serve_command
+from emotional_ai.mcp_bridge.settings import session_id, toolset_names, toolsets
 
 COMMAND: Final = ("emotional-ai", "install-kiro")
 MODULE: Final = ("-m", "emotional_ai.mcp_bridge")
 FLAGS: Final = ("--target", "--session", "--toolsets", "--autostart", "--read-only")
 """What the entry passes on to the bridge."""
-SESSION_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-"""Ids the contract lets a session be made by: the bridge makes the one it is given."""
 
 
 def register(app: typer.Typer) -> None:
@@ -44,23 +41,18 @@ def register(app: typer.Typer) -> None:
     app.command("install-kiro")(install_kiro)
 
 
-def _makeable_session(given: str | None) -> str | None:
-    if given is not None and SESSION_ID.fullmatch(given) is None:
-        raise typer.BadParameter(
-            "a session id has 1 to 128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit, "
-            f"got {given[:40]!r} ({len(given)} characters)"
-        )
-    return given
+def _checked(read: Callable[[str], object]) -> Callable[[str | None], str | None]:
+    """Lets a value pass as it was given, where there is none or the bridge can read it."""
 
+    def passed(given: str | None) -> str | None:
+        try:
+            if given is not None:
+                read(given)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        return given
 
-def _known_toolsets(given: str | None) -> str | None:
-    there = [one.value for one in Toolset]
-    names = [] if given is None else [name.strip() for name in given.split(",") if name.strip()]
-    unknown = [name for name in names if name not in there]
-    if given is not None and (unknown or not names):
-        what = ", ".join(unknown) or "nothing"
-        raise typer.BadParameter(f"{what} is no toolset; there are {', '.join(there)}, separated by commas")
-    return given
+    return passed
 
 
 def install_kiro(
@@ -77,14 +69,14 @@ def install_kiro(
     ] = None,
     session: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Session of calls that name none.", callback=_makeable_session),
+        typer.Option(metavar="ID", help="Session of calls that name none.", callback=_checked(session_id)),
     ] = None,
     toolsets: Annotated[
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Tools to offer: emotion,inference,training; default emotion.",
-            callback=_known_toolsets,
+            help=f"Tools to offer, separated by commas: {toolset_names()}; default emotion.",
+            callback=_checked(toolsets),
         ),
     ] = None,
     autostart: Annotated[

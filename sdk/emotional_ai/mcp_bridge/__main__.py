@@ -3,18 +3,24 @@
 import argparse
 import asyncio
 import logging
-import re
 import signal
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from emotional_ai.connection import DEFAULT_TARGET
-from emotional_ai.mcp_bridge.settings import Settings, Toolset
+from emotional_ai.mcp_bridge.settings import Settings, Toolset, session_id, toolset_names, toolsets
 from emotional_ai.names import DEFAULT_SESSION
 
+if TYPE_CHECKING:
+    from mcp.server.lowlevel import Server
+
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,10 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.INFO if given.verbose else logging.WARNING,
         format="%(levelname)s %(name)s: %(message)s",
     )
+    from emotional_ai.mcp_bridge.autostart import log_file
+    from emotional_ai.mcp_bridge.server import server
+
     try:
-        asyncio.run(_served(_settings(given), given.http))
+        bridge = server(_settings(given), log_file(Path.home()))
+        listener = _listening(given.http)
     except (ValueError, OSError) as error:
         return _failed(str(error))
+    try:
+        asyncio.run(_over_stdio(bridge) if listener is None else _over_http(bridge, listener))
     except KeyboardInterrupt:
         return 130
     return 0
@@ -53,14 +65,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--target", default=DEFAULT_TARGET, metavar="HOST:PORT", help="service; default %(default)s")
     parser.add_argument(
-        "--session", type=_session, default=DEFAULT_SESSION, metavar="ID", help="session of calls that name none"
+        "--session",
+        type=_argument(session_id),
+        default=DEFAULT_SESSION,
+        metavar="ID",
+        help="session of calls that name none",
     )
     parser.add_argument(
         "--toolsets",
-        type=_toolsets,
+        type=_argument(toolsets),
         default=frozenset({Toolset.EMOTION}),
         metavar="NAMES",
-        help=f"tools to offer, separated by commas: {', '.join(one.value for one in Toolset)}; default emotion",
+        help=f"tools to offer, separated by commas: {toolset_names()}; default emotion",
     )
     parser.add_argument("--read-only", action="store_true", help="offer only tools that change nothing")
     parser.add_argument("--autostart", action="store_true", help="start a service where none answers, on this machine")
@@ -69,24 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _session(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", text) is None:
-        raise argparse.ArgumentTypeError(
-            "a session id has 1..128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit, "
-            f"got {text[:40]!r} ({len(text)} characters)"
-        )
-    return text
+def _argument(read: Callable[[str], T]) -> Callable[[str], T]:
+    """What reads the value of a flag, told to the parser in the words it raises."""
 
+    def value(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
-def _toolsets(text: str) -> frozenset[Toolset]:
-    there = [one.value for one in Toolset]
-    given = {one.strip() for one in text.split(",") if one.strip()}
-    unknown = sorted(given.difference(there))
-    if unknown or not given:
-        raise argparse.ArgumentTypeError(
-            f"{', '.join(unknown) or 'nothing'} is no toolset; there are {', '.join(there)}, separated by commas"
-        )
-    return frozenset(map(Toolset, given))
+    return value
 
 
 def _port(text: str) -> int:
@@ -105,16 +113,22 @@ def _settings(given: argparse.Namespace) -> Settings:
     )
 
 
-async def _served(settings: Settings, port: int | None) -> None:
-    from emotional_ai.mcp_bridge.autostart import log_file
-    from emotional_ai.mcp_bridge.server import server
+def _listening(port: int | None) -> socket.socket | None:
+    """Takes the port, where one is named. Raises OSError if it cannot be had."""
+    if port is None:
+        return None
+    from emotional_ai.mcp_bridge import http
 
-    bridge = server(settings, log_file(Path.home()))
-    if port is not None:
-        from emotional_ai.mcp_bridge import http
+    return http.listening(port)
 
-        await http.serve(bridge, port, _ready)
-        return
+
+async def _over_http(bridge: "Server[Any]", listener: socket.socket) -> None:
+    from emotional_ai.mcp_bridge import http
+
+    await http.serve(bridge, listener, _ready)
+
+
+async def _over_stdio(bridge: "Server[Any]") -> None:
     from mcp.server.stdio import stdio_server
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:

@@ -60,8 +60,11 @@ def read(kind: type[A], given: Mapping[str, Any], tool: str) -> A:
     try:
         return kind.model_validate({name: _whole(value) for name, value in given.items()})
     except ValidationError as error:
-        wrong = [_told(one) for one in error.errors()[:MOST_TOLD]]
-        unknown = any(one["type"] == "extra_forbidden" for one in error.errors())
+        every = error.errors()
+        wrong = [_told(one) for one in every[:MOST_TOLD]]
+        if len(every) > MOST_TOLD:
+            wrong.append(f"and {len(every) - MOST_TOLD} more")
+        unknown = any(one["type"] == "extra_forbidden" for one in every)
         takes = f"; {tool} takes {', '.join(kind.model_fields) or 'no arguments'}" if unknown else ""
         raise Refused(Code.INVALID_ARGUMENT, "; ".join(wrong) + takes) from error
 
@@ -88,7 +91,7 @@ def plain(told: dict[str, Any]) -> dict[str, Any]:
 def _told(error: Any) -> str:
     name, kind = ".".join(str(part)[:LONGEST_SHOWN] for part in error["loc"]), error["type"]
     limits = {key: str(value).removesuffix(".0") for key, value in error.get("ctx", {}).items()}
-    wrong = WORDS.get(kind, error["msg"]).format_map(limits)
+    wrong = WORDS[kind].format_map(limits) if kind in WORDS else error["msg"]
     return f"{name} {wrong}" if kind in SAY_ALL else f"{name} {wrong}, got {_shown(error['input'])}"
 
 

@@ -106,7 +106,7 @@ class Starter:
             if ended:
                 raise Refused(
                     Code.UNAVAILABLE,
-                    f"the emotion engine was started and ended at once (status {process.returncode}); {self._see()}",
+                    f"the emotion engine was started and ended (status {process.returncode}); {self._see()}",
                 )
             if asyncio.get_running_loop().time() > end:
                 raise Refused(

@@ -48,6 +48,8 @@ class Engine:
         self._bus = bus
         self._starter = starter
         self._line = _Line(settings.target)
+        self._replaced: set[_Line] = set()
+        """Broken ones that calls are using still."""
 
     async def ask(self, call: Callable[[AsyncClient], Awaitable[T]]) -> T:
         """What the service answers to `call`, which may be sent twice: give a change its request_id.
@@ -118,7 +120,8 @@ class Engine:
 
     async def close(self) -> None:
         """Ends every call still open."""
-        await self._line.client.close()
+        for line in {self._line, *self._replaced}:
+            await line.client.close()
 
     async def _once(self, call: Callable[[AsyncClient], Awaitable[T]]) -> T:
         async with self.connected() as client:
@@ -126,13 +129,18 @@ class Engine:
 
     def _current(self) -> _Line:
         if self._line.broken:
-            self._line = _Line(self.settings.target)
+            self._replace()
         return self._line
+
+    def _replace(self) -> None:
+        self._replaced.add(self._line)
+        self._line = _Line(self.settings.target)
 
     async def _tidied(self, line: _Line) -> None:
         if line.broken and line.calls == 0:
             if line is self._line:
-                self._line = _Line(self.settings.target)
+                self._replace()
+            self._replaced.discard(line)
             await line.client.close()
 
     async def _unknown(self, session_id: str) -> str:

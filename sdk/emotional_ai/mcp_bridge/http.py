@@ -29,19 +29,17 @@ class _Announced(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(server: Server[Any], port: int, ready: Callable[[str], None]) -> None:
-    """Serves until a signal ends it; `ready` gets the address once requests are taken. Port 0 takes a free one.
-
-    Raises OSError if the port cannot be had.
-    """
-    with _listening(port) as listener:
+async def serve(server: Server[Any], listener: socket.socket, ready: Callable[[str], None]) -> None:
+    """Serves on what `listening` gave until a signal ends it; `ready` gets the address once requests are taken."""
+    with listener:
         address = f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
         app = server.streamable_http_app(streamable_http_path=PATH, host=HOST)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
         await _Announced(config, lambda: ready(address)).serve(sockets=[listener])
 
 
-def _listening(port: int) -> socket.socket:
+def listening(port: int) -> socket.socket:
+    """Takes a port of the loopback interface; 0 takes a free one. Raises OSError if it cannot be had."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

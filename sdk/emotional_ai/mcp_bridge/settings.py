@@ -1,10 +1,14 @@
 """What a bridge is started with."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from emotional_ai.connection import DEFAULT_TARGET
 from emotional_ai.names import DEFAULT_SESSION
+
+_SESSION_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
 class Toolset(Enum):
@@ -31,3 +35,29 @@ class Settings:
     """Offer only tools that change nothing."""
     autostart: bool = False
     """Start a service where none answers; on the loopback interface only."""
+
+
+def session_id(text: str) -> str:
+    """An id that a session can be made by, as the contract has it. Raises ValueError saying what is allowed."""
+    if _SESSION_ID.fullmatch(text) is None:
+        raise ValueError(
+            "a session id has 1..128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit, "
+            f"got {text[:40]!r} ({len(text)} characters)"
+        )
+    return text
+
+
+def toolset_names() -> str:
+    """The toolsets there are, in a list for people."""
+    return ", ".join(one.value for one in Toolset)
+
+
+def toolsets(text: str) -> frozenset[Toolset]:
+    """Toolsets by their names, separated by commas; at least one. Raises ValueError naming those there are not."""
+    given = {one.strip() for one in text.split(",") if one.strip()}
+    unknown = sorted(given.difference(one.value for one in Toolset))
+    if unknown or not given:
+        raise ValueError(
+            f"{', '.join(unknown) or 'nothing'} is no toolset; there are {toolset_names()}, separated by commas"
+        )
+    return frozenset(map(Toolset, given))
