@@ -19,7 +19,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from emotional_ai import AlreadyExists, Client, EmotionalAIError, NotFound, Signals, Stimulus, Unavailable
+from emotional_ai import (
+    AlreadyExists,
+    Client,
+    DeadlineExceeded,
+    EmotionalAIError,
+    NotFound,
+    Signals,
+    Stimulus,
+    Unavailable,
+)
 from emotional_ai.connection import DEFAULT_TARGET, start_command
 from emotional_ai.names import DEFAULT_SESSION, label, signals
 
@@ -128,8 +137,12 @@ def main(arguments: Sequence[str]) -> int:
     except Unavailable as error:
         start = start_command(given.target)
         say(str(error) if error.reason else f"no engine answers at {given.target}, nothing is felt; start one: {start}")
+    except DeadlineExceeded:
+        say(f"{given.target} did not answer within {PATIENCE:g} s; {given.session} may have felt it all the same")
     except EmotionalAIError as error:
         say(f"nothing is felt: {error}")
+    except KeyboardInterrupt:
+        say(f"interrupted while {given.session} was told; it may have felt it all the same")
     return status
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import mcp_types as types
 import pytest
-from loopback import service
+from loopback import PATIENCE, service
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_bridge import ERAS, Era, in_memory, nowhere
 
 from emotional_ai import Client as Service
-from emotional_ai.mcp_bridge import uris
+from emotional_ai.mcp_bridge import engine, uris
 from emotional_ai.mcp_bridge.server import MOST_COMPLETIONS
 from emotional_ai.mcp_bridge.settings import Settings
 
@@ -26,6 +26,12 @@ def address() -> Iterator[str]:
         for number in range(MOST_COMPLETIONS + 1):
             there.create_session(f"many{number:03}")
         yield running
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list waits for the service as long as a test does: what is listed does not hang on the speed of the machine."""
+    monkeypatch.setattr(engine, "GLANCE", PATIENCE)
 
 
 @pytest.fixture(params=ERAS)

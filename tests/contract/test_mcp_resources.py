@@ -7,7 +7,7 @@ from typing import Any
 import mcp_types as types
 import pytest
 from grpc import StatusCode as Code
-from loopback import service
+from loopback import PATIENCE, service
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_bridge import ERAS, Era, answer, in_memory, nowhere
@@ -15,7 +15,7 @@ from refusing_service import MESSAGE, Refusal, refusing_service
 
 from emotional_ai import SIGNALS
 from emotional_ai import Client as Service
-from emotional_ai.mcp_bridge import resources, uris
+from emotional_ai.mcp_bridge import engine, resources, uris
 from emotional_ai.mcp_bridge.resources import EVENTS, SAMPLES
 from emotional_ai.mcp_bridge.settings import Settings
 from emotional_ai.stimuli import CHEMICALS
@@ -33,6 +33,12 @@ def address() -> Iterator[str]:
         there.apply("ada", reward=0.8)
         there.sustain("ada", minutes=60, threat=0.25)
         yield running
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list waits for the service as long as a test does: what is listed does not hang on the speed of the machine."""
+    monkeypatch.setattr(engine, "GLANCE", PATIENCE)
 
 
 @pytest.fixture(params=ERAS)

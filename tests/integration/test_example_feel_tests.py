@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from grpc import StatusCode
 from loopback import PATIENCE, service
+from refusing_service import Refusal, refusing_service
 
 from emotional_ai import Client, NotFound, Stimulus
 from emotional_ai.names import signals
@@ -115,6 +117,29 @@ def test_what_the_service_refuses_is_told_in_a_line_and_the_status_is_kept(addre
     (line,) = ran.stderr.decode().splitlines()
     assert line.startswith("feel_tests: nothing is felt: ")
     assert "session_id" in line
+
+
+def test_a_service_that_does_not_answer_in_time_may_have_been_heard_and_the_status_is_kept() -> None:
+    with refusing_service(Refusal(StatusCode.DEADLINE_EXCEEDED)) as slow:
+        ran = feel(slow, "ada", *python("raise SystemExit(6)"))
+    assert ran.returncode == 6
+    (line,) = ran.stderr.decode().splitlines()
+    assert line == f"feel_tests: {slow} did not answer within 5 s; ada may have felt it all the same"
+
+
+def test_an_interruption_while_the_service_is_told_keeps_the_status() -> None:
+    hanging = Refusal(None)
+    with refusing_service(hanging) as silent:
+        given = [sys.executable, str(EXAMPLE), "--target", silent, "--session", "ada", "--"]
+        with subprocess.Popen([*given, *python("raise SystemExit(6)")], stderr=subprocess.PIPE, text=True) as process:
+            try:
+                assert hanging.called.wait(PATIENCE)
+                process.send_signal(signal.SIGINT)
+                _, complaints = process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()
+    assert process.returncode == 6
+    assert complaints == "feel_tests: interrupted while ada was told; it may have felt it all the same\n"
 
 
 def test_a_crash_of_the_command_is_a_failure(address: str, client: Client) -> None:

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +31,6 @@ from emotional_ai.mcp_bridge.server import server
 from emotional_ai.mcp_bridge.settings import Settings
 from emotional_ai_training.models import cache_dir
 
-Start = Callable[..., Engine]
 Run = Callable[[str], tuple[str, ...]]
 STARTED = re.compile(r"process (\d+)")
 
@@ -40,20 +40,32 @@ def engine_only(target: str) -> tuple[str, ...]:
     return serve_command("--engine-only", port=int(target.rpartition(":")[2]))
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Makes a bridge's way to a service that it may start."""
+
+    folder: Path
+    starters: list[Starter] = field(default_factory=list)
+    """Those of the ways that were made, in order."""
+
+    def __call__(self, target: str, run: Run = engine_only, log: str = "engine.log") -> Engine:
+        self.starters.append(Starter(target, self.folder / log, run))
+        return Engine(Settings(target, autostart=True), InMemorySubscriptionBus(), self.starters[-1])
+
+    def kill(self) -> None:
+        """Ends every service that was started."""
+        for starter in self.starters:
+            if starter.process is not None:
+                starter.process.kill()
+                starter.process.wait(PATIENCE)
+
+
 @pytest.fixture
 def bridge(tmp_path: Path) -> Iterator[Start]:
-    """Makes the bridge's way to a service that it may start; what it started is killed in the end."""
-    made: list[Starter] = []
-
-    def make(target: str, run: Run = engine_only, log: str = "engine.log") -> Engine:
-        made.append(Starter(target, tmp_path / log, run))
-        return Engine(Settings(target, autostart=True), InMemorySubscriptionBus(), made[-1])
-
-    yield make
-    for starter in made:
-        if starter.process is not None:
-            starter.process.kill()
-            starter.process.wait(PATIENCE)
+    """What was started is killed in the end."""
+    start = Start(tmp_path)
+    yield start
+    start.kill()
 
 
 async def asked(engine: Engine) -> str:
@@ -101,11 +113,7 @@ async def test_a_service_that_was_stopped_is_started_again(bridge: Start, tmp_pa
     engine = bridge(nowhere())
     async with asyncio.timeout(PATIENCE):
         await asked(engine)
-        starter = engine._starter
-        assert starter is not None
-        assert starter.process is not None
-        starter.process.kill()
-        starter.process.wait()
+        bridge.kill()
         assert await asked(engine) == "default"
     await engine.close()
     assert launched(tmp_path / "engine.log") == 2

@@ -32,6 +32,8 @@ class Refusal:
     """Methods that end so, by name; all if empty."""
     asked: list[str] = field(default_factory=list)
     """Methods that were called, in order."""
+    called: threading.Event = field(default_factory=threading.Event)
+    """Set once any was."""
     seconds: list[float] = field(default_factory=list)
     """How long each call would wait."""
 
@@ -64,6 +66,7 @@ class _Handler(grpc.GenericRpcHandler):
     def _answered(self, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
         refusal, method = self._refusal, name.rpartition("/")[2]
         refusal.asked.append(method)
+        refusal.called.set()
         refusal.seconds.append(context.time_remaining() or 0.0)
         if not refusal.concerns(method):
             return self._passed_on(name, request, context)

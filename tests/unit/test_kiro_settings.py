@@ -180,6 +180,7 @@ def test_an_entry_that_could_not_be_started_is_refused_where_it_stands() -> None
         (WANTED, []),
         (Entry("x", (), disabled=True), ["disabled is true"]),
         (Entry("x", (), auto_approve=("update_emotion",)), ["autoApprove leaves out get_emotional_state,"]),
+        (Entry("x", (), auto_approve=("*",)), []),
         (Entry("x", (), disabled_tools=("update_emotion",)), ["disabledTools hides update_emotion"]),
         (Entry("x", (), disabled=True, auto_approve=()), ["disabled is true", "autoApprove leaves out"]),
     ],

@@ -17,6 +17,8 @@ SERVERS: Final = "mcpServers"
 SERVER: Final = "emotion_engine"
 APPROVED: Final = ("get_emotional_state", "update_emotion")
 """Tools Kiro calls unasked, in a new entry."""
+EVERY_TOOL: Final = "*"
+"""Approves every tool of a server."""
 REFRESHED: Final = ("command", "args")
 """What a new installation changes in an entry that is there."""
 
@@ -104,7 +106,8 @@ def entry(text: str, path: Path) -> Entry | None:
 
 def remarks(found: Entry) -> tuple[str, ...]:
     """What was set by hand and keeps Kiro from using the bridge as a new entry would let it, in words."""
-    asked = [name for name in APPROVED if name not in found.auto_approve]
+    every = EVERY_TOOL in found.auto_approve
+    asked = [] if every else [name for name in APPROVED if name not in found.auto_approve]
     told = (
         (found.disabled, "disabled is true, so Kiro does not start it"),
         (bool(asked), f"autoApprove leaves out {', '.join(asked)}, so Kiro asks before each call"),

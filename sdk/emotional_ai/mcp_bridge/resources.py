@@ -11,6 +11,7 @@ from emotional_ai.aio import AsyncClient
 from emotional_ai.mcp_bridge import uris
 from emotional_ai.mcp_bridge.arguments import NoArguments
 from emotional_ai.mcp_bridge.engine import Engine
+from emotional_ai.mcp_bridge.signals import MEANINGS
 from emotional_ai.mcp_bridge.tool import DIGITS, Call
 from emotional_ai.mcp_bridge.tools.sessions import engine_status, list_emotion_sessions
 from emotional_ai.mcp_bridge.tools.states import State, read_state
@@ -69,20 +70,6 @@ CHEMICAL_MEANINGS: Final[Mapping[str, str]] = {
     "cortisol": "stress and vigilance",
     "oxytocin": "bonding",
 }
-SIGNAL_MEANINGS: Final[Mapping[str, str]] = {
-    "reward": "joy; something conducive to a goal",
-    "novelty": "something new",
-    "achievement": "pride; success by one's own agency",
-    "social_warmth": "love or gratitude from another",
-    "praise": "admiration received",
-    "relaxation": "relief; high coping potential",
-    "threat": "fear; obstruction with low coping potential",
-    "uncertainty": "an unsure outcome",
-    "rejection": "reproach received",
-    "loss": "distress or disappointment",
-    "conflict": "anger",
-    "boredom": "low relevance",
-}
 
 
 async def listed(engine: Engine) -> list[Resource]:
@@ -133,7 +120,7 @@ async def _schema() -> str:
     return json.dumps(
         {
             "chemicals": {name: {"range": [0, 1], "meaning": CHEMICAL_MEANINGS[name]} for name in CHEMICALS},
-            "signals": {name: {"range": [0, 1], "meaning": SIGNAL_MEANINGS[name]} for name in SIGNALS},
+            "signals": {name: {"range": [0, 1], "meaning": MEANINGS[name]} for name in SIGNALS},
             "labels": labels,
             "valence": {"range": [-1, 1], "meaning": "how pleasant, against rest"},
             "arousal": {"range": [-1, 1], "meaning": "how aroused, against rest"},

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from emotional_ai import names
 from emotional_ai.aio import AsyncClient
-from emotional_ai.causes import parts, sentences
+from emotional_ai.causes import LEAST_SHOWN, parts, sentences
 from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
 from emotional_ai.mcp_bridge.settings import Toolset
 from emotional_ai.mcp_bridge.tool import Answer, Call, Hints, Rounded, Tool
@@ -66,7 +66,7 @@ async def explain_emotion(call: Call, why: Why) -> Explanation:
 
 def explanation(session_id: str, told: pb.ExplainResponse, limit: int) -> Explanation:
     """A span's causes, with its latest `limit` events."""
-    shown = told.entries[max(len(told.entries) - limit, 0) :] if limit else []
+    shown = told.entries[max(len(told.entries) - limit, 0) :]
     return Explanation(
         session_id=session_id,
         begin=names.moment(told.before.time),
@@ -94,7 +94,7 @@ async def _start(client: AsyncClient, session_id: str, minutes: float) -> dateti
     session = await client.get_session(session_id)
     created = session.created_at.ToDatetime(tzinfo=UTC)
     now = session.state.time.ToDatetime(tzinfo=UTC)
-    return max(now - min(timedelta(minutes=minutes), now - created), created)
+    return now - min(timedelta(minutes=minutes), now - created)
 
 
 def _event(entry: pb.EntryContribution) -> str:
@@ -103,7 +103,7 @@ def _event(entry: pb.EntryContribution) -> str:
         for name, change in names.levels(one.events).items():
             moved[name] = moved.get(name, 0.0) + change
     what = ", ".join(names.signal(one.signal) for one in entry.signals) or "nothing that acts at once"
-    did = ", ".join(f"{name} {change:+.3f}" for name, change in moved.items() if abs(change) >= 5e-4)
+    did = ", ".join(f"{name} {change:+.3f}" for name, change in moved.items() if abs(change) >= LEAST_SHOWN)
     remark = f" ({entry.note})" if entry.note else ""
     return f"{names.moment(entry.time)} {what}{remark}: {did or 'no level moved at that moment'}"
 

@@ -11,14 +11,15 @@ from emotional_ai.errors import EmotionalAIError, Unavailable
 from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
 from emotional_ai.mcp_bridge.refusals import UNSURE, Code, Refused, report_without_code
 from emotional_ai.mcp_bridge.settings import Toolset
+from emotional_ai.mcp_bridge.signals import MEANINGS
 from emotional_ai.mcp_bridge.tool import Call, Hints, Rounded, Tool
 from emotional_ai.mcp_bridge.tools.states import State, expressed
 from emotional_ai.stimuli import CHEMICALS, SIGNALS
 from emotional_ai.v1.engine_pb2 import EmotionalState, Session, Signals, Stimulus, SustainedSignals
 
 
-def _intensity(of: str) -> float:
-    value: float = Field(default=0.0, ge=0, le=1, description=f"{of}; intensity in [0, 1].")
+def _intensity(signal: str) -> float:
+    value: float = Field(default=0.0, ge=0, le=1, description=f"{MEANINGS[signal]}; intensity in [0, 1].")
     return value
 
 
@@ -33,18 +34,18 @@ class Happening(Arguments):
             "Give text or signals, not both.",
         ),
     ] = ""
-    reward: float = _intensity("Joy; something good for a goal")
-    novelty: float = _intensity("Something new")
-    achievement: float = _intensity("Pride; success by one's own doing, such as tests that pass")
-    social_warmth: float = _intensity("Love or gratitude from another")
-    praise: float = _intensity("Admiration received")
-    relaxation: float = _intensity("Relief; things are in hand")
-    threat: float = _intensity("Fear; something bad that is hard to cope with")
-    uncertainty: float = _intensity("An unsure outcome")
-    rejection: float = _intensity("Reproach received")
-    loss: float = _intensity("Distress or disappointment, such as tests that fail")
-    conflict: float = _intensity("Anger")
-    boredom: float = _intensity("Nothing of interest")
+    reward: float = _intensity("reward")
+    novelty: float = _intensity("novelty")
+    achievement: float = _intensity("achievement")
+    social_warmth: float = _intensity("social_warmth")
+    praise: float = _intensity("praise")
+    relaxation: float = _intensity("relaxation")
+    threat: float = _intensity("threat")
+    uncertainty: float = _intensity("uncertainty")
+    rejection: float = _intensity("rejection")
+    loss: float = _intensity("loss")
+    conflict: float = _intensity("conflict")
+    boredom: float = _intensity("boredom")
     session_id: SessionId = ""
     minutes: Annotated[
         float,
