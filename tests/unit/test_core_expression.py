@@ -18,7 +18,14 @@ from emotional_ai_service.core.expression import (
 )
 from emotional_ai_service.core.labels import LABELS, hold, hold_with_slack, probabilities
 from emotional_ai_service.core.names import Vector4
-from emotional_ai_training.conditioning import BASELINE, conditioning_tokens, gloss
+from emotional_ai_training.conditioning import (
+    ADAPTERS,
+    BASELINE,
+    conditioning_tokens,
+    gloss,
+    prototype,
+    spoken_temperature,
+)
 
 
 def put(x: Vector4, chemical: int, level: float) -> Vector4:
@@ -170,3 +177,9 @@ def test_hysteresis_keeps_a_label_that_a_fresh_reading_would_not_choose() -> Non
 def test_an_expression_rule_outside_its_range_is_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(InvalidConfiguration, match=rf"expression\.{field}"):
         ExpressionRule(**{field: value})
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_training_and_serving_agree_on_the_temperature_of_a_state(adapter: str) -> None:
+    state = prototype(adapter)
+    assert express(state, BASELINE, ExpressionRule()).temperature == pytest.approx(spoken_temperature(state))

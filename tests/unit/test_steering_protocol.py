@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from emotional_ai_training.conditioning import ADAPTERS, BASELINE
+from emotional_ai_training.conditioning import ADAPTERS, BASELINE, REST_TEMPERATURE
 from emotional_ai_training.dataset import News, Split, held_out_prompts
 from emotional_ai_training.dataset.prompts import load_prompts
 from emotional_ai_training.steering import safety
-from emotional_ai_training.steering.asking import REST_TEMPERATURE, Answer, Replies, request
+from emotional_ai_training.steering.asking import Answer, Replies, request
 from emotional_ai_training.steering.errors import RepliesUnusable
 from emotional_ai_training.steering.plans import everyday, full_plan, quick_plan
 from emotional_ai_training.steering.protocol import CONTROLS, LEVELS, Arm, Part, Protocol, Question, at, corners

@@ -19,6 +19,8 @@ BALANCED: Final = ADAPTERS[-1]
 """The adapter that speaks where no chemical is above its baseline."""
 PEAKS: Final[Levels] = (0.90, 0.90, 0.85, 0.90)
 """Level at which each adapter speaks alone, the other chemicals at their baseline."""
+REST_TEMPERATURE: Final = 0.8
+"""Sampling temperature at the baseline."""
 PERSONA: Final = "You are a companion with feelings. Let them colour how you speak. Answer in a few sentences."
 """Who the agent is, unless the conversation opens with a system message."""
 NOTICEABLE: Final = 0.15
@@ -58,6 +60,11 @@ def told(x: Levels, baseline: Levels = BASELINE) -> str:
 def relative_deviation(x: Levels, baseline: Levels) -> list[float]:
     """Deviation of each chemical as a share of the room on its side of the baseline, each in [-1, 1]."""
     return [(v - b) / (1 - b) if v >= b else (v - b) / b for v, b in zip(x, baseline, strict=True)]
+
+
+def spoken_temperature(x: Levels) -> float:
+    """Sampling temperature of a state under the default rule of expression and the default baseline, in [0.3, 1.3]."""
+    return min(max(REST_TEMPERATURE * math.exp(x[0] - BASELINE[0]), 0.3), 1.3)
 
 
 def prototype(adapter: str) -> Levels:

@@ -15,7 +15,7 @@ from emotional_ai_service.core.blending import Prototype, Share, blend
 from emotional_ai_service.core.errors import InvalidConfiguration
 from emotional_ai_service.core.labels import hold, probabilities
 from emotional_ai_service.core.names import Vector4
-from emotional_ai_training.conditioning import conditioning_tokens, gloss, relative_deviation
+from emotional_ai_training.conditioning import REST_TEMPERATURE, conditioning_tokens, gloss, relative_deviation
 
 LEAST_TEMPERATURE: Final = 0.3
 GREATEST_TEMPERATURE: Final = 1.3
@@ -37,7 +37,7 @@ class ExpressionRule:
     """How one agent expresses its state. Raises InvalidConfiguration when a value is outside its range."""
 
     temperature_law: TemperatureLaw = TemperatureLaw.MONOTONE
-    base_temperature: float = 0.8
+    base_temperature: float = REST_TEMPERATURE
     """Temperature at the baseline, in [0.3, 1.3]."""
     base_top_p: float = 0.92
     """Nucleus mass at the baseline, in [0.6, 0.98]."""

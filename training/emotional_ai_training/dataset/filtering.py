@@ -15,7 +15,7 @@ what fits, first or second 98 and 96 % with 25 % of misfits, this rule 95 and 93
 """
 _STRONG: Final = 0.5
 """Probability of another state from which a balanced reply is not balanced."""
-_LOW: Final = 0.15
+_LOW: Final = 0.08
 """Probability of a high state from which a reply is not one of that chemical's low level.
 
 Replies of the low voices are judged at .02 to .05 on the mean.

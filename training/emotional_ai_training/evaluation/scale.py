@@ -1,7 +1,8 @@
 """The scale at which an adapter speaks at its full strength, found on held-out replies.
 
-The scale that makes the held-out replies of the adapter's state most probable, among those that leave neutral text
-nearly as probable as the base model finds it. Needs the base model on this machine.
+The scale that makes the held-out replies of the adapter's state most probable at the temperature the state is spoken at, among
+those that leave neutral text nearly as probable as the base model finds it: what is drawn hotter must be the surer of itself.
+Needs the base model on this machine.
 """
 
 import math
@@ -17,7 +18,7 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM
 
-SCALES: Final = (0.5, 0.75, 1.0, 1.25)
+SCALES: Final = (0.5, 0.75, 1.0, 1.25, 1.5)
 GREATEST_PERPLEXITY_RATIO: Final = 1.15
 
 
@@ -37,8 +38,8 @@ Scored = Sequence[tuple[Sequence[int], int]]
 """Token sequences, and how many of each one's last tokens are scored."""
 
 
-def calibrate(model_dir: Path, adapter_dir: Path, replies: Scored, neutral: Scored) -> Calibration:
-    """Tries every scale on held-out `replies` of the adapter's state and on `neutral` text.
+def calibrate(model_dir: Path, adapter_dir: Path, replies: Scored, neutral: Scored, temperature: float) -> Calibration:
+    """Tries every scale on held-out `replies` of the adapter's state, drawn at `temperature`, and on `neutral` text.
 
     Raises ValueError if either is empty, OSError if a directory holds no model.
     """
@@ -54,7 +55,7 @@ def calibrate(model_dir: Path, adapter_dir: Path, replies: Scored, neutral: Scor
     losses, ratios = [], []
     for scale in SCALES:
         with _scaled(model, scale):
-            losses.append(loss(model, replies))
+            losses.append(loss(model, replies, temperature))
             ratios.append(math.exp(loss(model, neutral) - plain))
     return Calibration(choose(losses, ratios), tuple(losses), tuple(ratios))
 
@@ -66,12 +67,12 @@ def choose(losses: Sequence[float], ratios: Sequence[float]) -> float | None:
 
 
 @torch.inference_mode()
-def loss(model: torch.nn.Module, sequences: Scored) -> float:
-    """Mean negative log-probability of the scored tokens, in nats; one sequence at a time, so nothing is padded."""
+def loss(model: torch.nn.Module, sequences: Scored, temperature: float = 1.0) -> float:
+    """Mean negative log-probability of the scored tokens, in nats, drawn at `temperature`; one sequence at a time, unpadded."""
     total, count = 0.0, 0
     for tokens, scored in sequences:
         inputs = torch.tensor([list(tokens)])
-        logits = model(inputs[:, :-1], logits_to_keep=scored).logits[0].float()
+        logits = model(inputs[:, :-1], logits_to_keep=scored).logits[0].float() / temperature
         targets = inputs[0, -scored:]
         total += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
         count += scored

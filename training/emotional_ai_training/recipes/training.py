@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from emotional_ai_training.adapters import Manifest, publish
-from emotional_ai_training.conditioning import ADAPTERS, prototype
+from emotional_ai_training.conditioning import ADAPTERS, prototype, spoken_temperature
 from emotional_ai_training.evaluation.before_after import NEUTRAL_PASSAGES, Speaking, StateReport, before_after
 from emotional_ai_training.evaluation.diversity import Diversity, diversity
 from emotional_ai_training.evaluation.scale import SCALES, calibrate
@@ -239,6 +239,7 @@ class Training:
             adapter,
             [(example.tokens, example.trained) for example in held_out],
             [(tokens, len(tokens) - 1) for tokens in passages],
+            spoken_temperature(prototype(state)),
         )
         scale = found.scale
         return scale, {} if scale is None else {"held_out_loss": found.losses[SCALES.index(scale)]}

@@ -11,15 +11,14 @@ from typing import Any, Final, TextIO
 from emotional_ai import AsyncClient
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.v1.engine_pb2 import Chemistry
-from emotional_ai_training.conditioning import BALANCED, BASELINE, PERSONA
+from emotional_ai_training.conditioning import BALANCED, BASELINE, PERSONA, REST_TEMPERATURE
 from emotional_ai_training.dataset.rows import CHEMICALS
 from emotional_ai_training.steering.errors import RepliesUnusable
 from emotional_ai_training.steering.protocol import Arm, Part, Question
 from emotional_ai_training.steering.wording import in_words
 
-REST_TEMPERATURE: Final = 0.8
 REST_TOP_P: Final = 0.92
-"""How a state at rest is spoken."""
+"""Nucleus mass of a state at rest."""
 REPLY_SECONDS: Final = 600.0
 """How long a reply may take, waiting for its turn included."""
 
