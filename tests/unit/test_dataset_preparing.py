@@ -204,9 +204,9 @@ def test_rows_others_wrote_are_judged_too() -> None:
         ("high_dopamine", (0.7, 0.9, 0.8, 0.1, 0.1), "judged high_serotonin instead"),
         ("balanced", (0.4, 0.1, 0.1, 0.1, 0.3), None),
         ("balanced", (0.6, 0.1, 0.1, 0.1, 0.4), "judged strongly high_dopamine"),
-        ("low_oxytocin", (0.4, 0.1, 0.1, 0.1, 0.1), None),
+        ("low_oxytocin", (0.4, 0.1, 0.1, 0.05, 0.1), None),
         ("low_oxytocin", (0.1, 0.1, 0.1, 0.2, 0.9), "judged high_oxytocin"),
-        ("low_oxytocin", (0.1, 0.1, 0.6, 0.1, 0.9), "judged strongly high_cortisol"),
+        ("low_oxytocin", (0.1, 0.1, 0.6, 0.05, 0.9), "judged strongly high_cortisol"),
     ],
 )
 def test_a_reply_stays_if_its_state_is_first_or_near_the_first(
