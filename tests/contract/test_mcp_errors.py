@@ -112,8 +112,16 @@ def test_an_engine_that_is_down_is_told_with_the_command_that_starts_it(target: 
     )
 
 
+async def test_a_deadline_on_a_change_says_that_it_may_have_been_applied_and_on_a_read_not() -> None:
+    await changes_alone_may_have_been_applied(Code.DEADLINE_EXCEEDED)
+
+
 @unsure
-async def test_an_unsure_end_of_a_change_says_that_it_may_have_been_applied_and_of_a_read_not(code: Code) -> None:
+async def test_whatever_else_leaves_a_change_unsure_says_so_too(code: Code) -> None:
+    await changes_alone_may_have_been_applied(code)
+
+
+async def changes_alone_may_have_been_applied(code: Code) -> None:
     with refusing_service(Refusal(code)) as address:
         async with in_memory(Settings(address, toolsets=EVERYTHING)) as client:
             words = {name: refusal(await client.call_tool(name, arguments)) for name, arguments in CALLS.items()}
