@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from loopback import IN_MEMORY, PATIENCE, service
@@ -15,9 +16,10 @@ from mcp_bridge import ERAS, EVERYTHING, Era, answer, in_memory, nowhere, over_s
 from mcp_following import until
 from refusing_service import Refusal, refusing_service
 
-from emotional_ai import Unavailable
+from emotional_ai import AsyncClient, DeadlineExceeded, Unavailable
 from emotional_ai.connection import start_command
-from emotional_ai.mcp_bridge.engine import Engine
+from emotional_ai.mcp_bridge.autostart import Starter
+from emotional_ai.mcp_bridge.engine import CALL_SECONDS, Engine
 from emotional_ai.mcp_bridge.settings import Settings
 
 STATE = "emotion://sessions/default/state"
@@ -178,6 +180,32 @@ async def test_an_engine_that_is_closed_ends_the_calls_on_a_connection_it_has_re
             await engine.close()
             await asyncio.wait([call])
     assert call.cancelled() or call.exception() is not None
+
+
+async def test_a_call_that_had_to_start_its_engine_is_given_up_before_its_client_gives_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    loop, late, tries = asyncio.get_running_loop(), 0.0, iter((True, False))
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + late)
+
+    async def start(_: Starter) -> None:
+        """Takes nearly all the time there is."""
+        nonlocal late
+        late = CALL_SECONDS - 0.5
+
+    async def call(client: AsyncClient) -> object:
+        if next(tries):
+            raise Unavailable("nobody answers")
+        return await client.state("ada", timeout=2 * PATIENCE)
+
+    monkeypatch.setattr(Starter, "start", start)
+    with refusing_service(Refusal(None)) as address:
+        starter = Starter(address, tmp_path / "engine.log")
+        engine = Engine(Settings(address, autostart=True), InMemorySubscriptionBus(), starter)
+        with pytest.raises(DeadlineExceeded, match="no answer within 57 s, the start of the engine included"):
+            await engine.ask(call)
+        await engine.close()
 
 
 async def test_an_address_that_takes_connections_and_says_nothing_is_given_up_in_time() -> None:

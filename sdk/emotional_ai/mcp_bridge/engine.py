@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from mcp.server.subscriptions import ResourcesListChanged, SubscriptionBus
 
 from emotional_ai.aio import AsyncClient
-from emotional_ai.errors import AlreadyExists, EmotionalAIError, NotFound, Unavailable
+from emotional_ai.errors import AlreadyExists, DeadlineExceeded, EmotionalAIError, NotFound, Unavailable
 from emotional_ai.mcp_bridge.autostart import Starter
 from emotional_ai.mcp_bridge.refusals import Code, Refused
 from emotional_ai.mcp_bridge.settings import Settings
@@ -24,6 +24,9 @@ NAMED: Final = 10
 """Sessions an error names at most."""
 GLANCE: Final = 0.5
 """Seconds a list waits that is given without an answer as well."""
+
+CALL_SECONDS: Final = 57.0
+"""Seconds a call has together with the start of a service; clients give up on a call near 60."""
 
 
 class _Line:
@@ -54,15 +57,20 @@ class Engine:
     async def ask(self, call: Callable[[AsyncClient], Awaitable[T]]) -> T:
         """What the service answers to `call`, which may be sent twice: give a change its request_id.
 
-        Raises what the client raises. Where a service may be started, one is, and is asked again.
+        Raises what the client raises. Where a service may be started, one is, and is asked again in the time that is left.
         """
+        end = asyncio.get_running_loop().time() + CALL_SECONDS
         try:
             return await self._once(call)
         except Unavailable as error:
             if error.reason or self._starter is None:
                 raise
         await self._starter.start()
-        return await self._once(call)
+        try:
+            async with asyncio.timeout_at(end):
+                return await self._once(call)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"no answer within {CALL_SECONDS:g} s, the start of the engine included") from error
 
     async def in_session(self, session_id: str, call: Callable[[AsyncClient, str], Awaitable[T]]) -> T:
         """As `ask`, about a session by its id; empty means the bridge's own, which is made if there is none yet.
