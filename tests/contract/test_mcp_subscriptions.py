@@ -17,7 +17,7 @@ from scripted_decoder import ScriptedDecoder, Speaking, speaking_service
 
 from emotional_ai import AsyncClient
 from emotional_ai import Client as Service
-from emotional_ai.mcp_bridge import uris
+from emotional_ai.mcp_bridge import engine, uris
 from emotional_ai.mcp_bridge.settings import Settings
 
 ADA, BOB = uris.state_of("ada"), uris.state_of("bob")
@@ -200,7 +200,10 @@ async def test_a_subscription_made_while_the_service_is_down_is_told_once_it_is_
             assert await one.told() == uris.state_of("default")
 
 
-async def test_a_listener_is_told_when_a_session_is_made_that_can_be_read_then(served: Speaking) -> None:
+async def test_a_listener_is_told_when_a_session_is_made_that_can_be_read_then(
+    served: Speaking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "GLANCE", PATIENCE)
     async with in_memory(Settings(served.address)) as client, client.listen(resources_list_changed=True) as events:
         await client.call_tool("update_emotion", {"reward": 0.8, "session_id": "cid", "create_session": True})
         async with asyncio.timeout(PATIENCE):
