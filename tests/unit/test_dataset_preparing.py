@@ -25,7 +25,7 @@ from emotional_ai_training.dataset import (
     write_rows,
 )
 from emotional_ai_training.dataset.drafting import Cell, Draft
-from emotional_ai_training.dataset.filtering import objection
+from emotional_ai_training.dataset.filtering import blur, objection
 from emotional_ai_training.judge import Judgement
 
 SMALL = PrepareConfig(train_rows=9, dev_rows=3, test_rows=6)
@@ -213,6 +213,20 @@ def test_a_reply_stays_if_its_state_is_first_or_near_the_first(
     state: str, opinion: tuple[float, ...], why: str | None
 ) -> None:
     assert objection(state, dict(zip(ADAPTERS, opinion, strict=True))) == why
+
+
+@pytest.mark.parametrize(
+    ("state", "opinion", "why"),
+    [
+        ("high_dopamine", (0.9, 0.3, 0.1, 0.1, 0.8), None),
+        ("high_dopamine", (0.9, 0.4, 0.1, 0.1, 0.1), "blurred by high_serotonin"),
+        ("high_dopamine", (0.4, 0.9, 0.1, 0.1, 0.1), "judged high_serotonin instead"),
+        ("balanced", (0.1, 0.1, 0.1, 0.4, 0.9), "blurred by high_oxytocin"),
+        ("low_oxytocin", (0.4, 0.1, 0.1, 0.05, 0.9), "blurred by high_dopamine"),
+    ],
+)
+def test_a_reply_that_was_gone_on_with_must_be_clear(state: str, opinion: tuple[float, ...], why: str | None) -> None:
+    assert blur(state, dict(zip(ADAPTERS, opinion, strict=True))) == why
 
 
 def test_the_table_tells_what_was_kept_dropped_and_left_out() -> None:

@@ -21,7 +21,7 @@ from emotional_ai_training.conditioning import ADAPTERS, BALANCED
 from emotional_ai_training.dataset.continuing import begun
 from emotional_ai_training.dataset.drafting import Cell, Draft, cells, grammar_drafts, levels_of, replay_row
 from emotional_ai_training.dataset.errors import NothingLeft
-from emotional_ai_training.dataset.filtering import StateJudge, objection, opinions
+from emotional_ai_training.dataset.filtering import StateJudge, blur, objection, opinions
 from emotional_ai_training.dataset.prompts import COMMITTED, Prompt, load_prompts
 from emotional_ai_training.dataset.replies import Voice, load_voices
 from emotional_ai_training.dataset.report import PreparationReport
@@ -66,7 +66,7 @@ class PrepareConfig:
     test_rows: int = 48
     replay_share: float = 0.10
     borrowed_share: float = 0.25
-    continued_share: float = 0.6
+    continued_share: float = 0.7
     low_rows: int = 0
     similarity: float = 0.55
     model_licence: str = "Apache-2.0"
@@ -137,7 +137,7 @@ class _Desk:
         judged = opinions(replies)
         room = {draft.cell: min(most(draft.cell), self.missing(draft.cell)) for draft in fresh}
         for i in sorted(range(len(fresh)), key=lambda i: -closeness[i]):
-            cell, why = fresh[i].cell, objection(fresh[i].cell.state, judged[i])
+            cell, why = fresh[i].cell, blur(fresh[i].cell.state, judged[i])
             if why is None and room[cell] > 0:
                 room[cell] -= 1
                 self._keep(fresh[i], judged[i])
