@@ -90,6 +90,7 @@ def plain(told: dict[str, Any]) -> dict[str, Any]:
 
 def _told(error: Any) -> str:
     name, kind = ".".join(str(part)[:LONGEST_SHOWN] for part in error["loc"]), error["type"]
+    name = name or "the name of an argument"
     limits = {key: str(value).removesuffix(".0") for key, value in error.get("ctx", {}).items()}
     wrong = WORDS[kind].format_map(limits) if kind in WORDS else error["msg"]
     return f"{name} {wrong}" if kind in SAY_ALL else f"{name} {wrong}, got {_shown(error['input'])}"
