@@ -1,6 +1,7 @@
 """Streamable HTTP: on the loopback interface alone, for this machine's own programs, and gone when it is told to go."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -12,11 +13,15 @@ from loopback import PATIENCE, service
 from mcp_bridge import ERAS, MODERN, Era, HttpBridge, answer, command, nowhere, over_http
 from mcp_wire import HANDSHAKES, STATELESS, HttpWire, http_wire, messages
 
-from emotional_ai.mcp_bridge import uris
+from emotional_ai.mcp_bridge import http, uris
 
 ONE = pytest.mark.parametrize("version", [HANDSHAKES[-1], STATELESS])
-STRANGERS = ["http://evil.example", "https://127.0.0.1.evil.example", "null", "file://"]
-HOSTS = ["evil.example", "evil.example:80", "192.168.0.1:8765", "127.0.0.1.evil.example"]
+STRANGERS = [
+    *("http://evil.example", "https://127.0.0.1.evil.example", "null", "file://"),
+    *("http://localhost:3000", "http://127.0.0.1", "http://127.0.0.1:1"),
+]
+"""Origins of pages, those of other programs of this machine among them."""
+HOSTS = ["evil.example", "evil.example:80", "192.168.0.1:8765", "127.0.0.1.evil.example", "localhost:1", "127.0.0.1"]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,14 @@ def test_a_page_of_another_origin_is_refused(bridge: HttpBridge, version: str, o
     with http_wire(bridge.url, version) as client:
         assert first(client, origin=origin).status_code == 403
         assert first(client, origin=f"http://localhost:{bridge.port}").status_code == 200
+
+
+@ONE
+@pytest.mark.parametrize("scheme", ["https", "HTTP"])
+def test_the_origin_is_its_own_to_the_letter(bridge: HttpBridge, version: str, scheme: str) -> None:
+    with http_wire(bridge.url, version) as client:
+        assert first(client, origin=f"{scheme}://127.0.0.1:{bridge.port}").status_code == 403
+        assert first(client, origin=f"http://127.0.0.1:{bridge.port}").status_code == 200
 
 
 @ONE
@@ -102,6 +115,20 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(bridge: HttpBridge, addre
         f"port {bridge.port} of 127.0.0.1 cannot be had (Address already in use); choose another"
     )
     assert ran.stderr.count("\n") == 1
+
+
+def test_on_the_port_of_http_the_names_alone_are_enough() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may listen on port 80")
+    try:
+        http.listening(80).close()
+    except OSError as error:
+        pytest.skip(str(error))
+    with over_http(nowhere(), port=80) as bridge, http_wire(bridge.url, STATELESS) as client:
+        # The client leaves the port out of the header, as every client does.
+        assert first(client).status_code == 200
+        assert first(client, host="localhost:80", origin="http://localhost").status_code == 200
+        assert first(client, origin="http://localhost:3000").status_code == 403
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])

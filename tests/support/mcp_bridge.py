@@ -93,9 +93,9 @@ class HttpBridge:
 
 
 @contextmanager
-def over_http(target: str, *flags: str) -> Iterator[HttpBridge]:
-    """A bridge that serves HTTP on a free port, killed at the end if it still runs."""
-    with started(target, "--http", "0", *flags) as process:
+def over_http(target: str, *flags: str, port: int = 0) -> Iterator[HttpBridge]:
+    """A bridge that serves HTTP on a port, 0 for a free one, killed at the end if it still runs."""
+    with started(target, "--http", str(port), *flags) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line.startswith("ready "):
@@ -130,7 +130,7 @@ def started(target: str, *flags: str) -> Iterator["subprocess.Popen[str]"]:
 
 def command(target: str, *flags: str) -> tuple[str, ...]:
     """The bridge as a client starts it."""
-    return (sys.executable, "-m", "emotional_ai.mcp_bridge", "--target", target, *flags)
+    return (sys.executable, "-P", "-m", "emotional_ai.mcp_bridge", "--target", target, *flags)
 
 
 def nowhere() -> str:

@@ -53,7 +53,7 @@ def test_an_unknown_toolset_is_named_with_those_there_are(
     )
 
 
-@pytest.mark.parametrize("given", ["65536", "-1", "http", "80.5", ""])
+@pytest.mark.parametrize("given", ["65536", "-1", "http", "80.5", "", "\u0663"])
 def test_a_port_that_is_none_is_refused_with_those_that_are(capsys: pytest.CaptureFixture[str], given: str) -> None:
     assert refused(capsys, f"--http={given}") == f"argument --http: a port is a number in 0..65535, got {given!r}"
 
@@ -90,7 +90,30 @@ def test_a_flag_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str])
     assert refused(capsys, "--sing") == "unrecognized arguments: --sing"
 
 
-@pytest.mark.parametrize("target", ["example.com:50051", "192.168.0.1:50051", "127.0.0.1", "0.0.0.0:50051"])
+@pytest.mark.parametrize("given", ["127.0.0.1", "h:0", "http://h:1", "h:1/", ":1", "h:65536", ""])
+@pytest.mark.parametrize("flags", [(), ("--autostart",)])
+def test_a_service_that_cannot_be_reached_by_its_name_is_refused(
+    capsys: pytest.CaptureFixture[str], given: str, flags: tuple[str, ...]
+) -> None:
+    assert refused(capsys, f"--target={given}", *flags) == (
+        f"argument --target: a service is named as HOST:PORT, such as 127.0.0.1:50051, the port in 1..65535; got {given!r}"
+    )
+
+
+def test_the_environment_names_the_service_where_no_flag_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMOTIONAL_AI_TARGET", "h:0")
+    assert refused(capsys).endswith("got 'h:0'")
+    # A flag goes before it, as the refusal of the next one shows.
+    assert refused(capsys, "--target=h:1", "--http=no").startswith("argument --http: ")
+
+
+def test_a_flag_is_written_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "--read") == "unrecognized arguments: --read"
+
+
+@pytest.mark.parametrize("target", ["example.com:50051", "192.168.0.1:50051", "0.0.0.0:50051"])
 def test_a_service_elsewhere_cannot_be_started(target: str) -> None:
     ended = ran("--autostart", "--target", target)
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -11,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from emotional_ai.connection import DEFAULT_TARGET
+from emotional_ai.connection import DEFAULT_TARGET, service_address
 from emotional_ai.mcp_bridge.settings import Settings, Toolset, session_id, toolset_names, toolsets
 from emotional_ai.names import DEFAULT_SESSION
 
@@ -61,9 +62,17 @@ def _ready(address: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m emotional_ai.mcp_bridge",
-        description="MCP bridge to the emotion engine: stdio, or streamable HTTP with --http.",
+        description="MCP bridge to the emotion engine: stdio, or streamable HTTP with --http. Over stdio the end of its input "
+        "ends it, and cancels what is in flight.",
+        allow_abbrev=False,
     )
-    parser.add_argument("--target", default=DEFAULT_TARGET, metavar="HOST:PORT", help="service; default %(default)s")
+    parser.add_argument(
+        "--target",
+        type=_argument(service_address),
+        default=os.environ.get("EMOTIONAL_AI_TARGET") or DEFAULT_TARGET,
+        metavar="HOST:PORT",
+        help=f"service; default EMOTIONAL_AI_TARGET of the environment, or {DEFAULT_TARGET}",
+    )
     parser.add_argument(
         "--session",
         type=_argument(session_id),
@@ -98,7 +107,7 @@ def _argument(read: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
+    if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"a port is a number in 0..65535, got {text!r}")
     return int(text)
 
@@ -129,13 +138,13 @@ async def _over_http(bridge: "Server[Any]", listener: socket.socket) -> None:
 
 
 async def _over_stdio(bridge: "Server[Any]") -> None:
-    from mcp.server.stdio import stdio_server
+    from emotional_ai.mcp_bridge import stdio
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         # The thread that waits for standard input can be interrupted by nothing else.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        async with stdio_server() as (reading, writing):
+        async with stdio.streams() as (reading, writing):
             await bridge.run(reading, writing, bridge.create_initialization_options())
     except* BrokenPipeError:
         logger.info("the client left without waiting for an answer")

@@ -6,9 +6,12 @@ from typing import Any, Final
 
 import uvicorn
 from mcp.server.lowlevel import Server
+from mcp.server.transport_security import TransportSecuritySettings
 
 HOST: Final = "127.0.0.1"
 PATH: Final = "/mcp"
+HTTP_PORT: Final = 80
+"""Port that addresses of HTTP leave out."""
 
 
 class _Announced(uvicorn.Server):
@@ -33,9 +36,20 @@ async def serve(server: Server[Any], listener: socket.socket, ready: Callable[[s
     """Serves on what `listening` gave until a signal ends it; `ready` gets the address once requests are taken."""
     with listener:
         address = f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
-        app = server.streamable_http_app(streamable_http_path=PATH, host=HOST)
+        app = server.streamable_http_app(
+            streamable_http_path=PATH, host=HOST, transport_security=_own(listener.getsockname()[1])
+        )
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
         await _Announced(config, lambda: ready(address)).serve(sockets=[listener])
+
+
+def _own(port: int) -> TransportSecuritySettings:
+    """Requests that are served: for this address, and of a page only of this very origin, not of another port's."""
+    names = ["127.0.0.1", "localhost", "[::1]"]
+    hosts = [f"{name}:{port}" for name in names] + (names if port == HTTP_PORT else [])
+    return TransportSecuritySettings(
+        allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts if not host.startswith("[")]
+    )
 
 
 def listening(port: int) -> socket.socket:
