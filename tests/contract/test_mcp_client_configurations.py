@@ -75,14 +75,14 @@ def test_a_configuration_has_the_form_its_client_reads(name: str) -> None:
 @pytest.mark.parametrize("name", FORMS)
 def test_a_configuration_starts_the_bridge_by_an_absolute_interpreter(name: str) -> None:
     assert entry(name)["command"] == PLACEHOLDER
-    assert entry(name)["args"][:2] == ["-m", "emotional_ai.mcp_bridge"]
+    assert entry(name)["args"][:3] == ["-P", "-m", "emotional_ai.mcp_bridge"]
 
 
 @pytest.fixture(scope="module")
 def taken() -> set[str]:
     """Flags the bridge takes."""
     ran = subprocess.run(
-        [sys.executable, "-m", "emotional_ai.mcp_bridge", "--help"],
+        [sys.executable, "-P", "-m", "emotional_ai.mcp_bridge", "--help"],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

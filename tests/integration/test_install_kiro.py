@@ -18,11 +18,12 @@ from loopback import PATIENCE, service
 
 from emotional_ai.connection import DEFAULT_TARGET
 from emotional_ai.kiro import Entry, settings_file
+from emotional_ai.mcp_bridge.autostart import serve_command
 
 SILENT = CommandLine("127.0.0.1:9")
 """The command line where no service answers."""
 STEPS = ["start", "initialize", "tools/list", "names", "schemas", "tools/call", "output", "stop"]
-MODULE = ["-m", "emotional_ai.mcp_bridge"]
+MODULE = ["-P", "-m", "emotional_ai.mcp_bridge"]
 
 
 @pytest.fixture(scope="module")
@@ -137,16 +138,36 @@ def test_only_a_service_other_than_the_usual_one_is_named(tmp_path: Path) -> Non
     assert read(settings_file(tmp_path))["args"] == MODULE
 
 
-def test_an_interpreter_that_is_gone_fails_and_the_renewal_keeps_the_flags(tmp_path: Path) -> None:
-    path = written(tmp_path, Entry("/gone/bin/python", (*MODULE, "--target", "h:1", "--read-only")))
+def test_an_interpreter_that_is_gone_fails_and_the_renewal_keeps_the_flags(address: str, tmp_path: Path) -> None:
+    path = written(
+        tmp_path, Entry("/gone/bin/python", ("-m", "emotional_ai.mcp_bridge", "--session", "a", "--read-only"))
+    )
     before = path.read_bytes()
     ran = SILENT("install-kiro", "--check", "--workspace", str(tmp_path))
     assert ran.status == 1
     assert steps(ran) == {"OK": ["settings"], "FAIL": ["start"], "NOTE": []}
     assert "/gone/bin/python cannot be started: No such file or directory" in ran.out
-    renewal = f"emotional-ai install-kiro --workspace {tmp_path} --target h:1 --read-only"
-    assert ran.err.endswith(f"to renew the entry: {renewal}\n")
+    assert ran.err.endswith(f"to renew the entry: emotional-ai install-kiro --workspace {tmp_path}\n")
     assert path.read_bytes() == before
+    cli = CommandLine(address)
+    assert cli("install-kiro", "--workspace", str(tmp_path), "--toolsets", "emotion,training").status == 0
+    assert cli("install-kiro", "--workspace", str(tmp_path), "--no-read-only").status == 0
+    assert read(path)["args"] == [*MODULE, "--target", address, "--session", "a", "--toolsets", "emotion,training"]
+
+
+def test_a_workspace_whose_files_are_named_as_modules_keeps_nobody_from_starting(address: str, tmp_path: Path) -> None:
+    for name in ("json", "logging", "grpc", "mcp"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the code of a workspace ran')")
+    assert CommandLine(address)("install-kiro", "--workspace", str(tmp_path)).status == 0
+    entry = read(settings_file(tmp_path))
+    command = [entry["command"], *entry["args"]]
+    started = subprocess.run(
+        command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (started.returncode, started.stdout, started.stderr) == (0, "", "")
+    serving = [*serve_command("127.0.0.1:9"), "--help"]
+    helped = subprocess.run(serving, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (helped.returncode, helped.stderr) == (0, "")
 
 
 def test_a_flag_the_bridge_does_not_take_fails_with_what_the_bridge_wrote(tmp_path: Path) -> None:
@@ -202,7 +223,8 @@ def test_an_entry_whose_environment_lost_the_extra_fails_with_its_installation(
     assert "pip install 'emotional-ai[mcp]'" in ran.err
 
 
-def test_an_interrupted_trial_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_trial_that_is_told_to_end_leaves_no_process(tmp_path: Path, number: signal.Signals, status: int) -> None:
     told = tmp_path / "pids"
     os.mkfifo(told)
     written(tmp_path, faulty("says nothing", told))
@@ -210,9 +232,9 @@ def test_an_interrupted_trial_leaves_no_process(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             server = int(told.read_text())  # bounded by the limit of the test
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
-    assert process.returncode == 130
+    assert process.returncode == status
     assert gone(server)

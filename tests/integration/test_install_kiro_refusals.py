@@ -24,8 +24,8 @@ def ours(members: str) -> bytes:
 BROKEN: dict[str, tuple[bytes, str, str]] = {
     "nothing": (b"", "1:1", "is empty; write {} into it, or remove it"),
     "blanks": (b"\n \n", "1:1", "is empty; write {} into it, or remove it"),
-    "a line comment": (b'{\n  // my servers\n  "mcpServers": {}}', "2:3", "it has no comments"),
-    "a block comment": (b'{"mcpServers": {} /* none */}', "1:19", "it has no comments"),
+    "a line comment": (b'{\n  // my servers\n  "mcpServers": {}}', "2:3", "JSON has no comments, and here is one"),
+    "a block comment": (b'{"mcpServers": {} /* none */}', "1:19", "JSON has no comments, and here is one"),
     "a comma after the last member": (b'{"mcpServers": {"a": {},\n}}', "2:1", "a comma with nothing after it"),
     "a comma after the last of a list": (b'{"a": [1,\n 2,\n]}', "3:1", "a comma with nothing after it"),
     "a text cut off": (b'{"mcpServers": {"a": ', "1:22", "Expecting value"),
@@ -37,7 +37,7 @@ BROKEN: dict[str, tuple[bytes, str, str]] = {
     "a name twice": (b'{"mcpServers": {\n"a": 1,\n  "a": 2}}', "3:3", '"a" is given twice in one object'),
     "the servers twice": (b'{"mcpServers": {}, "mcpServers": {}}', "1:20", '"mcpServers" is given twice'),
     "lists without end": (b"[" * 100_000, "1:1", "is nested too deeply"),
-    "a byte order mark": (b"\xef\xbb\xbf{}", "1:1", "it has no byte order mark; save it as UTF-8 without one"),
+    "a byte order mark": (b"\xef\xbb\xbf{}", "1:1", "JSON has no byte order mark, and here is one; save it"),
     "UTF-16": ("{}".encode("utf-16"), "1:1", "byte 0xff is not UTF-8, the file seems to be UTF-16"),
     "Latin-1": (b'{\n "caf\xe9": 1}', "2:6", "byte 0xe9 is not UTF-8"),
     "a list": (b"[]", "1:1", "the settings must be an object, got []"),
@@ -125,6 +125,9 @@ def test_settings_are_as_they_were_when_they_could_not_be_written_whole(before: 
             "out --session, --toolsets, --autostart",
         ),
         (("--toolsets", "emotion,moods"), "moods is no toolset; there are emotion, inference, training"),
+        (("--check", "--no-read-only"), "leave out --read-only"),
+        (("--target", "h"), "a service is named as HOST:PORT"),
+        (("--target", "127.0.0.1:0", "--autostart"), "the port in 1..65535; got '127.0.0.1:0'"),
         (("--toolsets", ","), "nothing is no toolset; there are emotion, inference, training"),
         (("--session", ""), "a session id has 1..128 characters"),
         (("--session", "a b"), "beginning with a letter or digit, got 'a b' (3 characters)"),
@@ -137,6 +140,38 @@ def test_flags_that_make_no_sense_are_wrong_usage(flags: tuple[str, ...], says: 
     assert ran.status == 2
     assert says in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_service_that_is_named_before_the_command_is_checked(tmp_path: Path) -> None:
+    ran = CommandLine("h:0")("install-kiro", "--workspace", str(tmp_path))
+    assert (ran.status, ran.out) == (1, "")
+    assert "the port in 1..65535; got 'h:0'" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("home", ["", "here"])
+def test_a_home_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str) -> None:
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.chdir(tmp_path)
+    ran = CLI("install-kiro", "--user")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == "error: cannot tell which folder is your home: HOME names none; set it\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_gone_is_refused(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        ["bash", "-c", f"rmdir {shlex.quote(str(tmp_path))}; exec {sys.executable} -m emotional_ai install-kiro"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == (
+        "error: cannot tell which folder this is: No such file or directory; go to one, or give --workspace\n"
+    )
 
 
 def test_a_workspace_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotional_ai.kiro import Entry, SettingsBroken, bridge_entry, entry, merged, remarks
+from emotional_ai.kiro import Entry, Flags, SettingsBroken, bridge_entry, entry, flags, merged, remarks
 
 PATH = Path("mcp.json")
 PYTHON = Path("/opt/with space/bin/python")
-WANTED = bridge_entry(PYTHON)
+WANTED = bridge_entry(PYTHON, Flags())
 SERVERS, SERVER = "mcpServers", "emotion_engine"
 
 numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -77,7 +77,7 @@ def test_what_is_not_ours_is_the_same_before_and_after(text: str) -> None:
         key: value for key, value in there.items() if key not in ("command", "args")
     }
     assert list(now)[: len(there)] == list(there)
-    assert now == WANTED.members() | there | {"command": str(PYTHON), "args": ["-m", "emotional_ai.mcp_bridge"]}
+    assert now == WANTED.members() | there | {"command": str(PYTHON), "args": ["-P", "-m", "emotional_ai.mcp_bridge"]}
 
 
 @given(layouts())
@@ -135,7 +135,7 @@ def test_new_settings_are_the_entry_alone() -> None:
         SERVERS: {
             SERVER: {
                 "command": "/opt/with space/bin/python",
-                "args": ["-m", "emotional_ai.mcp_bridge"],
+                "args": ["-P", "-m", "emotional_ai.mcp_bridge"],
                 "env": {},
                 "disabled": False,
                 "autoApprove": ["get_emotional_state", "update_emotion"],
@@ -152,16 +152,42 @@ def test_what_changed_is_told_with_what_was() -> None:
 
 def test_only_flags_that_are_given_are_passed_on() -> None:
     assert bridge_entry(
-        PYTHON, target="h:1", session="a b", toolsets="emotion", autostart=True, read_only=True
+        PYTHON, Flags(target="h:1", session="a b", toolsets="emotion", autostart=True, read_only=True)
     ).args == (
-        *("-m", "emotional_ai.mcp_bridge", "--target", "h:1", "--session", "a b"),
+        *("-P", "-m", "emotional_ai.mcp_bridge", "--target", "h:1", "--session", "a b"),
         *("--toolsets", "emotion", "--autostart", "--read-only"),
     )
 
 
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("-P", "-m", "emotional_ai.mcp_bridge", "--session", "a", "--read-only"), Flags(session="a", read_only=True)),
+        (("-m", "emotional_ai.mcp_bridge", "--toolsets=emotion,training"), Flags(toolsets="emotion,training")),
+        (("-m", "emotional_ai.mcp_bridge", "--autostart", "--target", "h:1"), Flags(target="h:1", autostart=True)),
+        (("-m", "emotional_ai.mcp_bridge", "--toolsets", "moods", "--target", "h", "--mood", "x"), Flags()),
+        (("-m", "emotional_ai.mcp_bridge", "--session"), Flags()),
+        (("server.py", "--session", "a"), Flags()),
+        (("-m", "another", "--session", "a"), Flags()),
+    ],
+)
+def test_flags_of_an_entry_that_starts_the_bridge_are_told_as_far_as_it_takes_them(
+    args: tuple[str, ...], told: Flags
+) -> None:
+    text = json.dumps({SERVERS: {SERVER: Entry("x", args).members()}})
+    assert flags(text, PATH) == told
+
+
+def test_flags_that_are_given_go_before_those_that_were() -> None:
+    there = Flags(target="h:1", toolsets="emotion", autostart=True, read_only=True)
+    now = Flags(session="a", toolsets="training", autostart=False).over(there)
+    assert now == Flags("h:1", "a", "training", autostart=False, read_only=True)
+    assert now.arguments() == ("--target", "h:1", "--session", "a", "--toolsets", "training", "--read-only")
+
+
 def test_an_interpreter_kiro_would_not_find_is_refused() -> None:
     with pytest.raises(ValueError, match="absolute path, got bin/python"):
-        bridge_entry(Path("bin/python"))
+        bridge_entry(Path("bin/python"), Flags())
 
 
 def test_there_is_no_entry_where_there_is_none() -> None:
@@ -181,6 +207,14 @@ def test_an_entry_that_could_not_be_started_is_refused_where_it_stands() -> None
         (Entry("x", (), disabled=True), ["disabled is true"]),
         (Entry("x", (), auto_approve=("update_emotion",)), ["autoApprove leaves out get_emotional_state,"]),
         (Entry("x", (), auto_approve=("*",)), []),
+        (
+            Entry("x", (), auto_approve=("get_emotional_state", "update_emotion", "start_training")),
+            ["autoApprove lets Kiro call start_training unasked"],
+        ),
+        (
+            Entry("x", bridge_entry(PYTHON, Flags(toolsets="emotion,training")).args, auto_approve=("*",)),
+            ["autoApprove lets Kiro call start_training unasked"],
+        ),
         (Entry("x", (), disabled_tools=("update_emotion",)), ["disabledTools hides update_emotion"]),
         (Entry("x", (), disabled=True, auto_approve=()), ["disabled is true", "autoApprove leaves out"]),
     ],

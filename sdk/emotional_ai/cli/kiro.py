@@ -1,25 +1,31 @@
 """install-kiro: writes the MCP bridge into Kiro's settings, and tries whether Kiro could use it."""
 
+import os
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
 
 from emotional_ai.cli.output import CommandFailed, note, printable, say
-from emotional_ai.connection import DEFAULT_TARGET
+from emotional_ai.connection import DEFAULT_TARGET, service_address
 from emotional_ai.kiro import (
     Entry,
+    Flags,
     KiroError,
     Patience,
     Step,
     Verdict,
     bridge_entry,
     entry,
+    flags,
     merged,
     probe,
     read,
@@ -31,7 +37,6 @@ from emotional_ai.mcp_bridge.autostart import serve_command
 from emotional_ai.mcp_bridge.settings import session_id, toolset_names, toolsets
 
 COMMAND: Final = ("emotional-ai", "install-kiro")
-MODULE: Final = ("-m", "emotional_ai.mcp_bridge")
 FLAGS: Final = ("--target", "--session", "--toolsets", "--autostart", "--read-only")
 """What the entry passes on to the bridge."""
 
@@ -65,7 +70,12 @@ def install_kiro(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="HOST:PORT", help=f"Service the bridge talks to; default {DEFAULT_TARGET}."),
+        typer.Option(
+            "--target",
+            metavar="HOST:PORT",
+            help=f"Service the bridge talks to; default {DEFAULT_TARGET}.",
+            callback=_checked(service_address),
+        ),
     ] = None,
     session: Annotated[
         str | None,
@@ -80,31 +90,36 @@ def install_kiro(
         ),
     ] = None,
     autostart: Annotated[
-        bool, typer.Option("--autostart", help="Let the bridge start a service where none answers, on this machine.")
-    ] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Offer only tools that change nothing.")] = False,
+        bool | None,
+        typer.Option(
+            "--autostart/--no-autostart", help="Let the bridge start a service where none answers, on this machine."
+        ),
+    ] = None,
+    read_only: Annotated[
+        bool | None, typer.Option("--read-only/--no-read-only", help="Offer only tools that change nothing.")
+    ] = None,
 ) -> None:
     """Set up Kiro: write the MCP bridge into its settings, then start it as Kiro does and report each step.
 
-    Other servers, and what was set by hand in the entry, stay as they are; settings that Kiro could not read are refused
-    and left alone. A step that says FAIL keeps Kiro from using the bridge, and the command ends with 1. A service that is
-    not running is no failure.
+    Other servers, and what was set by hand in the entry, stay as they are. So do flags of the bridge that an earlier call
+    gave and this one does not: give one again to change it. Settings that Kiro could not read are refused and left alone.
+    A step that says FAIL keeps Kiro from using the bridge, and the command ends with 1. A service that is not running is no
+    failure.
     """
     if user and workspace is not None:
         raise typer.BadParameter("--user is for every workspace; leave out --workspace")
-    given = dict(zip(FLAGS, (target, session, toolsets, autostart, read_only), strict=True))
-    superfluous = [flag for flag, value in given.items() if value not in (None, False)]
+    values = (target, session, toolsets, autostart, read_only)
+    superfluous = [flag for flag, value in zip(FLAGS, values, strict=True) if value is not None]
     if check and superfluous:
         raise typer.BadParameter(f"--check tries what the settings say; leave out {', '.join(superfluous)}")
     where = _where(user, workspace)
-    path = settings_file(_home() if user else (workspace or Path()).absolute())
+    path = settings_file(_home() if user else _absolute(workspace or Path()))
     if check:
         found = _found(path, where)
-        _tried(found, f"to renew the entry: {shlex.join([*COMMAND, *where, *_passed(found)])}")
+        _tried(found, f"to renew the entry: {shlex.join([*COMMAND, *where])}")
         return
-    service = target or _service_named_before(ctx)
-    wanted = _wanted(service, session, toolsets, autostart, read_only)
-    _tried(_installed(path, wanted), f"to try it again: {shlex.join([*COMMAND, '--check', *where])}")
+    given = Flags(target or _service_named_before(ctx), session, toolsets, autostart, read_only)
+    _tried(_installed(path, given), f"to try it again: {shlex.join([*COMMAND, '--check', *where])}")
 
 
 def _where(user: bool, workspace: Path | None) -> tuple[str, ...]:
@@ -114,18 +129,23 @@ def _where(user: bool, workspace: Path | None) -> tuple[str, ...]:
     return () if workspace is None else ("--workspace", str(workspace))
 
 
-def _passed(found: Entry) -> tuple[str, ...]:
-    """What an entry passes on to the bridge, as flags of this command; none where it has others."""
-    passed = found.args[len(MODULE) :] if found.args[: len(MODULE)] == MODULE else ()
-    known = all(one.partition("=")[0] in FLAGS for one in passed if one.startswith("-"))
-    return passed if known else ()
-
-
 def _home() -> Path:
     try:
-        return Path.home()
+        home = Path.home()
     except RuntimeError as error:
         raise CommandFailed(f"cannot tell which folder is your home: {error}; set HOME") from error
+    if os.environ.get("HOME") == "" or not home.is_absolute():  # an empty one would be the root of the file system
+        raise CommandFailed("cannot tell which folder is your home: HOME names none; set it")
+    return home
+
+
+def _absolute(folder: Path) -> Path:
+    try:
+        return folder.absolute()
+    except OSError as error:
+        raise CommandFailed(
+            f"cannot tell which folder this is: {error.strerror}; go to one, or give --workspace"
+        ) from error
 
 
 def _service_named_before(ctx: typer.Context) -> str | None:
@@ -134,30 +154,25 @@ def _service_named_before(ctx: typer.Context) -> str | None:
     return None if named in ("", DEFAULT_TARGET) else named
 
 
-def _wanted(target: str | None, session: str | None, toolsets: str | None, autostart: bool, read_only: bool) -> Entry:
-    """The entry. Raises CommandFailed if the bridge could not be started so, whatever the settings are."""
-    if find_spec("mcp") is None:
-        raise CommandFailed("the bridge needs the MCP SDK; install it with: pip install 'emotional-ai[mcp]'")
+def _wanted(wanted: Flags) -> Entry:
+    """The entry. Raises CommandFailed if the bridge could not be started so."""
+    target = wanted.target or DEFAULT_TARGET
     try:
-        if autostart:
-            serve_command(target or DEFAULT_TARGET)
-        return bridge_entry(
-            Path(sys.executable),
-            target=target,
-            session=session,
-            toolsets=toolsets,
-            autostart=autostart,
-            read_only=read_only,
-        )
+        service_address(target)
+        if wanted.autostart:
+            serve_command(target)
+        return bridge_entry(Path(sys.executable), wanted)
     except ValueError as error:
         raise CommandFailed(str(error)) from error
 
 
-def _installed(path: Path, wanted: Entry) -> Entry:
+def _installed(path: Path, given: Flags) -> Entry:
     """Writes the entry and says what changed. Returns it as it is in the settings, with what was set by hand."""
+    if find_spec("mcp") is None:
+        raise CommandFailed("the bridge needs the MCP SDK; install it with: pip install 'emotional-ai[mcp]'")
     try:
         before = read(path)
-        after = merged(before, wanted, path)
+        after = merged(before, _wanted(given.over(flags(before, path))), path)
         if after.changes:
             write(path, after.text)
         found = entry(after.text, path)
@@ -194,7 +209,8 @@ def _tried(found: Entry, advice: str) -> None:
         _show(Step("settings", Verdict.NOTE, remark))
     patience = Patience()
     note(f"starting it as Kiro does, for at most {patience.answers:g} s")
-    report = probe(found, str(_home()), patience, time.monotonic)
+    with _ended_in_order():
+        report = probe(found, str(_home()), patience, time.monotonic)
     for step in report.steps:
         _show(step)
     if not report.passed:
@@ -202,6 +218,21 @@ def _tried(found: Entry, advice: str) -> None:
             note(f"  it wrote: {printable(line)}")
         raise CommandFailed(f"Kiro cannot use emotion_engine as it is, FAIL says why; {advice}")
     say("Kiro could use emotion_engine, but it is disabled" if found.disabled else "Kiro can use emotion_engine")
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Lets the block clean up when the process is told to end, as it does when it is interrupted."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show(step: Step) -> None:

@@ -13,10 +13,11 @@ from emotional_ai.kiro.errors import KiroError, SettingsBroken, SettingsUnreacha
 from emotional_ai.kiro.file import read, settings_file, write
 from emotional_ai.kiro.probe import Report, Step, Verdict, probe
 from emotional_ai.kiro.server import Patience
-from emotional_ai.kiro.settings import Entry, Merged, bridge_entry, entry, merged, remarks
+from emotional_ai.kiro.settings import Entry, Flags, Merged, bridge_entry, entry, flags, merged, remarks
 
 __all__ = [
     "Entry",
+    "Flags",
     "KiroError",
     "Merged",
     "Patience",
@@ -27,6 +28,7 @@ __all__ = [
     "Verdict",
     "bridge_entry",
     "entry",
+    "flags",
     "merged",
     "probe",
     "read",

@@ -50,7 +50,7 @@ class Document:
         """Reads a text. Raises SettingsBroken for one that is not JSON, or that gives a name twice in an object."""
         if text.startswith(MARK):
             raise SettingsBroken.at(
-                path, text, 0, "is not JSON: it has no byte order mark; save it as UTF-8 without one"
+                path, text, 0, "is not JSON: JSON has no byte order mark, and here is one; save it as UTF-8 without one"
             )
         if not text.strip(BLANK):
             raise SettingsBroken.at(path, text, 0, "is empty; write {} into it, or remove it")
@@ -196,7 +196,7 @@ class _Scanner:
 
 def _reason(text: str, error: json.JSONDecodeError) -> str:
     if text.startswith(("//", "/*", "#"), error.pos):
-        return "it has no comments"
+        return "JSON has no comments, and here is one"
     if text[error.pos : error.pos + 1] in ("}", "]") and text[: error.pos].rstrip(BLANK).endswith(","):
         return "a comma with nothing after it"
     return error.msg

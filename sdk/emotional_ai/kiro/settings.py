@@ -5,13 +5,15 @@ set them.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
+from emotional_ai.connection import service_address
 from emotional_ai.kiro.document import Document, Node
 from emotional_ai.kiro.errors import SettingsBroken
+from emotional_ai.mcp_bridge.settings import Toolset, session_id, toolsets
 
 SERVERS: Final = "mcpServers"
 SERVER: Final = "emotion_engine"
@@ -19,6 +21,16 @@ APPROVED: Final = ("get_emotional_state", "update_emotion")
 """Tools Kiro calls unasked, in a new entry."""
 EVERY_TOOL: Final = "*"
 """Approves every tool of a server."""
+TRAININGS: Final = ("start_training",)
+"""Tools that cost hours of a processor."""
+MODULE: Final = ("-P", "-m", "emotional_ai.mcp_bridge")
+"""Starts the bridge; with -P, modules of the folder it is started in do not take the place of those it needs."""
+TAKEN: Final[Mapping[str, Callable[[str], object]]] = {
+    "--target": service_address,
+    "--session": session_id,
+    "--toolsets": toolsets,
+}
+"""Flags of the bridge with a value, and what refuses a wrong one."""
 REFRESHED: Final = ("command", "args")
 """What a new installation changes in an entry that is there."""
 
@@ -57,27 +69,80 @@ class Merged:
     """What differs from before, in words; none if nothing does."""
 
 
-def bridge_entry(
-    python: Path,
-    *,
-    target: str | None = None,
-    session: str | None = None,
-    toolsets: str | None = None,
-    autostart: bool = False,
-    read_only: bool = False,
-) -> Entry:
-    """An entry that starts the bridge with an interpreter; only what is given is passed on to it.
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What an entry passes on to the bridge; None where it says nothing."""
+
+    target: str | None = None
+    session: str | None = None
+    toolsets: str | None = None
+    autostart: bool | None = None
+    read_only: bool | None = None
+
+    def over(self, there: "Flags") -> "Flags":
+        """These, and of others what these say nothing of."""
+        given = {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
+        return replace(there, **given)
+
+    def arguments(self) -> tuple[str, ...]:
+        """As arguments of the bridge."""
+        named = (("--target", self.target), ("--session", self.session), ("--toolsets", self.toolsets))
+        switches = (("--autostart", self.autostart), ("--read-only", self.read_only))
+        values = [part for flag, value in named if value is not None for part in (flag, value)]
+        return (*values, *(flag for flag, on in switches if on))
+
+    @classmethod
+    def of(cls, args: Sequence[str]) -> Self:
+        """Those of an entry that starts the bridge, as far as the bridge takes them; none of another."""
+        for start in (MODULE, MODULE[1:]):
+            if tuple(args[: len(start)]) == start:
+                return cls._read(args[len(start) :])
+        return cls()
+
+    @classmethod
+    def _read(cls, passed: Sequence[str]) -> Self:
+        values: dict[str, str] = {}
+        parts = iter(passed)
+        for part in parts:
+            flag, given, value = part.partition("=")
+            if flag in TAKEN:
+                values[flag] = value if given else next(parts, "")
+        return cls(
+            target=_taken("--target", values),
+            session=_taken("--session", values),
+            toolsets=_taken("--toolsets", values),
+            autostart="--autostart" in passed or None,
+            read_only="--read-only" in passed or None,
+        )
+
+
+def _taken(flag: str, values: Mapping[str, str]) -> str | None:
+    """The value of a flag if the bridge takes it; one that it refuses would keep it from starting."""
+    value = values.get(flag)
+    if value is None:
+        return None
+    try:
+        TAKEN[flag](value)
+    except ValueError:
+        return None
+    return value
+
+
+def bridge_entry(python: Path, flags: Flags) -> Entry:
+    """An entry that starts the bridge with an interpreter, and passes flags on to it.
 
     Raises ValueError for an interpreter whose path is not absolute, as Kiro would not find it.
     """
     if not python.is_absolute():
         raise ValueError(f"the interpreter must be named by an absolute path, got {python}")
-    args = ["-m", "emotional_ai.mcp_bridge"]
-    for flag, value in (("--target", target), ("--session", session), ("--toolsets", toolsets)):
-        if value is not None:
-            args += [flag, value]
-    args += [flag for flag, wanted in (("--autostart", autostart), ("--read-only", read_only)) if wanted]
-    return Entry(str(python), tuple(args))
+    return Entry(str(python), (*MODULE, *flags.arguments()))
+
+
+def flags(text: str | None, path: Path) -> Flags:
+    """What the entry of settings passes on to the bridge. Raises SettingsBroken for settings that Kiro would not read."""
+    node = None if text is None else _bridge(Document.of(text, path))
+    args = None if node is None or "args" not in node.members else node.members["args"].node.value
+    return Flags.of([str(one) for one in args]) if isinstance(args, list) else Flags()
 
 
 def merged(text: str | None, wanted: Entry, path: Path) -> Merged:
@@ -105,15 +170,22 @@ def entry(text: str, path: Path) -> Entry | None:
 
 
 def remarks(found: Entry) -> tuple[str, ...]:
-    """What was set by hand and keeps Kiro from using the bridge as a new entry would let it, in words."""
+    """What was set by hand and lets Kiro use the bridge otherwise than a new entry would, in words."""
     every = EVERY_TOOL in found.auto_approve
+    unasked = [name for name in TRAININGS if name in found.auto_approve or (every and _trains(found))]
     asked = [] if every else [name for name in APPROVED if name not in found.auto_approve]
     told = (
         (found.disabled, "disabled is true, so Kiro does not start it"),
         (bool(asked), f"autoApprove leaves out {', '.join(asked)}, so Kiro asks before each call"),
+        (bool(unasked), f"autoApprove lets Kiro call {', '.join(unasked)} unasked: a training can start without you"),
         (bool(found.disabled_tools), f"disabledTools hides {', '.join(found.disabled_tools)}"),
     )
     return tuple(text for holds, text in told if holds)
+
+
+def _trains(found: Entry) -> bool:
+    """Whether the bridge of an entry offers trainings."""
+    return Toolset.TRAINING in toolsets(Flags.of(found.args).toolsets or Toolset.EMOTION.value)
 
 
 def _bridge(document: Document) -> Node | None:

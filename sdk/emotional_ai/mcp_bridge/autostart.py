@@ -170,7 +170,7 @@ def serve_command(target: str) -> tuple[str, ...]:
         raise ValueError(
             f"--autostart starts a service on this machine only: --target must be 127.0.0.1:PORT, got {target!r}"
         )
-    return (sys.executable, "-m", "emotional_ai", "serve", "--host", host, "--port", port)
+    return (sys.executable, "-P", "-m", "emotional_ai", "serve", "--host", host, "--port", port)
 
 
 def log_file(home: Path) -> Path:
