@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from loopback import service
+from mcp.shared.exceptions import MCPError
 from mcp_bridge import ERAS, EVERYTHING, MODERN, Era, answer, in_memory, refusal, started
 
 from emotional_ai import SIGNALS
 from emotional_ai import Client as Service
-from emotional_ai.mcp_bridge.settings import Settings
+from emotional_ai.mcp_bridge import uris
+from emotional_ai.mcp_bridge.settings import Settings, Toolset
 
 LONG = "a" * 1_000_000
 NUMBERS = [1.5, -0.1, 1e308, True, None, "0.5", "", [], {}]
@@ -44,13 +46,13 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "note": ("update_emotion", {"reward": 1, "note": "n" * 257}, "note is longer than the 256 characters allowed"),
     "minutes": ("update_emotion", {"reward": 1, "minutes": -1}, "minutes must be at least 0, got -1"),
-    "text-of-another-type": ("update_emotion", {"text": ["hooray"]}, "text must be text, got ['hooray']"),
+    "text-of-another-type": ("update_emotion", {"text": ["hooray"]}, 'text must be text, got ["hooray"]'),
     "long-session": ("get_emotional_state", {"session_id": "s" * 200}, "session_id is longer than the 128 characters"),
     "session-of-another-type": ("get_emotional_state", {"session_id": 7}, "session_id must be text, got 7"),
     "limit": ("explain_emotion", {"limit": 101}, "limit must be at most 100, got 101"),
     "limit-with-a-fraction": ("explain_emotion", {"limit": 2.5}, "limit must be a whole number, got 2.5"),
     "minutes-back": ("explain_emotion", {"minutes": -5}, "minutes must be at least 0, got -5"),
-    "empty-prompt": ("generate_reply", {"prompt": ""}, "prompt is shorter than the 1 characters wanted"),
+    "empty-prompt": ("generate_reply", {"prompt": ""}, "prompt must not be empty, got"),
     "no-prompt": ("generate_reply", {}, "prompt is missing"),
     "no-tokens": ("generate_reply", {"prompt": "hi", "max_tokens": 0}, "max_tokens must be at least 1, got 0"),
     "seed": ("generate_reply", {"prompt": "hi", "seed": -2}, "seed must be at least -1, got -2"),
@@ -97,7 +99,7 @@ async def test_a_wrong_call_is_refused_by_name_and_moves_nothing(address: str, c
 async def test_what_is_no_number_in_the_unit_interval_is_no_intensity(address: str, name: str, value: object) -> None:
     words = await refused(address, "update_emotion", {name: value})
     assert words.startswith(f"[INVALID_ARGUMENT] {name} must be ")
-    assert words.endswith(f"got {value!r}") or value == 1e308
+    assert words.endswith(f"got {value!r}" if isinstance(value, str) else f"got {json.dumps(value)}") or value == 1e308
 
 
 async def test_an_unknown_signal_is_told_with_those_there_are(address: str) -> None:
@@ -143,8 +145,32 @@ def told_raw(address: str, calls: list[str]) -> list[str]:
 async def test_a_session_is_not_made_under_an_id_that_is_none(address: str, session_id: str) -> None:
     arguments = {"reward": 0.5, "session_id": session_id, "create_session": True}
     words = await refused(address, "update_emotion", arguments)
-    assert words.startswith("[INVALID_ARGUMENT] session_id ")
+    assert words.startswith("[INVALID_ARGUMENT] ")
     assert "128 characters" in words
+
+
+@pytest.mark.parametrize("session_id", ["a/b", "-x", "%2F", "\U0001f600"], ids=ascii)
+@pytest.mark.parametrize("name", ["get_emotional_state", "explain_emotion", "reset_emotion", "generate_reply"])
+async def test_an_id_that_no_session_can_have_is_refused_with_the_rule(
+    address: str, name: str, session_id: str
+) -> None:
+    arguments = {"session_id": session_id} | ({"prompt": "hi"} if name == "generate_reply" else {})
+    words = await refused(address, name, arguments)
+    rule = "a session id has 1..128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit"
+    assert words == f"[INVALID_ARGUMENT] {rule}, got {session_id!r} ({len(session_id)} characters)"
+
+
+async def test_a_reply_where_nothing_can_speak_is_not_told_to_give_signals(address: str) -> None:
+    words = await refused(address, "generate_reply", {"prompt": "hi"})
+    assert words.endswith("this service was started with --engine-only; have it started without --engine-only")
+
+
+async def test_advice_names_only_tools_that_are_offered(address: str) -> None:
+    silent = Settings(address, toolsets=frozenset({Toolset.TRAINING, Toolset.INFERENCE}))
+    async with in_memory(silent) as client:
+        with pytest.raises(MCPError, match="no session 'nobody'; there are ") as caught:
+            await client.read_resource(uris.state_of("nobody"))
+    assert "update_emotion" not in str(caught.value)
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -185,4 +211,4 @@ async def test_a_text_that_cannot_be_heard_makes_no_session(address: str) -> Non
     arguments = {"text": "hooray", "session_id": "unheard", "create_session": True}
     words = await refused(address, "update_emotion", arguments)
     assert words.startswith("[FAILED_PRECONDITION] this service was started with --engine-only; ")
-    assert words.endswith("give update_emotion signals instead of text")
+    assert words.endswith("have it started without --engine-only, or give signals instead of text")

@@ -13,8 +13,8 @@ from refusing_service import MESSAGE, Refusal, refusing_service
 from emotional_ai import Client as Service
 from emotional_ai.errors import ERRORS, Details, ServiceFault
 from emotional_ai.mcp_bridge.refusals import ADVICE, BY_REASON, UNSURE, report
-from emotional_ai.mcp_bridge.settings import Settings
-from emotional_ai.mcp_bridge.tools import TOOLS
+from emotional_ai.mcp_bridge.settings import Settings, Toolset
+from emotional_ai.mcp_bridge.tools import TOOLS, offered
 from emotional_ai.mcp_bridge.tools.updating import update_emotion
 from emotional_ai_service.guard import STATUS
 
@@ -36,6 +36,14 @@ FAULTS = {kind.code for kind in ServiceFault.__subclasses__()}
 CODES = [code for code in Code if code is not Code.OK]
 
 UNSURE_CODES = [code for code in CODES if issubclass(ERRORS[code], UNSURE)]
+
+BRIDGES = [
+    Settings(toolsets=frozenset(toolsets), read_only=read_only, autostart=autostart)
+    for toolsets in ([], *([one] for one in Toolset), Toolset)
+    for read_only in (False, True)
+    for autostart in (False, True)
+]
+"""Bridges that offer different tools."""
 
 every_code = pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
 unsure = pytest.mark.parametrize("code", UNSURE_CODES, ids=lambda code: code.name)
@@ -92,10 +100,24 @@ async def test_an_engine_that_is_only_starting_is_up_and_loading() -> None:
 
 @every_code
 @pytest.mark.parametrize("changing", [False, True])
-def test_there_is_something_to_do_about_every_status(code: Code, changing: bool) -> None:
+@pytest.mark.parametrize("settings", BRIDGES)
+def test_there_is_something_to_do_about_every_status(code: Code, settings: Settings, changing: bool) -> None:
     for reason in ("", "SOMETHING_NEW", *BY_REASON):
-        words = report(ERRORS[code]("it broke", Details(reason)), "127.0.0.1:50051", changing=changing)
+        words = report(ERRORS[code]("it broke", Details(reason)), settings, changing=changing)
         assert re.match(rf"\[{code.name}\] [^;]+; .{{10,}}", words), words
+        assert {tool.name for tool in TOOLS if tool.name in words} <= set(offered(settings)), words
+
+
+def test_an_engine_that_can_be_started_is_told_as_such() -> None:
+    words = report(ERRORS[Code.UNAVAILABLE]("failed to connect"), Settings("127.0.0.1:7", autostart=True))
+    assert words == "[UNAVAILABLE] no emotion engine answers at 127.0.0.1:7; the next call that needs one starts it"
+
+
+async def test_an_engine_that_takes_a_call_and_says_nothing_is_not_said_to_be_down() -> None:
+    with refusing_service(Refusal(Code.DEADLINE_EXCEEDED)) as address:
+        async with in_memory(Settings(address)) as client:
+            status = answer(await client.call_tool("engine_status"))
+    assert status["detail"].startswith("[DEADLINE_EXCEEDED] something is there and gave no answer within 2 s; ")
 
 
 def test_advice_of_its_own_is_kept_for_what_the_service_can_answer_with() -> None:
@@ -105,7 +127,7 @@ def test_advice_of_its_own_is_kept_for_what_the_service_can_answer_with() -> Non
 
 @pytest.mark.parametrize(("target", "command"), [("127.0.0.1:50051", "serve"), ("127.0.0.1:7", "serve --port 7")])
 def test_an_engine_that_is_down_is_told_with_the_command_that_starts_it(target: str, command: str) -> None:
-    words = report(ERRORS[Code.UNAVAILABLE]("failed to connect"), target)
+    words = report(ERRORS[Code.UNAVAILABLE]("failed to connect"), Settings(target))
     assert words == (
         f"[UNAVAILABLE] no emotion engine answers at {target}; start one with `emotional-ai {command}` and call again, "
         "or give the bridge --autostart"

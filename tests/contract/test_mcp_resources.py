@@ -158,6 +158,16 @@ async def test_the_state_of_an_unknown_session_is_an_error_that_names_those_ther
     assert STRANGE in told
 
 
+@pytest.mark.parametrize("kind", ["state", "history"])
+@pytest.mark.parametrize("named", ["a%2Fb", "-x", "%F0%9F%98%80", "%252F"])
+async def test_what_is_of_an_id_no_session_can_have_is_an_error_that_says_the_rule(
+    era: Era, named: str, kind: str
+) -> None:
+    async with in_memory(Settings(nowhere()), era) as client:
+        told = await refused(client, f"emotion://sessions/{named}/{kind}")
+    assert "a session id has 1..128 characters of letters, digits, " in told
+
+
 async def test_with_the_engine_down_lists_are_given_and_reads_say_what_to_do(era: Era) -> None:
     async with in_memory(Settings(nowhere()), era) as client:
         assert [str(one.uri) for one in (await client.list_resources()).resources] == FIXED

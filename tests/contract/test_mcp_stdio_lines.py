@@ -51,7 +51,9 @@ def test_half_a_character_is_refused_by_the_tool_it_is_meant_for(client: Wire) -
 
 
 def test_an_argument_named_by_half_a_character_is_refused(client: Wire) -> None:
-    assert "the name of an argument must be text of whole characters" in told(answered(client, called(106, f'{{"{HALF}": 1}}')))
+    assert "the name of an argument must be text of whole characters" in told(
+        answered(client, called(106, f'{{"{HALF}": 1}}'))
+    )
 
 
 def test_a_number_without_end_is_refused_by_the_tool_it_is_meant_for(client: Wire) -> None:

@@ -162,6 +162,13 @@ async def test_an_unknown_session_is_refused_to_all_who_ask_at_once(served: Spea
     assert [type(one) for one in refused] == [MCPError] * 3
 
 
+async def test_an_id_no_session_can_have_is_refused_though_nobody_answers(era: Era) -> None:
+    async with memory(nowhere(), era) as one:
+        with pytest.raises(MCPError, match="a session id has ") as caught:
+            await enter(one.following("emotion://sessions/a%2Fb/state"))
+    assert caught.value.code == types.INVALID_PARAMS
+
+
 async def enter(block: AbstractAsyncContextManager[None]) -> None:
     async with block:
         pass

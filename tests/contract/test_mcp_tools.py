@@ -84,6 +84,12 @@ def test_every_argument_is_described_with_its_unit_or_range(tool: dict[str, Any]
 
 
 @ONE
+def test_every_field_of_an_answer_is_described(tool: dict[str, Any]) -> None:
+    for name, field in tool["outputSchema"]["properties"].items():
+        assert field.get("description"), f"{tool['name']}.{name}"
+
+
+@ONE
 def test_every_hint_is_stated_and_only_a_change_destroys(tool: dict[str, Any]) -> None:
     hints = tool["annotations"]
     assert {name: type(hints[name]) for name in HINTS} == dict.fromkeys(HINTS, bool)

@@ -22,7 +22,7 @@ WRONG = {
     "missing": (Named, {}, "job_id is missing"),
     "string_type": (Happening, {"text": 5}, "text must be text, got 5"),
     "string_unicode": (Happening, {"text": "\ud800"}, "text must be text of whole characters, got '\\ud800'"),
-    "string_too_short": (Prompt, {"prompt": ""}, "prompt is shorter than the 1 characters wanted, got ''"),
+    "string_too_short": (Prompt, {"prompt": ""}, "prompt must not be empty, got ''"),
     "string_too_long": (
         Happening,
         {"text": "a" * 1_000_000},
@@ -40,7 +40,7 @@ WRONG = {
         "recipe must be 'conditioning', 'state-adapters', 'curiosity' or 'all', got 'everything'",
     ),
     "list_type": (Training, {"states": "calm"}, "states must be a list, got 'calm'"),
-    "too_long": (Training, {"states": ["a"] * 65}, "states has more than the 64 entries allowed, got ['a', 'a',"),
+    "too_long": (Training, {"states": ["a"] * 65}, 'states has more than the 64 entries allowed, got ["a", "a",'),
 }
 """For each kind of fault, arguments that have it and what is said."""
 
@@ -92,7 +92,7 @@ def test_no_value_of_any_argument_is_told_in_words_of_a_library(tool: Tool[Any],
 def test_all_that_is_wrong_is_told_at_once() -> None:
     told = refused(Happening, {"reward": 2, "loss": True, "joy": 1})
     assert (
-        "reward must be at most 1, got 2; loss must be a number, got True; joy is not an argument; tool takes text,"
+        "reward must be at most 1, got 2; loss must be a number, got true; joy is not an argument; tool takes text,"
         in told
     )
 

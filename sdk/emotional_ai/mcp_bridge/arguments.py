@@ -1,5 +1,6 @@
 """Arguments of tools: flat, described, and refused in words a language model can act on."""
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
@@ -16,7 +17,7 @@ WORDS: Final[Mapping[str, str]] = {
     "missing": "is missing",
     "string_type": "must be text",
     "string_unicode": "must be text of whole characters",
-    "string_too_short": "is shorter than the {min_length} characters wanted",
+    "string_too_short": "must not be empty",
     "string_too_long": "is longer than the {max_length} characters allowed",
     "float_type": "must be a number",
     "int_type": "must be a whole number",
@@ -99,7 +100,8 @@ def _told(error: Any) -> str:
 def _shown(given: object) -> str:
     if isinstance(given, str) and len(given) > LONGEST_SHOWN:
         return f"{len(given)} characters"
-    shown = repr(given)
+    # What Python spells otherwise than JSON is said as whoever sent it wrote it.
+    shown = json.dumps(given) if given is None or isinstance(given, bool | list | dict) else repr(given)
     return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
 
 

@@ -11,8 +11,9 @@ from mcp.server.subscriptions import ResourcesListChanged, SubscriptionBus
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import AlreadyExists, DeadlineExceeded, EmotionalAIError, NotFound, Unavailable
 from emotional_ai.mcp_bridge.autostart import Starter
-from emotional_ai.mcp_bridge.refusals import Code, Refused
+from emotional_ai.mcp_bridge.refusals import MAKE_SESSION, Code, Refused, advice
 from emotional_ai.mcp_bridge.settings import Settings
+from emotional_ai.mcp_bridge.settings import session_id as valid_id
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +76,9 @@ class Engine:
     async def in_session(self, session_id: str, call: Callable[[AsyncClient, str], Awaitable[T]]) -> T:
         """As `ask`, about a session by its id; empty means the bridge's own, which is made if there is none yet.
 
-        Raises Refused for another that does not exist, naming those that do.
+        Raises Refused for another that does not exist, naming those that do, and for an id that no session can have.
         """
-        named = session_id or self.settings.session
+        named = _possible(session_id or self.settings.session)
         try:
             return await self.ask(lambda client: call(client, named))
         except NotFound as error:
@@ -89,7 +90,11 @@ class Engine:
         return await self.ask(lambda client: call(client, named))
 
     async def make(self, session_id: str) -> bool:
-        """Makes a session unless there is one of that id. Returns whether it was made."""
+        """Makes a session unless there is one of that id. Returns whether it was made.
+
+        Raises Refused for an id that no session can have.
+        """
+        _possible(session_id)
         try:
             await self.ask(lambda client: client.create_session(session_id))
         except AlreadyExists:
@@ -155,8 +160,16 @@ class Engine:
         """What to say of a session that does not exist."""
         known, every = await self.sessions(most=NAMED)
         there = f"there are {', '.join(known)}{'' if every else ' and more'}" if known else "there are none yet"
-        how = "" if self.settings.read_only else "; update_emotion with create_session makes one"
-        return f"no session {session_id!r}; {there}{how}"
+        how = advice([MAKE_SESSION], self.settings)
+        return "; ".join(filter(None, (f"no session {session_id!r}", there, how)))
+
+
+def _possible(session_id: str) -> str:
+    """An id that a session may have. Raises Refused for another."""
+    try:
+        return valid_id(session_id)
+    except ValueError as error:
+        raise Refused(Code.INVALID_ARGUMENT, str(error)) from error
 
 
 async def _listed(client: AsyncClient, beginning: str, most: int) -> tuple[list[str], bool]:

@@ -4,14 +4,17 @@ The text is read by a language model, which decides by it what to do.
 """
 
 import logging
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import grpc
 
 from emotional_ai.connection import start_command
-from emotional_ai.errors import Cancelled, DeadlineExceeded, EmotionalAIError, ServiceFault, Unavailable
+from emotional_ai.errors import Cancelled, DeadlineExceeded, EmotionalAIError, ServiceFault, Unavailable, Violation
+from emotional_ai.mcp_bridge.settings import Settings, Toolset
 
 logger = logging.getLogger(__name__)
 Code = grpc.StatusCode
@@ -47,41 +50,70 @@ ADVICE: Final[Mapping[grpc.StatusCode, str]] = {
 }
 """What to do about each status; DEADLINE_EXCEEDED and the service's own faults have sentences of their own."""
 
-BY_REASON: Final[Mapping[str, str]] = {
-    "SESSION_NOT_FOUND": "list_emotion_sessions shows those there are; update_emotion with create_session makes one",
-    "JOB_NOT_FOUND": "get_training_status without a job_id shows the newest job; start_training begins one",
-    "JOB_ENDED": "get_training_status tells how it ended",
-    "JOB_NOT_RESUMABLE": "start_training without resume_job_id begins anew",
-    "LANGUAGE_OFF": "have it started without --engine-only, or give update_emotion signals instead of text",
+
+@dataclass(frozen=True, slots=True)
+class ByTool:
+    """Advice that names a tool: for bridges that offer it."""
+
+    toolset: Toolset
+    text: str
+    changing: bool = False
+    """Whether the tool changes something."""
+
+
+MAKE_SESSION: Final = ByTool(Toolset.EMOTION, "update_emotion with create_session makes one", changing=True)
+
+BY_REASON: Final[Mapping[str, str | tuple[ByTool, ...]]] = {
+    "SESSION_NOT_FOUND": (ByTool(Toolset.EMOTION, "list_emotion_sessions shows those there are"), MAKE_SESSION),
+    "JOB_NOT_FOUND": (
+        ByTool(Toolset.TRAINING, "get_training_status without a job_id shows the newest job"),
+        ByTool(Toolset.TRAINING, "start_training begins one", changing=True),
+    ),
+    "JOB_ENDED": (ByTool(Toolset.TRAINING, "get_training_status tells how it ended"),),
+    "JOB_NOT_RESUMABLE": (ByTool(Toolset.TRAINING, "start_training without resume_job_id begins anew", changing=True),),
+    "LANGUAGE_OFF": "have it started without --engine-only",
+    "PROMPT_TOO_LONG": "shorten the prompt, or ask for fewer max_tokens",
 }
 """What to do about errors whose own advice speaks of rpcs."""
 
 
-def report(error: EmotionalAIError, target: str, *, changing: bool = False) -> str:
+def advice(given: Sequence[ByTool], settings: Settings) -> str:
+    """Advice as far as its tools are offered; empty if none is."""
+    return "; ".join(one.text for one in given if settings.offers(one.toolset, changing=one.changing))
+
+
+def report(error: EmotionalAIError, settings: Settings, *, changing: bool = False) -> str:
     """Puts an error of the client in words; a fault of the service goes to the log, whole, and is told with its id there.
 
     `changing` says that the call may have changed something before it failed.
     """
-    return f"[{type(error).code.name}] {report_without_code(error, target, changing=changing)}"
+    return f"[{type(error).code.name}] {report_without_code(error, settings, changing=changing)}"
 
 
-def report_without_code(error: EmotionalAIError, target: str, *, changing: bool = False) -> str:
-    """As `report`, without the code."""
+def report_without_code(
+    error: EmotionalAIError, settings: Settings, *, changing: bool = False, argument: str = ""
+) -> str:
+    """As `report`, without the code; `argument` is the one that held the text, where one did."""
     code = type(error).code
     if isinstance(error, Unavailable) and not error.reason:
-        happened = f"no emotion engine answers at {target}"
-        advice = f"start one with `{start_command(target)}` and call again, or give the bridge --autostart"
+        happened = f"no emotion engine answers at {settings.target}"
+        command = start_command(settings.target)
+        what_to_do = (
+            "the next call that needs one starts it"
+            if settings.autostart
+            else f"start one with `{command}` and call again, or give the bridge --autostart"
+        )
     elif isinstance(error, DeadlineExceeded):
         happened = "no answer in time" if error.reason == "" else error.message
-        advice = "the engine may be busy: call again"
+        what_to_do = "the engine may be busy: call again"
     elif isinstance(error, ServiceFault):
         happened = f"the emotion engine failed (id {logged(error)})"
-        advice = "details are on the bridge's standard error and in the engine's log"
+        what_to_do = "details are on the bridge's standard error and in the engine's log"
     else:
-        happened, advice = _said(error), BY_REASON.get(error.reason, ADVICE[code])
+        happened, what_to_do = _said(error, argument), _by_reason(error, settings) or ADVICE[code]
     if changing and isinstance(error, UNSURE):
-        advice = f"{MAYBE}; {advice}" if isinstance(error, ServiceFault) else MAYBE
-    return f"{happened.rstrip('.')}; {advice}{_waiting(error)}"
+        what_to_do = f"{MAYBE}; {what_to_do}" if isinstance(error, ServiceFault) else MAYBE
+    return f"{happened.rstrip('.')}; {what_to_do}{_waiting(error)}"
 
 
 def crashed(error: Exception) -> str:
@@ -96,11 +128,22 @@ def logged(error: Exception) -> str:
     return identity
 
 
-def _said(error: EmotionalAIError) -> str:
+def _by_reason(error: EmotionalAIError, settings: Settings) -> str:
+    given = BY_REASON.get(error.reason, "")
+    return given if isinstance(given, str) else advice(given, settings)
+
+
+def _said(error: EmotionalAIError, argument: str) -> str:
     if error.violations:
-        return "; ".join(f"{one.field} {one.description}" for one in error.violations)
+        return "; ".join(_violated(one, argument) for one in error.violations)
     # What follows the first clause of a message with a reason known here is advice for programs.
     return error.message.partition(";")[0] if error.reason in BY_REASON else error.message
+
+
+def _violated(one: Violation, argument: str) -> str:
+    """A violation in the words of a tool: the service counts the texts of a request, a tool has one."""
+    field = argument if argument and one.field.startswith("text") else one.field
+    return f"{field} {re.sub(r'^text [0-9]+ ', '', one.description)}"
 
 
 def _waiting(error: EmotionalAIError) -> str:

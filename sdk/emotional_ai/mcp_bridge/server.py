@@ -166,7 +166,7 @@ class _Handlers:
         return types.CompleteResult(completion=types.Completion(values=found, has_more=not every))
 
     def _told(self, error: Refused | EmotionalAIError, *, changing: bool = False) -> str:
-        return str(error) if isinstance(error, Refused) else report(error, self._settings.target, changing=changing)
+        return str(error) if isinstance(error, Refused) else report(error, self._settings, changing=changing)
 
     @contextmanager
     def _told_by_protocol(self) -> Iterator[None]:

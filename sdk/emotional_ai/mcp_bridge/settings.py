@@ -36,6 +36,10 @@ class Settings:
     autostart: bool = False
     """Start a service where none answers; on the loopback interface only."""
 
+    def offers(self, toolset: Toolset, *, changing: bool = False) -> bool:
+        """Whether tools of a toolset are offered, be it those that change something."""
+        return toolset in self.toolsets and not (changing and self.read_only)
+
 
 def session_id(text: str) -> str:
     """An id that a session can be made by, as the contract has it. Raises ValueError saying what is allowed."""

@@ -15,6 +15,11 @@ from emotional_ai.mcp_bridge.tools.states import Asked, State, read_state
 
 STATUS_SECONDS: Final = 2.0
 """How long the service has to say that it is there."""
+HUNG: Final = (
+    f"[DEADLINE_EXCEEDED] something is there and gave no answer within {STATUS_SECONDS:g} s; call again in a moment, "
+    "and have it restarted if it stays so"
+)
+"""What is said of a service that takes connections and does not answer."""
 
 
 class Sessions(Answer):
@@ -26,7 +31,7 @@ class Sessions(Answer):
     def told(self) -> str:
         """The ids on one line."""
         if not self.sessions:
-            return "There are no sessions yet; update_emotion makes the first."
+            return "There are no sessions yet."
         return f"Sessions: {', '.join(self.sessions)}{'' if self.complete else ' and more'}"
 
 
@@ -51,7 +56,7 @@ class Status(Answer):
 
     up: Annotated[bool, Field(description="Whether an emotion engine answers.")]
     target: Annotated[str, Field(description="Where the bridge looks for it, host:port.")]
-    bridge_version: str
+    bridge_version: Annotated[str, Field(description="Version of the bridge.")]
     language: Annotated[
         str, Field(description='"ready", "loading" or "off": whether it can speak, and hear signals in text.')
     ]
@@ -69,7 +74,7 @@ class Status(Answer):
 
 async def engine_status(call: Call, _: NoArguments) -> Status:
     """Whether the engine is there, found out without starting one."""
-    target = call.engine.settings.target
+    settings = call.engine.settings
     # Whatever the service answers, it is there.
     up, language, model, detail = True, "off", "", ""
     try:
@@ -79,15 +84,15 @@ async def engine_status(call: Call, _: NoArguments) -> Status:
     except FailedPrecondition as error:
         detail = error.message
     except Unavailable as error:
-        up, detail = bool(error.reason), report(error, target)
+        up, detail = bool(error.reason), report(error, settings)
         language = "loading" if up else "off"
     except DeadlineExceeded as error:
-        up, detail = bool(error.reason), report(error, target)
+        up, detail = bool(error.reason), report(error, settings) if error.reason else HUNG
     except EmotionalAIError as error:
-        detail = report(error, target)
+        detail = report(error, settings)
     return Status(
         up=up,
-        target=target,
+        target=settings.target,
         bridge_version=version("emotional-ai"),
         language=language,
         model=model,

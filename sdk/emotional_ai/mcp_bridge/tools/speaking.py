@@ -8,10 +8,10 @@ from pydantic import Field
 from emotional_ai import names
 from emotional_ai.aio import AsyncClient
 from emotional_ai.calls import new_request_id
-from emotional_ai.errors import DeadlineExceeded, EmotionalAIError
+from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, InvalidArgument
 from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
 from emotional_ai.mcp_bridge.refusals import Code, Refused, report_without_code
-from emotional_ai.mcp_bridge.settings import Toolset
+from emotional_ai.mcp_bridge.settings import Settings, Toolset
 from emotional_ai.mcp_bridge.tool import Answer, Call, Hints, Level, Rounded, Tool
 from emotional_ai.v1 import inference_pb2 as pb
 
@@ -33,7 +33,7 @@ class Prompt(Arguments):
 class Spoken(Answer):
     """A reply, and the state it was spoken in."""
 
-    reply: str
+    reply: Annotated[str, Field(description="What the agent says.")]
     session_id: Annotated[str, Field(description="The session.")]
     label: Annotated[str, Field(description="The emotion it was spoken in.")]
     dopamine: Level
@@ -77,10 +77,13 @@ async def _turn(
                 await call.progress(min(pieces, said.max_tokens), said.max_tokens, piece)
         except EmotionalAIError as error:
             # What was heard is said before it moves the state: until then nothing has happened.
+            if isinstance(error, InvalidArgument):
+                words = report_without_code(error, call.engine.settings, argument="prompt")
+                raise Refused(error.code, words) from error
             if reply.appraisal is None:
                 raise
             raise Refused(
-                error.code, _broken_off(_why(error, call.engine.settings.target, seconds), reply.started, reply.text)
+                error.code, _broken_off(_why(error, call.engine.settings, seconds), reply.started, reply.text)
             ) from error
     if reply.appraisal is None or reply.started is None or reply.finished is None:
         happened = "the service ended the reply without saying what it was spoken with"
@@ -100,10 +103,10 @@ async def _turn(
     )
 
 
-def _why(error: EmotionalAIError, target: str, seconds: float) -> str:
+def _why(error: EmotionalAIError, settings: Settings, seconds: float) -> str:
     if isinstance(error, DeadlineExceeded):
         return f"the reply was not complete after {seconds:.0f} s; ask for fewer max_tokens"
-    return f"the reply broke off: {report_without_code(error, target)}"
+    return f"the reply broke off: {report_without_code(error, settings)}"
 
 
 def _broken_off(happened: str, started: pb.ReplyStarted | None, text: str) -> str:

@@ -12,6 +12,7 @@ from emotional_ai.mcp_bridge.tool import Answer, Call, Hints, Level, Rounded, To
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2, inference_pb2
 
+Rest = Annotated[Rounded, Field(description="Where the level rests, in [0, 1].")]
 Signed = Annotated[Rounded, Field(ge=-1, le=1)]
 
 
@@ -26,10 +27,10 @@ class State(Answer):
     serotonin: Level
     cortisol: Level
     oxytocin: Level
-    dopamine_at_rest: Level
-    serotonin_at_rest: Level
-    cortisol_at_rest: Level
-    oxytocin_at_rest: Level
+    dopamine_at_rest: Rest
+    serotonin_at_rest: Rest
+    cortisol_at_rest: Rest
+    oxytocin_at_rest: Rest
     sustained: Annotated[dict[str, Rounded], Field(description="Signals that hold on, by name, in [0, 1].")]
     mood_in_words: Annotated[str, Field(description="What a language model is told of the state.")]
     temperature: Annotated[Rounded, Field(description="Sampling temperature the state asks for, in [0.3, 1.3].")]

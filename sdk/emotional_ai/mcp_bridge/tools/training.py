@@ -74,8 +74,8 @@ class Named(Arguments):
 class Job(Answer):
     """Where a training stands."""
 
-    job_id: str
-    recipe: str
+    job_id: Annotated[str, Field(description="The job.")]
+    recipe: Annotated[str, Field(description="What it trains by.")]
     status: Annotated[str, Field(description="queued, running, succeeded, failed, cancelled or interrupted.")]
     stage: Annotated[str, Field(description="What is being trained.")]
     step: Annotated[int, Field(description="Steps done in this stage.")]

@@ -7,7 +7,7 @@ from pydantic import Field
 from emotional_ai import names
 from emotional_ai.aio import AsyncClient
 from emotional_ai.calls import new_request_id
-from emotional_ai.errors import EmotionalAIError, Unavailable
+from emotional_ai.errors import EmotionalAIError, FailedPrecondition, InvalidArgument, Unavailable
 from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
 from emotional_ai.mcp_bridge.refusals import UNSURE, Code, Refused, report_without_code
 from emotional_ai.mcp_bridge.settings import Toolset
@@ -16,6 +16,8 @@ from emotional_ai.mcp_bridge.tool import Call, Hints, Rounded, Tool
 from emotional_ai.mcp_bridge.tools.states import State, expressed
 from emotional_ai.stimuli import CHEMICALS, SIGNALS
 from emotional_ai.v1.engine_pb2 import EmotionalState, Session, Signals, Stimulus, SustainedSignals
+
+Change = Annotated[Rounded, Field(description="Change of the level by what happened.")]
 
 
 def _intensity(signal: str) -> float:
@@ -65,10 +67,10 @@ class Updated(State):
     """The state after what happened."""
 
     heard: Annotated[dict[str, Rounded], Field(description="Signals that were applied, by name, in [0, 1].")]
-    dopamine_change: Rounded
-    serotonin_change: Rounded
-    cortisol_change: Rounded
-    oxytocin_change: Rounded
+    dopamine_change: Change
+    serotonin_change: Change
+    cortisol_change: Change
+    oxytocin_change: Change
 
     @classmethod
     def after(cls, before: Session, now: State, heard: dict[str, float]) -> Self:
@@ -99,7 +101,7 @@ async def update_emotion(call: Call, what: Happening) -> Updated:
             await _made(call, what.session_id)
         before = await engine.in_session(what.session_id, lambda client, named: client.get_session(named))
     except UNSURE as error:
-        happened = report_without_code(error, engine.settings.target)
+        happened = report_without_code(error, engine.settings)
         raise Refused(error.code, f"{happened}; nothing was applied") from error
     now = await _applied(call, before, _stimulus(heard, what)) if heard else before
     try:
@@ -107,7 +109,7 @@ async def update_emotion(call: Call, what: Happening) -> Updated:
     except EmotionalAIError as error:
         done = "this was applied, do not send it again" if heard else "no signal was heard, nothing was applied"
         raise Refused(
-            error.code, f"{done}; the state cannot be told: {report_without_code(error, engine.settings.target)}"
+            error.code, f"{done}; the state cannot be told: {report_without_code(error, engine.settings)}"
         ) from error
 
 
@@ -116,7 +118,7 @@ async def _made(call: Call, session_id: str) -> None:
     try:
         await call.engine.make(session_id)
     except UNSURE as error:
-        happened = report_without_code(error, call.engine.settings.target)
+        happened = report_without_code(error, call.engine.settings)
         left = f"nothing was applied, though {session_id} may have been made; to send it again makes no second one"
         raise Refused(error.code, f"{happened}; {left}") from error
 
@@ -135,7 +137,7 @@ async def _applied(call: Call, before: Session, stimulus: Stimulus) -> Session:
     except Unavailable as error:
         if error.reason:
             raise
-        happened = report_without_code(error, call.engine.settings.target)
+        happened = report_without_code(error, call.engine.settings)
         gone = f"it was there a moment ago, so this may have been applied: {happened}"
         raise Refused(error.code, f"{gone}; read the state before sending it again") from error
     return now
@@ -153,7 +155,12 @@ def _check(what: Happening) -> None:
 
 
 async def _heard(call: Call, text: str) -> dict[str, float]:
-    (appraisal,) = await call.engine.ask(lambda client: client.appraise(text))
+    try:
+        (appraisal,) = await call.engine.ask(lambda client: client.appraise(text))
+    except (InvalidArgument, FailedPrecondition) as error:
+        words = report_without_code(error, call.engine.settings, argument="text")
+        instead = ", or give signals instead of text" if error.reason == "LANGUAGE_OFF" else ""
+        raise Refused(error.code, f"{words}{instead}") from error
     return names.signals(appraisal.signals)
 
 
