@@ -117,8 +117,8 @@ async def test_an_explanation_says_what_moved_what_in_numbers_that_add_up(addres
         last = await asked(client, "explain_emotion", minutes=5)
     assert len(why["events"]) == 2
     assert why["events_left_out"] == 1
-    assert "threat (a dog): " in why["events"][0]
-    assert "praise: " in why["events"][1]
+    assert 'threat 0.60 ("a dog"): ' in why["events"][0]
+    assert "praise 0.30: " in why["events"][1]
     assert any("reward" in sentence for sentence in why["sentences"])
     for name in CHEMICALS:
         parts = [value for cause, value in why["contributions"].items() if cause.startswith(f"{name} by ")]

@@ -10,9 +10,9 @@ from mcp_wire import HANDSHAKES, STATELESS, VERSIONS, HttpWire, Message, Speech,
 NEWEST = HANDSHAKES[-1]
 BROKEN = (
     "this is no message",
-    '{"jsonrpc": "2.0", "id": 7, "method": "tools/list"',
-    '{"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "a", "arguments": {"text": "\\ud800"}}}',
-    '{"id": 7, "method": "tools/list"}',
+    '{"jsonrpc": "2.0", "id": 700, "method": "tools/list"',
+    '{"jsonrpc": "2.0", "id": 700, "method": "tools/call", "params": {"name": "a", "arguments": {"text": "\\ud800"}}}',
+    '{"id": 700, "method": "tools/list"}',
     "[1, 2, 3]",
     "null",
     "",
@@ -114,8 +114,10 @@ def test_a_line_that_is_no_message_is_survived(address: str, version: str) -> No
         for line in BROKEN:
             client.line(line)
             talked(client, speech)
-        assert all("error" in message for message in client.seen)
-        client.end()
+        late, _ = client.end()
+        answers = [*client.seen, *late]
+        assert all("error" in message for message in answers)
+        assert len(answers) == sum(map(bool, BROKEN))
         assert client.process.returncode == 0
 
 
@@ -126,6 +128,10 @@ def test_an_unknown_method_and_wrong_parameters_are_errors_of_the_protocol(addre
         client.begin(speech)
         assert client.ask(speech.request("tools/sing"))["error"]["code"] == -32601
         assert client.ask(speech.request("tools/call", arguments={}))["error"]["code"] == -32602
+        for given, told in (([1], "[1]"), ("x", '"x"'), (5, "5"), (False, "false")):
+            error = client.ask(speech.request("tools/call", name="engine_status", arguments=given))["error"]
+            assert error["code"] == -32602
+            assert error["message"] == f"arguments must be an object, names and values, got {told}"
         error = client.ask(speech.request("tools/call", name="sing", arguments={}))["error"]
         assert error["code"] == -32602
         assert "this bridge offers get_emotional_state, " in error["message"]

@@ -1,5 +1,6 @@
 """The MCP server: hands what clients ask to tools, resources, prompts and subscriptions, and tells what went wrong."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 
 from emotional_ai.errors import EmotionalAIError
 from emotional_ai.mcp_bridge import prompts, resources, uris
+from emotional_ai.mcp_bridge.arguments import LONGEST_SHOWN
 from emotional_ai.mcp_bridge.autostart import Starter
 from emotional_ai.mcp_bridge.engine import Engine
 from emotional_ai.mcp_bridge.refusals import Code, Refused, crashed, report
@@ -65,7 +67,7 @@ def server(settings: Settings, log: Path) -> Server[Bridge]:
             await engine.close()
 
     handlers = _Handlers(settings)
-    return Server(
+    bridge = Server(
         NAME,
         version=version("emotional-ai"),
         title="Emotional AI",
@@ -84,6 +86,8 @@ def server(settings: Settings, log: Path) -> Server[Bridge]:
         on_get_prompt=handlers.get_prompt,
         on_completion=handlers.complete,
     )
+    bridge.middleware.append(_arguments_named)
+    return bridge
 
 
 class _Handlers:
@@ -180,6 +184,15 @@ class _Handlers:
             raise MCPError(wrong, self._told(error)) from error
         except Exception as error:
             raise MCPError(types.INTERNAL_ERROR, crashed(error)) from error
+
+
+async def _arguments_named(ctx: Context, call_next: CallNext) -> HandlerResult:
+    """Says what arguments must be before the SDK refuses others without a word about them."""
+    given = (ctx.params or {}).get("arguments")
+    if ctx.method == "tools/call" and given is not None and not isinstance(given, dict):
+        shown = json.dumps(given)[:LONGEST_SHOWN]
+        raise MCPError(types.INVALID_PARAMS, f"arguments must be an object, names and values, got {shown}")
+    return await call_next(ctx)
 
 
 def _call(context: Context) -> Call:
