@@ -11,11 +11,12 @@ from mcp_bridge import ERAS, EVERYTHING, Era, answer, in_memory, refusal, said, 
 from refusing_service import MESSAGE, Refusal, refusing_service
 
 from emotional_ai import Client as Service
-from emotional_ai.errors import ERRORS, Details, ServiceFault
-from emotional_ai.mcp_bridge.refusals import ADVICE, BY_REASON, UNSURE, report
+from emotional_ai.errors import ERRORS, Details, ServiceFault, Violation
+from emotional_ai.mcp_bridge.refusals import ADVICE, BY_REASON, UNSURE, report, report_without_code
 from emotional_ai.mcp_bridge.settings import Settings, Toolset
 from emotional_ai.mcp_bridge.tools import TOOLS, offered
 from emotional_ai.mcp_bridge.tools.updating import update_emotion
+from emotional_ai_service.decoding.errors import PromptTooLong
 from emotional_ai_service.guard import STATUS
 
 CALLS = {
@@ -111,6 +112,21 @@ def test_there_is_something_to_do_about_every_status(code: Code, settings: Setti
 def test_an_engine_that_can_be_started_is_told_as_such() -> None:
     words = report(ERRORS[Code.UNAVAILABLE]("failed to connect"), Settings("127.0.0.1:7", autostart=True))
     assert words == "[UNAVAILABLE] no emotion engine answers at 127.0.0.1:7; the next call that needs one starts it"
+
+
+def test_a_text_the_service_counts_is_told_by_the_name_of_the_argument() -> None:
+    violations = (Violation("texts[0]", "text 0 holds nothing readable"), Violation("seed", "must be smaller"))
+    error = ERRORS[Code.INVALID_ARGUMENT]("it broke", Details("INVALID_REQUEST", violations=violations))
+    words = report_without_code(error, Settings(), argument="prompt")
+    assert words == "prompt holds nothing readable; seed must be smaller; change what is named and call again"
+
+
+def test_a_prompt_that_is_too_long_is_not_told_of_a_history_that_no_tool_sends() -> None:
+    message = str(PromptTooLong(tokens=9000, limit=4000))
+    error = ERRORS[STATUS[PromptTooLong][0]](message, Details(STATUS[PromptTooLong][1]))
+    words = report_without_code(error, Settings())
+    assert words.endswith("at most 4000 fit beside max_tokens; shorten the prompt, or ask for fewer max_tokens")
+    assert "history" not in words
 
 
 async def test_an_engine_that_takes_a_call_and_says_nothing_is_not_said_to_be_down() -> None:

@@ -77,7 +77,7 @@ async def _turn(
                 await call.progress(min(pieces, said.max_tokens), said.max_tokens, piece)
         except EmotionalAIError as error:
             # What was heard is said before it moves the state: until then nothing has happened.
-            if isinstance(error, InvalidArgument):
+            if reply.appraisal is None and isinstance(error, InvalidArgument):
                 words = report_without_code(error, call.engine.settings, argument="prompt")
                 raise Refused(error.code, words) from error
             if reply.appraisal is None:
@@ -106,7 +106,7 @@ async def _turn(
 def _why(error: EmotionalAIError, settings: Settings, seconds: float) -> str:
     if isinstance(error, DeadlineExceeded):
         return f"the reply was not complete after {seconds:.0f} s; ask for fewer max_tokens"
-    return f"the reply broke off: {report_without_code(error, settings)}"
+    return f"the reply broke off: {report_without_code(error, settings, argument='prompt')}"
 
 
 def _broken_off(happened: str, started: pb.ReplyStarted | None, text: str) -> str:
