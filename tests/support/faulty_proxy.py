@@ -84,8 +84,8 @@ class FaultyProxy:
     seen: Counter[str] = field(default_factory=Counter)
     """Requests by the end of their path's first match in a plan."""
     _plans: dict[str, _Plan] = field(default_factory=dict)
-    _held: dict[asyncio.StreamWriter, asyncio.Task[None]] = field(default_factory=dict)
-    """Connections without an answer, and who waits on them."""
+    _held: set[asyncio.StreamWriter] = field(default_factory=set)
+    """Connections without an answer."""
     _loop: asyncio.AbstractEventLoop | None = None
     _stop: Callable[[], object] | None = None
     _thread: threading.Thread | None = None
@@ -135,10 +135,12 @@ class FaultyProxy:
         started.set()
         await ended.wait()
         server.close()
-        held = dict(self._held)
-        for writer in held:
-            writer.close()
-        await asyncio.gather(*held.values())
+        await asyncio.sleep(0)  # what was accepted at the last moment begins, so that it can be ended
+        await asyncio.sleep(0)
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -154,13 +156,11 @@ class FaultyProxy:
             case Answer() as answer:
                 writer.write(_spelled(answer))
             case Hold():
-                task = asyncio.current_task()
-                assert task is not None
-                self._held[writer] = task
+                self._held.add(writer)
                 try:
                     await reader.read()
                 finally:
-                    self._held.pop(writer, None)
+                    self._held.discard(writer)
             case Delay(seconds):
                 await asyncio.sleep(seconds)
                 writer.write(await self._forwarded(request))
