@@ -19,6 +19,8 @@ BALANCED: Final = ADAPTERS[-1]
 """The adapter that speaks where no chemical is above its baseline."""
 PEAKS: Final[Levels] = (0.90, 0.90, 0.85, 0.90)
 """Level at which each adapter speaks alone, the other chemicals at their baseline."""
+LEAST_TEMPERATURE: Final = 0.3
+GREATEST_TEMPERATURE: Final = 1.3
 REST_TEMPERATURE: Final = 0.8
 """Sampling temperature at the baseline."""
 PERSONA: Final = "You are a companion with feelings. Let them colour how you speak. Answer in a few sentences."
@@ -64,7 +66,12 @@ def relative_deviation(x: Levels, baseline: Levels) -> list[float]:
 
 def spoken_temperature(x: Levels) -> float:
     """Sampling temperature of a state under the default rule of expression and the default baseline, in [0.3, 1.3]."""
-    return min(max(REST_TEMPERATURE * math.exp(x[0] - BASELINE[0]), 0.3), 1.3)
+    return monotone_temperature(x[0] - BASELINE[0], REST_TEMPERATURE)
+
+
+def monotone_temperature(deviation: float, base: float) -> float:
+    """Sampling temperature where dopamine is `deviation` above its baseline, at which it is `base`."""
+    return min(max(base * math.exp(deviation), LEAST_TEMPERATURE), GREATEST_TEMPERATURE)
 
 
 def prototype(adapter: str) -> Levels:

@@ -15,10 +15,16 @@ from emotional_ai_service.core.blending import Prototype, Share, blend
 from emotional_ai_service.core.errors import InvalidConfiguration
 from emotional_ai_service.core.labels import hold, probabilities
 from emotional_ai_service.core.names import Vector4
-from emotional_ai_training.conditioning import REST_TEMPERATURE, conditioning_tokens, gloss, relative_deviation
+from emotional_ai_training.conditioning import (
+    GREATEST_TEMPERATURE,
+    LEAST_TEMPERATURE,
+    REST_TEMPERATURE,
+    conditioning_tokens,
+    gloss,
+    monotone_temperature,
+    relative_deviation,
+)
 
-LEAST_TEMPERATURE: Final = 0.3
-GREATEST_TEMPERATURE: Final = 1.3
 LEVEL_WORDS: Final = ("very low", "low", "medium", "high", "very high")
 _VALENCE: Final[Vector4] = (7 / 26, 6 / 26, -9 / 26, 4 / 26)
 _AROUSAL: Final[Vector4] = (10 / 27, -5 / 27, 12 / 27, 0.0)
@@ -106,9 +112,8 @@ def temperature(x: Vector4, baseline: Vector4, rule: ExpressionRule) -> float:
     """Sampling temperature, in [0.3, 1.3]."""
     deviation = x[0] - baseline[0]
     if rule.temperature_law is TemperatureLaw.MONOTONE:
-        value = rule.base_temperature * math.exp(deviation)
-    else:
-        value = rule.base_temperature * math.exp(-2 * deviation * deviation)
+        return monotone_temperature(deviation, rule.base_temperature)
+    value = rule.base_temperature * math.exp(-2 * deviation * deviation)
     return min(max(value, LEAST_TEMPERATURE), GREATEST_TEMPERATURE)
 
 

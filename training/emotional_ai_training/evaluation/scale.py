@@ -16,7 +16,7 @@ from typing import Final
 import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 SCALES: Final = (0.5, 0.75, 1.0, 1.25, 1.5)
 GREATEST_PERPLEXITY_RATIO: Final = 1.15
@@ -46,18 +46,23 @@ def calibrate(model_dir: Path, adapter_dir: Path, replies: Scored, neutral: Scor
     if not replies or not neutral:
         raise ValueError("a calibration needs held-out replies and neutral text")
     base = AutoModelForCausalLM.from_pretrained(model_dir, local_files_only=True, dtype=torch.float32)
-    with warnings.catch_warnings():
-        # PEFT asks transformers for an attribute by its old name.
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
-        model = PeftModel.from_pretrained(base, str(adapter_dir)).eval()
-    with _scaled(model, 0.0):
+    model = adapted(base, adapter_dir)
+    with scaled(model, 0.0):
         plain = loss(model, neutral)
     losses, ratios = [], []
     for scale in SCALES:
-        with _scaled(model, scale):
+        with scaled(model, scale):
             losses.append(loss(model, replies, temperature))
             ratios.append(math.exp(loss(model, neutral) - plain))
     return Calibration(choose(losses, ratios), tuple(losses), tuple(ratios))
+
+
+def adapted(base: PreTrainedModel, adapter_dir: Path) -> PeftModel:
+    """The base model with an adapter put on, as it was trained; `unload` takes it off."""
+    with warnings.catch_warnings():
+        # PEFT asks transformers for an attribute by its old name.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        return PeftModel.from_pretrained(base, str(adapter_dir)).eval()
 
 
 def choose(losses: Sequence[float], ratios: Sequence[float]) -> float | None:
@@ -80,7 +85,8 @@ def loss(model: torch.nn.Module, sequences: Scored, temperature: float = 1.0) ->
 
 
 @contextmanager
-def _scaled(model: torch.nn.Module, scale: float) -> Iterator[None]:
+def scaled(model: torch.nn.Module, scale: float) -> Iterator[None]:
+    """The model with its adapter at a scale while the block lasts."""
     layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
     for layer in layers:
         layer.set_scale("default", scale)

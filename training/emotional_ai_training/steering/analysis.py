@@ -1,7 +1,7 @@
 """All that an evaluation found, from replies and their readings, and whether it is what was wanted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from emotional_ai_training.dataset.rows import CHEMICALS
 from emotional_ai_training.steering.agreement import AgreementReport, CornerReport, agreement, corner_report
 from emotional_ai_training.steering.asking import Answer
 from emotional_ai_training.steering.dialogues import Course, TurnReport, turn_reports
-from emotional_ai_training.steering.protocol import CONTROLS, Arm, Part, Probes, Protocol, corners, draw_seed, key
+from emotional_ai_training.steering.protocol import CONTROLS, Arm, Part, Probes, Protocol, corners, rows_of
 from emotional_ai_training.steering.quality import QualityReport, TrackingReport, quality, tracking
 from emotional_ai_training.steering.reading import Readings
 from emotional_ai_training.steering.safety import SafetyReport, safety_reports
@@ -120,36 +120,24 @@ class Evaluated:
         ]
 
     def _single_seed(self) -> Protocol:
-        return Protocol(
-            self.protocol.prompts, self.protocol.seeds[:1], self.protocol.levels, self.protocol.control_levels
-        )
+        return replace(self.protocol, seeds=self.protocol.seeds[:1])
 
     def _prototypes(self, probabilities: Floats) -> Floats:
         """Of shape (states, seeds, judged, prompts)."""
-        values = [
+        index = [
             [
-                [
-                    probabilities[self.rows[key(Part.PROTOTYPE, Arm.FULL, state, prompt.id, draw_seed(seed, number))]]
-                    for number, prompt in enumerate(self.protocol.prompts)
-                ]
+                rows_of(self.rows, Part.PROTOTYPE, Arm.FULL, state, self.protocol.prompts, seed)
                 for seed in self.protocol.seeds
             ]
             for state in ADAPTERS
         ]
-        return np.array(values).transpose(0, 1, 3, 2)
+        return np.asarray(probabilities[np.asarray(index)].transpose(0, 1, 3, 2))
 
     def _corners(self, readings: Floats) -> Floats:
         """Of shape (corners, prompts) and what each reading has."""
         seed = self.protocol.seeds[0]
-        return np.array(
-            [
-                [
-                    readings[self.rows[key(Part.CORNER, Arm.FULL, name, prompt.id, draw_seed(seed, number))]]
-                    for number, prompt in enumerate(self.protocol.prompts)
-                ]
-                for name, _ in corners()
-            ]
-        )
+        index = [rows_of(self.rows, Part.CORNER, Arm.FULL, name, self.protocol.prompts, seed) for name, _ in corners()]
+        return np.asarray(readings[np.asarray(index)])
 
     def _tracking(self, affect: Mapping[str, Affect]) -> TrackingReport:
         names = [name for name, _ in corners()]

@@ -14,7 +14,7 @@ from emotional_ai import AsyncClient, names
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_training.conditioning import Levels
 from emotional_ai_training.dataset.rows import CHEMICALS
-from emotional_ai_training.steering.protocol import Arm, Part, Probes, Question, draw_seed, key
+from emotional_ai_training.steering.protocol import Arm, Part, Probes, Question, draw_seed, rows_of
 from emotional_ai_training.steering.statistics import Estimate, estimate
 
 MINUTES_APART: Final = 2.0
@@ -207,22 +207,11 @@ def turn_reports(
 ) -> list[TurnReport]:
     """One report a scene; `attribute` (replies,) is the reading of the dialogue's chemical."""
     dialogue = course.dialogue
-    values = np.array(
-        [
-            [
-                np.mean(
-                    [
-                        attribute[
-                            rows[key(Part.DIALOGUE, Arm.FULL, place(dialogue, i), prompt.id, draw_seed(seed, number))]
-                        ]
-                        for seed in probes.seeds
-                    ]
-                )
-                for number, prompt in enumerate(probes.prompts)
-            ]
-            for i in range(len(course.states))
-        ]
-    )
+    index = [
+        [rows_of(rows, Part.DIALOGUE, Arm.FULL, place(dialogue, i), probes.prompts, seed) for seed in probes.seeds]
+        for i in range(len(course.states))
+    ]
+    values = attribute[np.asarray(index)].mean(axis=1)
     chemical = CHEMICALS.index(dialogue.chemical)
     reports = []
     for i, scene in enumerate(dialogue.scenes):

@@ -1,21 +1,16 @@
 """What adapters cost: neutral text under them, and the replies under the base model. Needs the base model on this machine."""
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 import torch
-from peft import PeftModel
-from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM
 
 from emotional_ai_training.adapters import load_manifest
-from emotional_ai_training.evaluation.scale import loss
+from emotional_ai_training.evaluation.before_after import NEUTRAL_PASSAGES
+from emotional_ai_training.evaluation.scale import adapted, loss, scaled
 from emotional_ai_training.recipes.examples import ChatTokenizer
-
-NEUTRAL_PASSAGES: Final = Path(__file__).parents[1] / "evaluation" / "data" / "neutral_passages.txt"
 
 
 class BaseModel:
@@ -43,15 +38,10 @@ class BaseModel:
         found = {}
         for directory in adapters:
             manifest = load_manifest(directory)
-            with warnings.catch_warnings():
-                # PEFT asks transformers for an attribute by its old name.
-                warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
-                adapted = PeftModel.from_pretrained(self._model, str(directory)).eval()
+            model = adapted(self._model, directory)
             try:
-                for module in adapted.modules():
-                    if isinstance(module, LoraLayer):
-                        module.set_scale("default", manifest.scale)
-                found[manifest.name] = math.exp(loss(adapted, self._neutral) - plain)
+                with scaled(model, manifest.scale):
+                    found[manifest.name] = math.exp(loss(model, self._neutral) - plain)
             finally:
-                self._model = adapted.unload()
+                self._model = model.unload()
         return found

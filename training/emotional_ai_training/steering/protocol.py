@@ -5,7 +5,7 @@ Every question of one prompt has the same seed in every state and arm, so that s
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -78,6 +78,13 @@ class Question:
 def key(part: Part, arm: Arm, point: str, prompt_id: str, seed: int) -> str:
     """Names a question among all of an evaluation."""
     return "/".join((part, arm, point, prompt_id, str(seed)))
+
+
+def rows_of(
+    rows: Mapping[str, int], part: Part, arm: Arm, point: str, prompts: Sequence[SpelledPrompt], seed: int
+) -> list[int]:
+    """Which rows are the replies to every prompt at a point, with a seed of the protocol; `rows` finds a row by its key."""
+    return [rows[key(part, arm, point, prompt.id, draw_seed(seed, i))] for i, prompt in enumerate(prompts)]
 
 
 @dataclass(frozen=True, slots=True)

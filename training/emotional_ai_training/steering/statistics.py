@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from emotional_ai_training.emotions import scores
+
 Floats = NDArray[np.float64]
 RESAMPLES: Final = 2000
 COVERAGE: Final = 0.95
@@ -67,13 +69,8 @@ def dominant(effects: Floats) -> bool:
 
 def macro_f1(intended: Sequence[int], judged: Sequence[int], classes: int) -> float:
     """Mean over classes of the harmonic mean of precision and recall, in [0, 1]; a class never met counts 0."""
-    truth, found = np.asarray(intended), np.asarray(judged)
-    scores = []
-    for one in range(classes):
-        hit = int(((truth == one) & (found == one)).sum())
-        total = int((truth == one).sum() + (found == one).sum())
-        scores.append(2 * hit / total if total else 0.0)
-    return float(np.mean(scores))
+    one_hot = np.eye(classes, dtype=np.int8)
+    return scores.macro_f1(one_hot[np.asarray(intended)], one_hot[np.asarray(judged)])
 
 
 def correlation(a: Floats, b: Floats) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotional_ai_training.dataset.rows import CHEMICALS
-from emotional_ai_training.steering.protocol import CONTROLS, Arm, Part, Protocol, draw_seed, key, point
+from emotional_ai_training.steering.protocol import CONTROLS, Arm, Part, Protocol, point, rows_of
 from emotional_ai_training.steering.statistics import (
     Estimate,
     dominant,
@@ -129,13 +129,7 @@ def sweep(protocol: Protocol, arm: Arm, rows: Mapping[str, int], readings: Float
     part, levels = (Part.CONTROL, protocol.control_levels) if control else (Part.SWEEP, protocol.levels)
     seeds = protocol.seeds[:1] if control else protocol.seeds
     index = [
-        [
-            [
-                [rows[key(part, arm, point(i, level), prompt.id, draw_seed(seed, number))] for seed in seeds]
-                for number, prompt in enumerate(protocol.prompts)
-            ]
-            for level in levels
-        ]
+        [[rows_of(rows, part, arm, point(i, level), protocol.prompts, seed) for seed in seeds] for level in levels]
         for i in range(len(CHEMICALS))
     ]
-    return Sweep(levels, readings[np.asarray(index)].mean(axis=3))
+    return Sweep(levels, readings[np.asarray(index)].mean(axis=2))
