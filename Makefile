@@ -7,7 +7,7 @@ SESSION ?= default
 PORT ?= 50051
 
 .DEFAULT_GOAL := help
-.PHONY: help run train eval kiro test check quick-check protos bench peers mcp-clients vllm appraiser judge clean
+.PHONY: help run train eval kiro test check quick-check protos bench peers mcp-clients browser vllm appraiser judge clean
 
 help:  ## lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ peers: $(VENV)/installed-dev  ## installs what benchmarks/blending.py compares w
 mcp-clients: $(VENV)/installed-dev  ## tries the MCP bridge with clients of others, which it installs once, and tells what passed
 	@sh tests/clients/install.sh
 	@$(BIN)/pytest -v --no-header tests/integration/test_mcp_clients.py
+
+browser: $(VENV)/installed-dev  ## tries the web page in a real Chromium, which it sees to first, and tells what passed
+	@sh tests/browser/install.sh
+	@$(BIN)/pytest -v --no-header tests/integration/test_web_browser_*.py
 
 vllm: $(VENV)/installed-local  ## installs vLLM for processors in an environment of its own and starts it on the default model
 	@$(BIN)/emotional-ai models pull
