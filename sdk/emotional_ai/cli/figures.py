@@ -85,6 +85,31 @@ def spoken(applied: inference_pb2.AppliedExpression) -> str:
     return weights(applied.blend) + how + (f", moved {moves} times" if moves > 1 else ", moved once" if moves else "")
 
 
+def happening(entry: engine_pb2.LogEntry) -> str:
+    """What a log entry brought, in a word or two, such as "threat" or "praise (held)"; empty for the first entry."""
+    stimulus = entry.stimulus
+    match stimulus.WhichOneof("effect") if entry.HasField("stimulus") else entry.WhichOneof("effect"):
+        case "event":
+            return strongest(stimulus.event)
+        case "sustained":
+            held = stimulus.sustained.signals
+            return f"{strongest(held)} (held)" if signals(held) else "let go"
+        case "skip_minutes":
+            return f"+{stimulus.skip_minutes:g} min"
+        case "reset":
+            return "reset"
+        case "configured":
+            return "configured"
+        case _:
+            return ""
+
+
+def strongest(message: engine_pb2.Signals) -> str:
+    """The name of the strongest signal; "nothing" if there is none."""
+    heard = signals(message)
+    return max(heard, key=lambda name: heard[name]) if heard else "nothing"
+
+
 def spark_rows(samples: Sequence[engine_pb2.EmotionalState], baseline: engine_pb2.Chemistry) -> str:
     """One sparkline per chemical over the span."""
     rest = levels(baseline)

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from emotional_ai import names
 from emotional_ai.cli import figures
+from emotional_ai.cli.colours import COLOURS
 from emotional_ai.cli.feed import Glimpse
 from emotional_ai.cli.figures import LEAST_WEIGHT
 from emotional_ai.v1.engine_pb2 import Chemistry
 from emotional_ai.v1.inference_pb2 import AdapterWeight, AppliedExpression, BlendChange
 
-STYLES: Final = {"dopamine": "yellow", "serotonin": "blue", "cortisol": "red", "oxytocin": "green"}
 WIDTH: Final = 32
 BLEND_WIDTH: Final = 24
 
@@ -60,7 +60,7 @@ def bars(seen: Glimpse, baseline: Chemistry) -> Table:
     table = Table.grid(padding=(0, 2))
     at_rest = names.levels(baseline)
     for name, level in names.levels(seen.state.chemistry).items():
-        table.add_row(name, bar(level, at_rest[name], STYLES[name]), f"{level:.2f}", f"{level - at_rest[name]:+.2f}")
+        table.add_row(name, bar(level, at_rest[name], COLOURS[name]), f"{level:.2f}", f"{level - at_rest[name]:+.2f}")
     return table
 
 

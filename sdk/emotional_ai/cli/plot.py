@@ -1,4 +1,4 @@
-"""Pictures of trajectories, drawn without a display. Colours are those of Okabe and Ito, told apart by the colour-blind too."""
+"""Pictures of trajectories, drawn without a display."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
+from emotional_ai.cli.colours import COLOURS
+from emotional_ai.cli.figures import happening, strongest
 from emotional_ai.cli.output import CommandFailed
-from emotional_ai.names import signals
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2 as pb
 
-COLOURS: Final = {"dopamine": "#E69F00", "serotonin": "#0072B2", "cortisol": "#D55E00", "oxytocin": "#009E73"}
 DASHES: Final = {"dopamine": "-", "serotonin": "--", "cortisol": "-.", "oxytocin": ":"}
 """Lines differ in pattern as well, for print."""
 LABELLED_MARKS: Final = 12
@@ -45,7 +45,7 @@ def draw_history(told: pb.GetHistoryResponse, baseline: pb.Chemistry, session_id
     marks = [
         Mark(_date(entry.time), name)
         for entry in told.entries
-        if (name := _mark_name(entry)) and told.samples[0].time.ToNanoseconds() <= entry.time.ToNanoseconds()
+        if (name := happening(entry)) and told.samples[0].time.ToNanoseconds() <= entry.time.ToNanoseconds()
     ]
     curves = Curves(
         [_date(sample.time) for sample in told.samples], [sample.chemistry for sample in told.samples], marks
@@ -63,7 +63,7 @@ def draw_simulation(
     request: pb.SimulateRequest, samples: Sequence[pb.SimulatedSample], baseline: pb.Chemistry | None, path: Path
 ) -> None:
     """Draws a simulated trajectory. Raises CommandFailed where the file cannot be written."""
-    marks = [Mark(event.time, _strongest(event.signals)) for event in request.events]
+    marks = [Mark(event.time, strongest(event.signals)) for event in request.events]
     curves = Curves([sample.time for sample in samples], [sample.chemistry for sample in samples], marks)
     figure, axes = _figure(curves, baseline)
     for span in request.sustained:
@@ -109,21 +109,3 @@ def _save(figure: Figure, path: Path) -> None:
 
 def _date(time: Timestamp) -> float:
     return float(date2num(time.ToDatetime(tzinfo=UTC)))  # type: ignore[no-untyped-call]
-
-
-def _mark_name(entry: pb.LogEntry) -> str:
-    if entry.HasField("reset"):
-        return "reset"
-    stimulus = entry.stimulus
-    match stimulus.WhichOneof("effect"):
-        case "event":
-            return _strongest(stimulus.event)
-        case "sustained":
-            return f"{_strongest(stimulus.sustained.signals)} (held)"
-        case _:
-            return ""
-
-
-def _strongest(message: pb.Signals) -> str:
-    heard = signals(message)
-    return max(heard, key=lambda name: heard[name]) if heard else "nothing"

@@ -11,6 +11,7 @@ from emotional_ai.cli.output import CommandFailed, note
 from emotional_ai.client import Client
 from emotional_ai.connection import DEFAULT_TARGET, start_command
 from emotional_ai.errors import AlreadyExists, DeadlineExceeded, NotFound, Unavailable
+from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.v1.engine_pb2 import DynamicsConfig, Session, SessionConfig
 
 LONGEST_ID: Final = 128
@@ -28,7 +29,22 @@ Target = Annotated[
     str | None, typer.Option("--target", metavar="HOST:PORT", help="Service to talk to.", show_default=False)
 ]
 SessionId = Annotated[str, typer.Option("--session", metavar="ID", help="Session to use.", callback=named_session)]
+NamedSession = Annotated[
+    str | None,
+    typer.Argument(metavar="[SESSION]", help="Session.", show_default=DEFAULT_SESSION, callback=named_session),
+]
+SessionOption = Annotated[
+    str | None, typer.Option("--session", metavar="ID", help="The same, as an option.", callback=named_session)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+
+
+def chosen_session(named: str | None, session: str | None) -> str:
+    """The session named as an argument, as an option, or by neither. Raises BadParameter if the two differ."""
+    if named is not None and session is not None and named != session:
+        raise typer.BadParameter(f"two sessions are named, {named!r} and {session!r}; name one")
+    given = named if named is not None else session
+    return DEFAULT_SESSION if given is None else given
 
 
 class ToldBackoff(Backoff):

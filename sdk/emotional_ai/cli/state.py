@@ -1,6 +1,5 @@
-"""state, signal, watch: the present of a session."""
+"""state, signal: the present of a session."""
 
-from itertools import islice
 from typing import Annotated
 
 import typer
@@ -10,39 +9,35 @@ from emotional_ai.cli import figures, records
 from emotional_ai.cli.output import emit, note, say
 from emotional_ai.cli.reach import (
     AsJson,
+    NamedSession,
     SessionId,
+    SessionOption,
     Target,
-    ToldBackoff,
+    chosen_session,
     connected,
     ensured,
-    named_session,
 )
 from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.stimuli import SIGNALS
 from emotional_ai.v1.engine_pb2 import Signals, Stimulus, SustainedSignals
-
-Named = Annotated[
-    str | None,
-    typer.Argument(metavar="[SESSION]", help="Session.", show_default=DEFAULT_SESSION, callback=named_session),
-]
-Chosen = Annotated[
-    str | None, typer.Option("--session", metavar="ID", help="The same, as an option.", callback=named_session)
-]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(state)
     app.command()(signal)
-    app.command()(watch)
 
 
 def state(
-    ctx: typer.Context, named: Named = None, session: Chosen = None, json: AsJson = False, target: Target = None
+    ctx: typer.Context,
+    named: NamedSession = None,
+    session: SessionOption = None,
+    json: AsJson = False,
+    target: Target = None,
 ) -> None:
     """Show how a session feels now and how it would speak."""
     with connected(ctx, target) as client:
-        whole = client.get_session(_chosen(named, session))
+        whole = client.get_session(chosen_session(named, session))
         expression = client.preview_expression(whole.state.chemistry, config=whole.config)
     baseline = whole.config.dynamics.baseline
     if json:
@@ -118,36 +113,3 @@ def _intensity(name: str, value: str) -> float:
     if not 0 <= number <= 1:
         raise typer.BadParameter(f"{name} must be in [0, 1], got {value}")
     return number
-
-
-def watch(
-    ctx: typer.Context,
-    named: Named = None,
-    session: Chosen = None,
-    interval: Annotated[
-        int, typer.Option(metavar="MS", min=0, max=3_600_000, help="Also at least this often; 0 on changes only.")
-    ] = 1000,
-    count: Annotated[int | None, typer.Option(min=1, help="End after so many states.")] = None,
-    json: AsJson = False,
-    target: Target = None,
-) -> None:
-    """Follow a session's state, a line for each; Ctrl-C ends."""
-    with (
-        connected(ctx, target, ToldBackoff()) as client,
-        client.watch(_chosen(named, session), interval_ms=interval) as states,
-    ):
-        try:
-            for one in islice(states, count):
-                if json:
-                    emit(records.state(one))
-                else:
-                    say(f"{one.time.ToDatetime():%H:%M:%S}  v{one.version}  {figures.state_line(one)}")
-        except KeyboardInterrupt:
-            return
-
-
-def _chosen(named: str | None, session: str | None) -> str:
-    if named is not None and session is not None and named != session:
-        raise typer.BadParameter(f"two sessions are named, {named!r} and {session!r}; name one")
-    given = named if named is not None else session
-    return DEFAULT_SESSION if given is None else given

@@ -1,0 +1,140 @@
+"""A session shown live at a terminal: a thread takes in the states, the newest is drawn, at most eight times a second."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, Self
+
+from rich.console import Console, Group
+
+from emotional_ai.backoff import Backoff
+from emotional_ai.cli.recent import Recent, look, seen
+from emotional_ai.cli.scene import Room, scene
+from emotional_ai.cli.screen import screen
+from emotional_ai.client import Client
+from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, Unavailable
+from emotional_ai.v1.engine_pb2 import EmotionalState
+
+PERIOD: Final = 1 / 8
+"""Seconds between two looks at whether there is something to draw."""
+
+
+class Contact:
+    """Whether the service answers, and since when it does not. `clock` returns seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lost: float | None = None
+
+    def lost(self) -> None:
+        """The service did not answer."""
+        if self._lost is None:
+            self._lost = self._clock()
+
+    def kept(self) -> None:
+        """It answered."""
+        self._lost = None
+
+    def told(self) -> str:
+        """What to say about it; empty while it answers."""
+        lost = self._lost
+        return "" if lost is None else f"the service is away, {self._clock() - lost:.0f} s; trying again"
+
+
+@dataclass(frozen=True)
+class Patience(Backoff):
+    """Tries every second, for as long as somebody looks, and says so once the first attempt has failed."""
+
+    longest_seconds: float = 1.0
+    attempts: int = 10**9
+    contact: Contact = field(default_factory=Contact)
+
+    def seconds(self, attempt: int) -> float:
+        if attempt >= 1:
+            self.contact.lost()
+        return super().seconds(attempt)
+
+
+class Following:
+    """Takes in the states of a session while its context lasts, `most` of them at most; a slow reader gets the newest."""
+
+    def __init__(self, client: Client, session_id: str, interval_ms: int, most: int | None) -> None:
+        self.over = False
+        """True once no more will come."""
+        self.failure: EmotionalAIError | None = None
+        """Why, if that was not asked for."""
+        self._newest: EmotionalState | None = None
+        self._most = most
+        self._watch = client.watch(session_id, interval_ms=interval_ms)
+        self._thread = threading.Thread(target=self._follow, name="emotional-ai watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.close()
+        self._thread.join()
+
+    def take(self) -> EmotionalState | None:
+        """The newest state, once; None if none came since."""
+        taken, self._newest = self._newest, None
+        return taken
+
+    def _follow(self) -> None:
+        try:
+            for state in islice(self._watch, self._most):
+                self._newest = state
+        except EmotionalAIError as error:
+            self.failure = error
+        finally:
+            self.over = True
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be shown."""
+
+    session_id: str
+    span: float
+    """Wall seconds the curves reach back."""
+    interval_ms: int
+    most: int | None
+    """States after which to end; None for no end."""
+
+
+def show(client: Client, wanted: Wanted, contact: Contact, console: Console) -> tuple[EmotionalState, int]:
+    """Shows a session until a signal or the last state asked for. Returns the state shown last and the signal, 0 if none.
+
+    Raises what ends the watch for good, such as NotFound for a session that was deleted.
+    """
+    recent = look(client, wanted.session_id, wanted.span)
+    following = Following(client, wanted.session_id, wanted.interval_ms, wanted.most)
+    with screen(console) as (live, asked), following:
+        drawn: tuple[int, str, Room] | None = None
+        while not asked.signal:
+            over, state = following.over, following.take()
+            if state is not None:
+                recent = _taken_in(client, recent, state, wanted.span, contact)
+            room, away = Room(*console.size), contact.told()
+            if drawn != (id(recent), away, room):
+                live.update(Group(*scene(recent, wanted.span, room, away)), refresh=True)
+                drawn = (id(recent), away, room)
+            if over:
+                break
+            time.sleep(PERIOD)
+    if following.failure is not None and not asked.signal:
+        raise following.failure
+    return recent.now, asked.signal
+
+
+def _taken_in(client: Client, recent: Recent, state: EmotionalState, span: float, contact: Contact) -> Recent:
+    try:
+        recent = seen(client, recent, state, span)
+    except (Unavailable, DeadlineExceeded):
+        contact.lost()
+    else:
+        contact.kept()
+    return recent
