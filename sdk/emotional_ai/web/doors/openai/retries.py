@@ -1,0 +1,49 @@
+"""Which requests are the same one sent again: their words must not move the state twice.
+
+A request with an `Idempotency-Key` says so itself. OpenAI's own clients send none, but count their retries; the count and the
+same bytes from the same caller tell that a request was here before.
+"""
+
+import hashlib
+from collections import OrderedDict
+from typing import Final
+
+from starlette.requests import Request
+
+from emotional_ai.calls import new_request_id
+from emotional_ai.web.doors.openai.refusals import Refused
+
+KEY: Final = "idempotency-key"
+LONGEST_KEY: Final = 128
+"""Characters the contract lets a request_id have."""
+COUNT: Final = "x-stainless-retry-count"
+"""Header by which OpenAI's clients count retries, from 0."""
+REMEMBERED: Final = 4096
+"""Requests that are known again, the latest ones."""
+
+
+class Retries:
+    """Gives each request its request_id, a repeated one the id it had."""
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
+        self._ids: OrderedDict[bytes, str] = OrderedDict()
+
+    def request_id(self, request: Request, body: bytes) -> str:
+        """The id under which the words of a request move the state, once. Raises Refused for a key that is too long."""
+        key = request.headers.get(KEY, "")
+        if len(key) > LONGEST_KEY:
+            raise Refused(
+                f"Idempotency-Key has {len(key)} characters; it has at most {LONGEST_KEY}", param="Idempotency-Key"
+            )
+        return key or self._by_count(request, body)
+
+    def _by_count(self, request: Request, body: bytes) -> str:
+        caller = f"{request.client.host if request.client else ''} {request.headers.get('authorization', '')}"
+        digest = hashlib.sha256(caller.encode() + b"\n" + body).digest()
+        known = self._ids.get(digest) if request.headers.get(COUNT, "0") != "0" else None
+        self._ids[digest] = known or new_request_id()
+        self._ids.move_to_end(digest)
+        if len(self._ids) > self._remembered:
+            self._ids.popitem(last=False)
+        return self._ids[digest]
