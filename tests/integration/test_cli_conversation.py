@@ -1,18 +1,15 @@
 """The command line in conversation: real gRPC, a real emotion engine, and words by a script."""
 
 import json
-import os
-import pty
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from command_line import CommandLine
+from keyboard import Keyboard, keyboard
 from loopback import PATIENCE
 from scripted_speech import Script, scripted_service
 
@@ -226,11 +223,13 @@ def test_a_reply_that_cannot_be_written_is_named(cli: CommandLine, script: Scrip
 
 def test_rows_are_answered_and_carried_along(cli: CommandLine, script: Script, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
-    rows = [{"prompt": f"p{number}", "id": number, "state": {"cortisol": 0.9}, "seed": number} for number in range(9)]
+    rows = [{"prompt": f"p{number}", "id": number, "state": {"cortisol": 0.9}, "seed": number} for number in range(8)]
+    rows.append({"prompt": "p8", "id": 8, "state": {"cortisol": 0.9}, "seed": 8, "min_p": 0.25})
     prompts = written(tmp_path / "in.jsonl", *rows)
     assert cli("generate", "--prompts", prompts, "--out", str(out), "--concurrency", "4").status == 0
     told = sorted(map(json.loads, out.read_text().splitlines()), key=lambda row: row["id"])
-    assert [{name: row[name] for name in rows[0]} for row in told] == rows
+    assert [{name: row[name] for name in given} for row, given in zip(told, rows, strict=True)] == rows
+    assert [row["applied"]["min_p"] for row in told[7:]] == [0.0, 0.25]
     assert told[3]["reply"] == "I am here for you."
     assert told[3]["expression"]["state"]["cortisol"] == 0.9
     assert told[3]["applied"]["seed"] == 3
@@ -290,112 +289,114 @@ def test_nothing_is_written_if_a_row_is_malformed(cli: CommandLine, script: Scri
     assert not script.generated
 
 
-class Keyboard:
-    """A chat at a terminal of its own. `says` waits until the screen has shown something new."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]", terminal: int) -> None:
-        self._process = process
-        self._terminal = terminal
-        self._screen = ""
-        self._more = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def types(self, text: str) -> None:
-        os.write(self._terminal, text.encode())
-
-    def says(self, text: str) -> None:
-        with self._more:
-            assert self._more.wait_for(lambda: text in self._screen, PATIENCE), f"{text!r} not in {self._screen!r}"
-            self._screen = self._screen.partition(text)[2]
-
-    def interrupts(self) -> None:
-        self._process.send_signal(signal.SIGINT)
-
-    def leaves(self) -> int:
-        return self._process.wait(PATIENCE)
-
-    def _read(self) -> None:
-        while True:
-            try:
-                read = os.read(self._terminal, 65536).decode(errors="replace")
-            except OSError:
-                return
-            with self._more:
-                self._screen += read
-                self._more.notify_all()
-
-
-@contextmanager
-def at_a_terminal(address: str, session: str) -> Iterator[Keyboard]:
-    ours, theirs = pty.openpty()
-    command = (sys.executable, "-m", "emotional_ai", "--target", address, "chat", "--session", session)
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
-    process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment
-    )
-    os.close(theirs)
-    try:
-        yield Keyboard(process, ours)
-    finally:
-        process.kill()
-        process.wait(PATIENCE)
-        os.close(ours)
+def at_a_terminal(address: str, session: str) -> AbstractContextManager[Keyboard]:
+    return keyboard("--target", address, "chat", "--session", session, size=(160, 50))
 
 
 def test_at_a_terminal_a_panel_moves_with_the_conversation(address: str, script: Script) -> None:
-    with at_a_terminal(address, "terminal") as keyboard:
-        keyboard.says("dopamine")
-        keyboard.says("you: ")
-        keyboard.types("I lost my job\n")
-        keyboard.says("agent: I am here for you.")
-        keyboard.says("began as the base model")
-        keyboard.says("you: ")
-        keyboard.types("/why\n")
-        keyboard.says("loss -")
-        keyboard.types("/history\n")
-        keyboard.says("event loss 0.90")
-        keyboard.types("/state\n")
-        keyboard.says("from rest")
-        keyboard.types("/reset\n")
-        keyboard.says("now neutral")
-        keyboard.types("/nonsense\n")
-        keyboard.says("there is no command /nonsense")
-        keyboard.types("unspeakable\n")
-        keyboard.says("error: text: cannot be said")
-        keyboard.says("you: ")
-        keyboard.types("\x04")
-        assert keyboard.leaves() == 0
+    with at_a_terminal(address, "terminal") as typist:
+        typist.says("dopamine")
+        typist.says("you: ")
+        typist.types("I lost my job\n")
+        typist.says("agent: I am here for you.")
+        typist.says("began as the base model")
+        typist.says("you: ")
+        typist.types("/why\n")
+        typist.says("loss -")
+        typist.types("/history\n")
+        typist.says("event loss 0.90")
+        typist.types("/state\n")
+        typist.says("from rest")
+        typist.types("/reset\n")
+        typist.says("now neutral")
+        typist.types("/nonsense\n")
+        typist.says("there is no command /nonsense")
+        typist.types("unspeakable\n")
+        typist.says("error: text: cannot be said")
+        typist.says("you: ")
+        typist.types("\x04")
+        assert typist.leaves() == 0
+
+
+def test_at_a_terminal_things_happen_pass_and_are_thought_away(address: str, script: Script) -> None:
+    with at_a_terminal(address, "touched") as typist:
+        typist.says("you: ")
+        typist.types("/help\n")
+        for command in ("/why not N...", "/signal NAME=VALUE", "/skip MINUTES"):
+            typist.says(command)
+        typist.types("/signal threat=0.9 loss=0.4\n")
+        typist.says("anxiety   valence -")
+        typist.says("you: ")
+        typist.types("/why\n")
+        typist.says("moved by")
+        typist.says("threat, loss: dopamine -")
+        typist.types("/why not 2\n")
+        typist.says("as it is: anxiety")
+        typist.says("without 2: neutral, valence +0.00")
+        typist.says("would be")
+        typist.types("/skip 90\n")
+        typist.says("neutral   valence -")
+        typist.types("/history\n")
+        typist.says("90.0 simulated minutes")
+        typist.types("/quit\n")
+        assert typist.leaves() == 0
+    assert not script.asked
+
+
+def test_at_a_terminal_a_command_that_cannot_be_is_refused_with_what_can(address: str, script: Script) -> None:
+    refused = {
+        "/signal": "give a signal, such as /signal reward=0.8; there are reward, novelty",
+        "/signal joy=1": "'joy' is not a signal; the signals are reward, novelty",
+        "/signal reward=2": "reward must be in [0, 1], got 2",
+        "/skip": "/skip needs simulated minutes, more than 0 and at most 10000000",
+        "/skip soon": "got 'soon'",
+        "/skip -1": "got '-1'",
+        "/skip nan": "got 'nan'",
+        "/why me": "/why stands alone, or before `not` and numbers, got 'me'",
+        "/why not": "/why not needs the numbers of what happened, such as /why not 3",
+        "/why not you": "got 'you'",
+        "/why not 77": "without_sequences",
+        "/state now": "/state takes nothing after it, got 'now'",
+    }
+    with at_a_terminal(address, "refused") as typist:
+        for typed, said in refused.items():
+            typist.says("you: ")
+            typist.types(f"{typed}\n")
+            typist.says(said)
+        typist.says("you: ")
+        typist.types("/quit\n")
+        assert typist.leaves() == 0
 
 
 def test_at_a_terminal_the_panel_shows_the_blend_move(address: str, script: Script) -> None:
     script.changes = (change(0, high_cortisol=0.75), change(2, high_cortisol=0.25, balanced=0.75))
-    with at_a_terminal(address, "moving") as keyboard:
-        keyboard.says("you: ")
-        keyboard.types("hello\n")
-        keyboard.says("agent: I am here for you.")
-        keyboard.says("spoken")
-        keyboard.says("balanced")
-        keyboard.says("0.75")
-        keyboard.says("began as high_cortisol 0.75, moved once")
-        keyboard.says("you: ")
-        keyboard.types("\x04")
-        assert keyboard.leaves() == 0
+    with at_a_terminal(address, "moving") as typist:
+        typist.says("you: ")
+        typist.types("hello\n")
+        typist.says("agent: I am here for you.")
+        typist.says("spoken")
+        typist.says("balanced")
+        typist.says("0.75")
+        typist.says("began as high_cortisol 0.75, moved once")
+        typist.says("you: ")
+        typist.types("\x04")
+        assert typist.leaves() == 0
 
 
 def test_an_interrupt_stops_the_reply_and_not_the_chat(address: str, script: Script) -> None:
     script.pause_after = 2
-    with at_a_terminal(address, "interrupted") as keyboard:
-        keyboard.says("you: ")
-        keyboard.types("hello\n")
-        keyboard.says("agent: I am here for")
-        keyboard.interrupts()
-        keyboard.says("(stopped)")
+    with at_a_terminal(address, "interrupted") as typist:
+        typist.says("you: ")
+        typist.types("hello\n")
+        typist.says("agent: I am here for")
+        typist.interrupts()
+        typist.says("(stopped)")
         assert script.cancelled.wait(PATIENCE)
-        keyboard.says("you: ")
+        typist.says("you: ")
         script.pause_after = None
-        keyboard.types("go on\n")
-        keyboard.says("agent: I am here for you.")
+        typist.types("go on\n")
+        typist.says("agent: I am here for you.")
         assert [message.content for message in script.asked[-1].history] == ["hello", "I am here for "]
-        keyboard.says("you: ")
-        keyboard.types("/quit\n")
-        assert keyboard.leaves() == 0
+        typist.says("you: ")
+        typist.types("/quit\n")
+        assert typist.leaves() == 0

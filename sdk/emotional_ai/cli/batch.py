@@ -53,10 +53,10 @@ def generate(
 
     A row is a JSON object with `prompt`, or `messages` as a list of {"role": ..., "content": ...}; it may have `state` (levels
     by chemical; the default baseline where it names none) and `blend` (weights by adapter, instead of the state's own), or
-    `session`, and seed, max_tokens, temperature, top_p, top_k, repetition_penalty, stop. An answered row is the row with its
-    line number as `input_line`, and `reply`, `expression`, `applied`, `usage`, `finish_reason`. Rows are appended as they are
-    finished. A row the service refuses is named and left out; the command then ends with status 1, and `--resume` tries those
-    rows again.
+    `session`, and seed, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty, stop. An answered row is the row with
+    its line number as `input_line`, and `reply`, `expression`, `applied`, `usage`, `finish_reason`. Rows are appended as they
+    are finished. A row the service refuses is named and left out; the command then ends with status 1, and `--resume` tries
+    those rows again.
     """
     rows = read_rows(read_text(prompts), prompts, [_weight(one) for one in blend or ()])
     done = answered(out, {row.line: row for row in rows}, resume)

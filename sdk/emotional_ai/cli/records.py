@@ -74,6 +74,7 @@ def applied(message: inference_pb2.AppliedExpression) -> Record:
         "temperature": message.temperature,
         "top_p": message.top_p,
         "repetition_penalty": message.repetition_penalty,
+        "min_p": message.min_p,
         "conditioning": message.conditioning,
         "blend": blend(message.blend),
         "blend_mode": inference_pb2.BlendMode.Name(message.blend_mode).removeprefix("BLEND_MODE_").lower(),

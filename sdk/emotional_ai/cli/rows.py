@@ -2,8 +2,8 @@
 
 A row has `prompt` (a string) or `messages` (a list of {"role": "system" | "user" | "assistant", "content": "..."}), and may
 have `state` (levels by chemical, those left out at the default baseline) or `session`, and `seed`, `max_tokens`,
-`temperature`, `top_p`, `top_k`, `repetition_penalty`, `stop`, `without_conditioning`, and `blend`: weights by adapter, each a
-number or a list of one per layer, instead of the state's own. What else it has is carried along.
+`temperature`, `top_p`, `top_k`, `min_p`, `repetition_penalty`, `stop`, `without_conditioning`, and `blend`: weights by adapter,
+each a number or a list of one per layer, instead of the state's own. What else it has is carried along.
 """
 
 import json
@@ -139,7 +139,7 @@ def _levels(node: Node) -> dict[str, float]:
 
 def _sampling(node: Node) -> pb.Sampling:
     sampling = pb.Sampling(stop=[one.text() for one in node.listed("stop")])
-    for name in ("temperature", "top_p", "repetition_penalty"):
+    for name in ("temperature", "top_p", "min_p", "repetition_penalty"):
         field = node.get(name)
         if field is not None:
             setattr(sampling, name, field.number())

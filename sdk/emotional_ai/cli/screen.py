@@ -57,7 +57,7 @@ def _silent() -> Iterator[None]:
     """What is typed is neither shown nor left for the shell."""
     import termios
 
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         yield
         return
     keyboard = sys.stdin.fileno()

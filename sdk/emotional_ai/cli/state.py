@@ -1,5 +1,6 @@
 """state, signal: the present of a session."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -92,7 +93,7 @@ def signal(
     say(figures.state_table(response.state, baseline))
 
 
-def intensities(pairs: list[str]) -> dict[str, float]:
+def intensities(pairs: Sequence[str]) -> dict[str, float]:
     """Signals by name from `name=value`. Raises BadParameter, which lists the names there are."""
     given: dict[str, float] = {}
     for pair in pairs:

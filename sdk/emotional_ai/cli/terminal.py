@@ -1,13 +1,12 @@
 """A conversation at a terminal: replies stream while a panel shows the state move."""
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from emotional_ai.cli import figures, past
+from emotional_ai.cli.commands import Commands
 from emotional_ai.cli.feed import Feed, Glimpse, glimpse
 from emotional_ai.cli.output import CommandFailed, printable, told
 from emotional_ai.cli.panel import Voice, panel
@@ -20,13 +19,6 @@ REFRESHES_PER_SECOND: Final = 8
 PANEL_LINES: Final = 20
 """Lines the panel may take, and the prompt's."""
 PROMPT: Final = "you: "
-HELP: Final = """\
-/state    how the agent feels now, in numbers
-/why      which signals moved it since this chat began
-/history  how it came here, since the session began
-/reset    put it back to its baseline; the conversation goes on
-/quit     leave (so does Ctrl-D)
-Ctrl-C while the agent speaks stops it."""
 
 
 class Terminal:
@@ -37,7 +29,6 @@ class Terminal:
         self._session_id = session_id
         session = client.get_session(session_id)
         self._baseline = session.config.dynamics.baseline
-        self._began = session.state.time
         self._console = Console(highlight=False)
         self._conversation = Conversation(
             client, session_id, sampling, self._hear, self._notice, self._move, fixed_blend=fixed_blend
@@ -45,19 +36,13 @@ class Terminal:
         self._reply = ""
         self._voice: Voice | None = None
         self._moves = 0
-        self._commands: Mapping[str, Callable[[], None]] = {
-            "/help": lambda: self._print(HELP),
-            "/state": self._state,
-            "/why": self._why,
-            "/history": self._history,
-            "/reset": self._reset,
-        }
+        self._commands = Commands(client, session_id, self._baseline, session.state.time, self._print, self._show)
 
     def run(self) -> None:
         """The conversation, from greeting to goodbye."""
         import readline  # noqa: F401  # gives `input` editing and history
 
-        self._console.print(self._panel(glimpse(self._client, self._session_id)))
+        self._show(glimpse(self._client, self._session_id))
         self._print("/help lists the commands.")
         while (text := self._read()) is not None:
             if text == "/quit":
@@ -82,12 +67,9 @@ class Terminal:
         return text
 
     def _carry_out(self, text: str) -> None:
-        command = self._commands.get(text)
         try:
-            if command is not None:
-                command()
-            elif text.startswith("/"):
-                self._print(f"there is no command {text.split(maxsplit=1)[0]}; /help lists them")
+            if text.startswith("/"):
+                self._commands.carry_out(text)
             else:
                 self._turn(text)
         except EmotionalAIError as error:
@@ -115,7 +97,7 @@ class Terminal:
             finally:
                 if self._reply:
                     self._print(f"agent: {self._reply}")
-        self._console.print(self._panel(glimpse(self._client, self._session_id)))
+        self._show(glimpse(self._client, self._session_id))
 
     def _speaking(self, seen: Glimpse) -> RenderableType:
         """The reply so far above the panel; of a long one the end, so that both fit the screen."""
@@ -136,23 +118,8 @@ class Terminal:
     def _notice(self, text: str) -> None:
         self._print(f"({text})")
 
-    def _state(self) -> None:
-        seen = glimpse(self._client, self._session_id)
-        self._print(figures.feeling(seen.state))
-        self._print(figures.state_table(seen.state, self._baseline))
-        self._print(figures.voice(seen.expression))
-
-    def _why(self) -> None:
-        for line in past.explained(self._client.explain(self._session_id, start=self._began)):
-            self._print(line)
-
-    def _history(self) -> None:
-        told_past = self._client.history(self._session_id, points=past.SPARK_POINTS)
-        for line in past.history_lines(told_past, self._baseline):
-            self._print(line)
-
-    def _reset(self) -> None:
-        self._print(f"now {figures.feeling(self._client.reset_session(self._session_id))}")
+    def _show(self, seen: Glimpse) -> None:
+        self._console.print(self._panel(seen))
 
     def _print(self, text: str) -> None:
         self._console.print(Text(text))
