@@ -1,0 +1,62 @@
+"""What is shown: a session with its four panels, and the rooms around it.
+
+    every page                         header, navigation, banner       frame, theme
+    /s/{session_id}                    live, talk, touch, why           session, choice, desk
+    /sessions /adapters /training /health                               room, and one function each
+
+What to read, in order: frame, session, desk, then a panel (live, talk, touch, why) or a room.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi.responses import RedirectResponse
+from nicegui import app, ui
+
+from emotional_ai.aio import AsyncClient
+from emotional_ai.web.hub import Hub
+from emotional_ai.web.page.adapters import adapters
+from emotional_ai.web.page.frame import ASSETS, Frame
+from emotional_ai.web.page.health import health
+from emotional_ai.web.page.room import Build, show_room
+from emotional_ai.web.page.session import show_session
+from emotional_ai.web.page.sessions import sessions
+from emotional_ai.web.page.training import training
+from emotional_ai.web.settings import WebSettings
+
+__all__ = ["FAVICON", "register"]
+
+ROOMS: Final[tuple[tuple[str, Build], ...]] = (
+    ("Sessions", sessions),
+    ("Adapters", adapters),
+    ("Training", training),
+    ("Health", health),
+)
+"""By title; the path is the title in lower case."""
+FILES: Final = Path(__file__).parent / "assets"
+FAVICON: Final = FILES / "icon.svg"
+
+
+def register(client: AsyncClient, hub: Hub, settings: WebSettings) -> None:
+    """Declares every route of the page."""
+    frame = Frame(hub, settings, [title for title, _ in ROOMS])
+    app.add_static_files(ASSETS, FILES, max_cache_age=0)
+
+    @ui.page("/")
+    def first() -> RedirectResponse:
+        return RedirectResponse(f"/s/{settings.session}")
+
+    @ui.page("/s/{session_id}")
+    async def session(session_id: str) -> None:
+        with frame.around(session_id, session_id):
+            await show_session(client, hub, session_id, make=session_id == settings.session)
+
+    for title, build in ROOMS:
+        _register_room(client, hub, frame, title, build)
+
+
+def _register_room(client: AsyncClient, hub: Hub, frame: Frame, title: str, build: Build) -> None:
+    @ui.page(f"/{title.lower()}")
+    async def room() -> None:
+        with frame.around(title):
+            await show_room(client, hub, build)

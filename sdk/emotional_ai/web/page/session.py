@@ -1,0 +1,137 @@
+"""The page of one session: followed while the page is open, whatever becomes of the service meanwhile."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from nicegui import Client as Page
+from nicegui import background_tasks, ui
+
+from emotional_ai.aio import AsyncClient
+from emotional_ai.errors import AlreadyExists, EmotionalAIError, NotFound
+from emotional_ai.web.hub import Hub
+from emotional_ai.web.page.choice import Choice
+from emotional_ai.web.page.desk import Desk, notice
+from emotional_ai.web.page.lifetime import at_the_end
+from emotional_ai.web.page.live import live
+from emotional_ai.web.page.room import AT_ONCE_SECONDS
+from emotional_ai.web.page.talk import talk
+from emotional_ai.web.page.touch import touch
+from emotional_ai.web.page.why import why
+
+PANELS: Final[tuple[tuple[str, Callable[[Desk], None]], ...]] = (
+    ("live", live),
+    ("talk", talk),
+    ("touch", touch),
+    ("why", why),
+)
+"""By name, in order; the first stays beside the others where there is room."""
+RETRY_SECONDS: Final = 2.0
+
+
+async def show_session(client: AsyncClient, hub: Hub, session_id: str, *, make: bool) -> None:
+    """Shows a session while the page is open; with `make`, one that does not exist is made."""
+    shown = _Shown(client, hub, session_id, ui.context.client, make=make)
+    at_the_end(background_tasks.create(shown.live(), name=f"page of session {session_id}").cancel)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(AT_ONCE_SECONDS):
+            await shown.something.wait()
+
+
+class _Shown:
+    """A session on one page: its panels, or what keeps them from being shown."""
+
+    def __init__(self, client: AsyncClient, hub: Hub, session_id: str, page: Page, *, make: bool) -> None:
+        self._client = client
+        self._hub = hub
+        self._session_id = session_id
+        self._page = page
+        self._make = make
+        self._place = ui.element("div").classes("place")
+        self._made = asyncio.Event()
+        self.something = asyncio.Event()
+        """Set once there is something to see."""
+
+    async def live(self) -> None:
+        """Follows the session for good."""
+        while True:
+            try:
+                await self._followed()
+            except NotFound:
+                if not await self._made_here():
+                    self._show_missing()
+                    await self._made.wait()
+            except EmotionalAIError as error:
+                self._show(str(error))
+                await self._until_back()
+
+    async def _followed(self) -> None:
+        """Shows the panels until the session is gone, and raises why."""
+        desk = Desk(self._client, self._hub, self._session_id, self._page)
+        gone: asyncio.Future[EmotionalAIError] = asyncio.get_running_loop().create_future()
+
+        def ended(error: EmotionalAIError) -> None:
+            if not gone.done():
+                gone.set_result(error)
+
+        following = self._hub.following(self._session_id, desk.tell_moment, heard=desk.tell_entries, ended=ended)
+        async with following as desk.followed:
+            self._make = False
+            self._place.clear()
+            with self._place:
+                _panels(desk)
+            self.something.set()
+            raise await gone
+
+    async def _made_here(self) -> bool:
+        """Makes the session, if this page may; it is made once, and not again when somebody deletes it."""
+        make, self._make = self._make, False
+        if make:
+            with suppress(AlreadyExists):
+                await self._client.create_session(self._session_id)
+        return make
+
+    def _show(self, words: str) -> None:
+        self._place.clear()
+        with self._place, ui.element("div").classes("card empty"):
+            ui.label(words)
+        self.something.set()
+
+    def _show_missing(self) -> None:
+        self._made.clear()
+        self._place.clear()
+        with self._place, ui.element("div").classes("card empty"):
+            ui.label(f"There is no session {self._session_id}.")
+            ui.button("Create it", on_click=self._create).props("unelevated no-caps")
+            ui.link("All sessions", "/sessions")
+        self.something.set()
+
+    async def _create(self) -> None:
+        try:
+            with suppress(AlreadyExists):
+                await self._client.create_session(self._session_id)
+        except EmotionalAIError as error:
+            notice(error)
+        else:
+            self._made.set()
+
+    async def _until_back(self) -> None:
+        back = asyncio.Event()
+
+        def told(away: str | None) -> None:
+            if away is None:
+                back.set()
+
+        self._hub.reach.look()
+        with self._hub.on_away(told), suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_SECONDS):
+                await back.wait()
+
+
+def _panels(desk: Desk) -> None:
+    with ui.element("div").classes("desk").props("id=desk"):
+        Choice([name for name, _ in PANELS], "desk").classes("desk-choice")
+        for name, build in PANELS:
+            with ui.element("section").classes(f"card panel panel-{name}").props(f"id=panel-{name} aria-label={name}"):
+                build(desk)

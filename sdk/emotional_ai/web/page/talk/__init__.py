@@ -1,0 +1,5 @@
+"""The panel `talk`."""
+
+from emotional_ai.web.page.talk.panel import talk
+
+__all__ = ["talk"]

@@ -1,0 +1,79 @@
+"""The socket the page listens on, and the server behind it."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from typing import BinaryIO, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+GRACE_SECONDS: Final = 1
+"""How long requests may finish after the end was asked for; pages hold theirs open for good."""
+
+
+class _Announced(uvicorn.Server):
+    """Says when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Takes a port; 0 takes a free one. Raises OSError, saying what to do, if it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise OSError(f"{host} is no address of this machine ({error.strerror}); name another with --host") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # Two sockets may be bound to a port; only one may listen.
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        wrong = f"port {port} of {host} cannot be had ({error.strerror}); choose another with --port, or --port 0"
+        raise OSError(wrong) from error
+    return listener
+
+
+def address(host: str, listener: socket.socket) -> str:
+    """Where a browser on this machine finds what listens."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{listener.getsockname()[1]}/"
+
+
+async def serve(
+    app: ASGIApp, listener: socket.socket, ready: Callable[[], None], parent: BinaryIO | None = None
+) -> None:
+    """Serves until a signal ends it, or until `parent`, a pipe held by another process, ends."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = _Announced(config, ready)
+    if parent is not None:
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=_outlive, args=(parent, loop, server), daemon=True).start()
+    with listener:
+        await server.serve(sockets=[listener])
+
+
+def _outlive(parent: BinaryIO, loop: asyncio.AbstractEventLoop, server: uvicorn.Server) -> None:
+    while parent.read(4096):
+        pass
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(setattr, server, "should_exit", True)

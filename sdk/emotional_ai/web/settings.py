@@ -1,0 +1,49 @@
+"""What the page is started with."""
+
+import ipaddress
+from dataclasses import dataclass, field
+
+from emotional_ai.names import DEFAULT_SESSION
+
+DEFAULT_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Raises ValueError for settings under which anyone on the network could come in, or nobody at all."""
+
+    target: str
+    """HOST:PORT of the service."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = DEFAULT_PORT
+    """Port to listen on; 0 takes a free one."""
+    session: str = DEFAULT_SESSION
+    """The session shown first; made if it does not exist."""
+    token: str | None = field(default=None, repr=False)
+    """What a visitor must know; needed as soon as `host` is not a loopback address."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Further host names the page may be reached by, without a port."""
+
+    def __post_init__(self) -> None:
+        if self.token is not None and not _sendable(self.token):
+            raise ValueError("a token is 1 or more printable ASCII characters without spaces")
+        if self.token is None and not is_loopback(self.host):
+            raise ValueError(
+                f"listening on {self.host} lets others in, so a token is needed: give --token, "
+                "or EMOTIONAL_AI_WEB_TOKEN in the environment; or listen on 127.0.0.1"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _sendable(token: str) -> bool:
+    return bool(token) and all("!" <= mark <= "~" for mark in token)
