@@ -47,6 +47,8 @@ def web_process(target: str, log: Path, *flags: str, port: int = 0) -> Iterator[
             stderr=complaints,
             text=True,
             start_new_session=True,
+            # NiceGUI looks whether it runs inside a test, and serves otherwise there.
+            env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         )
     assert process.stdout is not None
     try:
