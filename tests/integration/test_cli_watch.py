@@ -49,7 +49,7 @@ def given_back(typist: Keyboard) -> bool:
 
 def test_a_session_is_drawn_as_it_goes(address: str, client: Client, name: str) -> None:
     with keyboard("--target", address, "watch", name) as typist:
-        typist.says(f"{name}   neutral")
+        typist.says(f"{name}   neutral, confidence 0.")
         for shown in ("● dopamine   0.50", "■ serotonin", "▲ cortisol", "◆ oxytocin", "-3 min", "UTC", "balanced"):
             typist.says(shown)
         client.apply(name, threat=1.0, uncertainty=0.5)

@@ -113,7 +113,7 @@ def test_a_lane_shows_curve_rest_events_and_the_newest_level() -> None:
 def test_a_screen_names_everything() -> None:
     lines = shown(recent([state(0), state(60, dopamine=0.35)], event(30, threat=0.9)), 60, Room(80, 24))
     assert len(lines) == 24
-    assert lines[0].startswith("ada   anxiety 0.62")
+    assert lines[0].startswith("ada   anxiety, confidence 0.62")
     assert lines[0].endswith("Ctrl-C ends")
     assert lines[1].startswith("● dopamine   0.35 1│")
     assert lines[2].startswith("  from rest -0.15  │")
@@ -149,7 +149,7 @@ def test_what_happened_before_the_window_is_not_shown() -> None:
 
 def test_away_is_said_before_all_else() -> None:
     away = "the service is away, 3 s; trying again"
-    assert shown(recent([state(0)]), 60, Room(80, 24), away)[0] == f"ada   anxiety 0.62{away:>62}"
+    assert shown(recent([state(0)]), 60, Room(80, 24), away)[0] == f"ada   anxiety, confidence 0.62{away:>50}"
     assert shown(recent([state(0)]), 60, Room(50, 24), away)[0] == away
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -65,7 +66,7 @@ class Following:
         """True once no more will come."""
         self.failure: EmotionalAIError | None = None
         """Why, if that was not asked for."""
-        self._newest: EmotionalState | None = None
+        self._newest: deque[EmotionalState] = deque(maxlen=1)
         self._most = most
         self._watch = client.watch(session_id, interval_ms=interval_ms)
         self._thread = threading.Thread(target=self._follow, name="emotional-ai watch", daemon=True)
@@ -80,13 +81,15 @@ class Following:
 
     def take(self) -> EmotionalState | None:
         """The newest state, once; None if none came since."""
-        taken, self._newest = self._newest, None
-        return taken
+        try:
+            return self._newest.pop()
+        except IndexError:
+            return None
 
     def _follow(self) -> None:
         try:
             for state in islice(self._watch, self._most):
-                self._newest = state
+                self._newest.append(state)
         except EmotionalAIError as error:
             self.failure = error
         finally:

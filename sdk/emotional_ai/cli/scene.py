@@ -85,7 +85,8 @@ def scene(recent: Recent, span: float, room: Room, away: str = "") -> list[Text]
 def _title(recent: Recent, room: Room, away: str) -> Text:
     now = recent.now
     likely = {one.label: one.probability for one in recent.expression.label_probabilities}
-    text = Text(f"{now.session_id}   {names.label(now.label)} {likely.get(now.label, 0.0):.2f}", "bold", no_wrap=True)
+    sure = f"{' ' if room.narrow else ', confidence '}{likely.get(now.label, 0.0):.2f}"
+    text = Text(no_wrap=True).append(f"{now.session_id}   {names.label(now.label)}{sure}", style="bold")
     told = away or ENDS
     left = room.width - len(text) - 3
     if left < len(told) and away:
@@ -106,9 +107,8 @@ def _lane(recent: Recent, name: str, window: Window, room: Room, happened: Seque
     lines = []
     for row, line in enumerate(drawn):
         bound = "1" if row == 0 and room.rows > 1 else "0" if row == room.rows - 1 and room.rows > 1 else " "
-        head = Text(
-            heads[row] if row < len(heads) else "", style=f"bold {look.colour}" if row == 0 else "", no_wrap=True
-        )
+        head = Text(no_wrap=True)
+        head.append(heads[row] if row < len(heads) else "", style=f"bold {look.colour}" if row == 0 else "")
         head.pad_right(room.names - len(head))
         lines.append(head.append(f"{bound}│", style="dim").append_text(line))
     return lines
