@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai.v1 import inference_pb2
 from emotional_ai_service.core.names import SIGNALS
 from emotional_ai_service.errors import InvalidRequest
 from emotional_ai_service.server import ENGINE
@@ -116,6 +117,17 @@ def test_the_quick_test_sees_a_bad_number_in_every_signal(name: str, value: floa
     for order in ([bad, good], [good, bad]):
         assert not QUICK[pb.ApplyStimuliRequest](pb.ApplyStimuliRequest(session_id="ada", stimuli=order))
     assert QUICK[pb.ApplyStimuliRequest](pb.ApplyStimuliRequest(session_id="ada", stimuli=[good] * 128))
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, 1.5, math.inf, -math.inf, math.nan])
+def test_a_min_p_outside_its_range_is_refused_by_name_with_the_range(value: float) -> None:
+    message = inference_pb2.ConverseRequest(session_id="ada", text="hello")
+    for fine in (0.0, 0.1, math.nextafter(1, 0)):
+        message.sampling.min_p = fine
+        check(message)
+    message.sampling.min_p = value
+    with pytest.raises(InvalidRequest, match=r"sampling\.min_p.*greater than or equal to 0 and less than 1"):
+        check(message)
 
 
 def requests_with(field: str) -> list[Descriptor]:

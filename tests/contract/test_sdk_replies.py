@@ -19,6 +19,7 @@ PATIENCE = 20.0
 APPLIED = pb.AppliedExpression(
     temperature=0.5,
     repetition_penalty=1.25,
+    min_p=0.25,
     conditioning="<DA=0.50> mood: calm",
     seed=7,
     kv_policy=pb.KV_POLICY_STRICT,
@@ -124,7 +125,7 @@ def test_a_reply_keeps_the_changes_of_its_voice(client: Client) -> None:
 def test_a_finished_reply_is_said_again_from_its_record(client: Client, service: Scripted) -> None:
     with client.converse("ada", "hello") as reply:
         reply.read()
-    sampling = Sampling(seed=1, top_k=5, temperature=0.1, stop=["."])
+    sampling = Sampling(seed=1, top_k=5, temperature=0.1, min_p=0.5, stop=["."])
     with client.replay("hello", reply, sampling=sampling) as again:
         again.read()
     request = service.requests[-1]
@@ -133,7 +134,8 @@ def test_a_finished_reply_is_said_again_from_its_record(client: Client, service:
     assert list(request.explicit.schedule) == list(APPLIED.changes)
     assert not request.explicit.without_conditioning
     assert request.kv_policy == pb.KV_POLICY_STRICT
-    assert request.sampling == Sampling(seed=7, top_k=5, stop=["."], repetition_penalty=1.25, max_tokens=2)
+    said = Sampling(seed=7, top_k=5, stop=["."], repetition_penalty=1.25, min_p=0.25, max_tokens=2)
+    assert request.sampling == said
 
 
 def test_only_a_finished_reply_that_tells_its_changes_is_said_again(client: Client) -> None:

@@ -45,6 +45,7 @@ def test_a_reply_names_the_adapter_that_spoke_and_how_it_was_chosen(client: Clie
     assert reply.applied.blend_mode == pb.BLEND_MODE_NEAREST
     assert [one.adapter for one in reply.applied.blend] == ["high_dopamine"]
     assert reply.applied.kv_policy == pb.KV_POLICY_UNSPECIFIED
+    assert (reply.applied.repetition_penalty, reply.applied.min_p) == (1.0, 0.0)
 
 
 def test_a_turn_under_a_session_is_spoken_without_following(client: Client) -> None:
@@ -62,3 +63,8 @@ def test_what_this_backend_cannot_do_is_refused(client: Client) -> None:
     with client.generate("the sea", under=wanted) as reply, pytest.raises(FailedPrecondition) as refusal:
         reply.read()
     assert refusal.value.reason == "CANNOT_FOLLOW"
+    cut = Sampling(max_tokens=6, min_p=0.3)
+    with client.generate("the sea", under=EAGER, sampling=cut) as reply, pytest.raises(FailedPrecondition) as refusal:
+        reply.read()
+    assert refusal.value.reason == "CANNOT_BLEND"
+    assert "has no min_p" in str(refusal.value)

@@ -14,6 +14,7 @@ from tiny_adapters import DIGEST, published
 from emotional_ai import AsyncClient, Chemistry, FailedPrecondition, InvalidArgument, Sampling
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai_service.decoding.messages import (
+    DEFAULT_MIN_P,
     BlendMode,
     BlendWeight,
     GenerationRequest,
@@ -254,6 +255,31 @@ async def test_the_end_of_a_reply_says_what_it_was_spoken_with(loras: Path) -> N
     assert applied.kv_policy == pb.KV_POLICY_REFRESH_AT_TURN
     assert [(one.adapter, one.digest) for one in applied.adapters] == [("high_dopamine", DIGEST)]
     assert applied.reused_tokens == 2
+
+
+@pytest.mark.parametrize(("given", "applied"), [({}, DEFAULT_MIN_P), ({"min_p": 0.25}, 0.25), ({"min_p": 0.0}, 0.0)])
+async def test_min_p_is_the_default_or_what_was_asked_for_and_is_told(
+    loras: Path, given: dict[str, float], applied: float
+) -> None:
+    async with client_of(loras) as (client, decoder):
+        async with client.generate("Hello", under=EAGER, sampling=Sampling(seed=5, **given)) as reply:
+            await reply.read()
+        assert reply.applied is not None
+        assert reply.applied.min_p == decoder.asked[-1].sampling.min_p == applied
+        async with client.replay("Hello", reply) as again:
+            await again.read()
+        assert decoder.asked[-1].sampling.min_p == applied
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.0, float("nan")])
+async def test_a_min_p_out_of_range_is_refused_in_words(loras: Path, wrong: float) -> None:
+    async with client_of(loras) as (client, decoder):
+        with pytest.raises(InvalidArgument) as refusal:
+            await asked(client, decoder, EAGER, sampling=Sampling(min_p=wrong))
+    (violation,) = refusal.value.violations
+    assert violation.field == "sampling.min_p"
+    assert violation.description == f"must be greater than or equal to 0 and less than 1, got {wrong}"
+    assert decoder.asked == []
 
 
 async def test_the_model_says_how_it_blends(loras: Path) -> None:

@@ -13,6 +13,7 @@ from emotional_ai import Client
 from emotional_ai.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from emotional_ai.v1 import engine_pb2
 from emotional_ai.v1 import inference_pb2 as pb
+from emotional_ai_service.decoding.messages import DEFAULT_MIN_P
 
 SAD = engine_pb2.Chemistry(dopamine=0.2, serotonin=0.3, cortisol=0.6, oxytocin=0.5)
 
@@ -154,19 +155,25 @@ def test_an_adapter_changes_what_is_said_and_weight_zero_leaves_the_base_model(c
     assert none.blend_mode == pb.BLEND_MODE_UNSPECIFIED
 
 
-def test_a_reply_that_moved_while_it_was_spoken_is_said_again_from_its_record(client: Client) -> None:
-    client.create_session("moving")
-    sampling = pb.Sampling(seed=11, max_tokens=60)
-    with client.generate("Tell me a long story about the sea.", under="moving", sampling=sampling) as reply:
+@pytest.mark.parametrize("min_p", [None, 0.0, 0.4])
+def test_a_reply_that_moved_while_it_was_spoken_is_said_again_from_its_record(
+    client: Client, min_p: float | None
+) -> None:
+    session = f"moving-{min_p}"
+    client.create_session(session)
+    sampling = pb.Sampling(seed=11, max_tokens=60, min_p=min_p)
+    with client.generate("Tell me a long story about the sea.", under=session, sampling=sampling) as reply:
         for event in reply:
             if event.WhichOneof("event") == "text" and event.text.token_index < 4:
-                client.apply("moving", threat=1.0, uncertainty=0.8)
+                client.apply(session, threat=1.0, uncertainty=0.8)
     assert reply.changes
     assert reply.applied is not None
     assert list(reply.applied.changes)[1:] == reply.changes
-    with client.replay("Tell me a long story about the sea.", reply, sampling=sampling) as again:
+    assert reply.applied.min_p == (DEFAULT_MIN_P if min_p is None else min_p)
+    with client.replay("Tell me a long story about the sea.", reply) as again:
         assert again.read() == reply.text
     assert again.applied is not None
+    assert again.applied.min_p == reply.applied.min_p
     assert list(again.applied.changes) == list(reply.applied.changes)
 
 

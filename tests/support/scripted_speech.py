@@ -116,6 +116,7 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
         applied = inference_pb2.AppliedExpression(
             temperature=expression.temperature,
             top_p=expression.top_p,
+            min_p=sampling.min_p,
             conditioning=expression.conditioning + expression.gloss,
             seed=sampling.seed,
             model="script",

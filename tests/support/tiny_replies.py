@@ -13,7 +13,7 @@ from emotional_ai_service.decoding.llama import Floats
 from emotional_ai_service.decoding.scheduler import Scheduler, Speaker
 
 GREEDY: Final = Sampling(temperature=0, repetition_penalty=1)
-WILD: Final = Sampling(temperature=1.5, top_p=1, repetition_penalty=1)
+WILD: Final = Sampling(temperature=1.5, top_p=1, repetition_penalty=1, min_p=0)
 BLENDS: Final = (
     (),
     (BlendWeight("alpha", 1.0),),

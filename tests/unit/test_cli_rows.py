@@ -34,6 +34,14 @@ def test_a_row_becomes_a_request_and_keeps_what_it_carries() -> None:
     assert [message.content for message in row.messages] == ["hi"]
 
 
+def test_the_rules_of_sampling_are_those_of_the_row_alone() -> None:
+    rules = {"temperature": 0.5, "top_p": 0.75, "top_k": 3, "min_p": 0.25, "repetition_penalty": 1.25, "stop": ["."]}
+    said, none, bare = rows_of({"prompt": "a"} | rules, {"prompt": "b", "min_p": 0}, {"prompt": "c"})
+    assert said.sampling == pb.Sampling(**rules)
+    assert none.sampling.HasField("min_p")  # 0 is off, and not the default
+    assert not bare.sampling.HasField("min_p")
+
+
 def test_blank_lines_are_left_out_and_lines_keep_their_numbers() -> None:
     rows = read_rows('\n{"prompt": "a"}\n\n{"prompt": "b", "session": "ada"}\n', PATH)
     assert [row.line for row in rows] == [2, 4]
@@ -56,6 +64,8 @@ def test_blank_lines_are_left_out_and_lines_keep_their_numbers() -> None:
         ('{"prompt": "a", "max_tokens": 1.5}', "line 1: max_tokens:"),
         ('{"prompt": "a", "temperature": 1' + "0" * 400 + "}", "line 1: temperature:"),
         ('{"prompt": "a", "temperature": NaN}', "line 1: temperature:"),
+        ('{"prompt": "a", "min_p": "0.1"}', "line 1: min_p:"),
+        ('{"prompt": "a", "min_p": NaN}', "line 1: min_p:"),
         ('{"prompt": "a", "extra": {"x": [0, 1e999]}}', "line 1: extra.x[1]: must be a finite number"),
         ('{"prompt": "a", "seed": ' + "9" * 5000 + "}", "line 1: holds a whole number of 5000 digits"),
         ('{"prompt": "a", "seed": ' + "9" * 4000 + "}", "line 1: seed:"),

@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emotional_ai_service.decoding import Sampling
+from emotional_ai_service.decoding.messages import DEFAULT_MIN_P
 from emotional_ai_service.decoding.sampling import candidates, log_probability, next_token, penalised
 
 vectors = st.lists(st.floats(-20, 20, width=32), min_size=2, max_size=600).map(torch.tensor)
@@ -21,7 +23,7 @@ def drawn(logits: torch.Tensor, rule: Sampling, seed: int, generated: tuple[int,
 def test_candidates_are_the_shortest_head_of_the_ranking_that_holds_the_mass(
     logits: torch.Tensor, top_k: int, top_p: float
 ) -> None:
-    probabilities, tokens = candidates(logits, top_k, top_p)
+    probabilities, tokens = candidates(logits, top_k, top_p, 0.0)
     kept = min(top_k or len(logits), len(logits))
     reference = torch.softmax(logits.sort(descending=True).values[:kept].double(), 0)
     size = len(probabilities)
@@ -33,7 +35,7 @@ def test_candidates_are_the_shortest_head_of_the_ranking_that_holds_the_mass(
 
 
 def test_a_nucleus_wider_than_the_first_look_is_found_by_the_full_ranking() -> None:
-    probabilities, _ = candidates(torch.zeros(10_000), 0, 0.5)
+    probabilities, _ = candidates(torch.zeros(10_000), 0, 0.5, 0.0)
     assert abs(len(probabilities) - 5000) <= 1
 
 
@@ -57,10 +59,90 @@ def test_the_penalty_lowers_positive_and_negative_logits_of_seen_tokens_once_eac
 
 def test_top_k_applies_after_temperature_and_before_top_p() -> None:
     logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log()
-    probabilities, tokens = candidates(logits, 2, 0.9)
+    probabilities, tokens = candidates(logits, 2, 0.9, 0.0)
     assert tokens.tolist() == [0, 1]  # of the two kept, the first alone has mass 4/7, so both are needed
     assert probabilities.tolist() == pytest.approx([4 / 7, 3 / 7])
-    assert len(candidates(logits, 2, 0.5)[0]) == 1
+    assert len(candidates(logits, 2, 0.5, 0.0)[0]) == 1
+
+
+def by_numpy(logits: torch.Tensor, top_k: int, top_p: float, min_p: float) -> dict[int, float]:
+    """Probability of every token that may be drawn, rule by rule over the whole vocabulary, in double precision."""
+    weights = np.exp(logits.double().numpy() - float(logits.max()))
+    if top_k and top_k < len(weights):
+        weights[np.argsort(-weights, kind="stable")[top_k:]] = 0
+    weights[weights < min_p * weights.max()] = 0
+    ranking = np.argsort(-weights, kind="stable")
+    mass = np.cumsum(weights[ranking]) / weights.sum()
+    size = int(np.searchsorted(mass, top_p)) + 1 if top_p < 1 else len(weights)
+    kept = {int(token): float(weights[token]) for token in ranking[:size] if weights[token]}
+    return {token: weight / sum(kept.values()) for token, weight in kept.items()}
+
+
+@given(st.integers(2, 600), st.integers(0, 2**32), st.integers(0, 50), st.floats(0.05, 1), st.floats(0, 0.99))
+def test_candidates_are_those_of_an_independent_calculation(
+    size: int, seed: int, top_k: int, top_p: float, min_p: float
+) -> None:
+    logits = 4 * torch.randn(size, generator=torch.Generator().manual_seed(seed))
+    probabilities, tokens = candidates(logits, top_k, top_p, min_p)
+    found = dict(zip(tokens.tolist(), probabilities.tolist(), strict=True))
+    expected = by_numpy(logits, top_k, top_p, min_p)
+    # Single precision may put the one token that lies on the edge of a rule on its other side.
+    assert len(found.keys() ^ expected.keys()) <= 1
+    assert found.keys() != expected.keys() or found == pytest.approx(expected, abs=1e-5)
+
+
+@given(vectors, st.integers(0, 700), st.floats(0.05, 2), st.floats(1e-6, 0.999), st.integers(0, 2**64 - 1))
+def test_what_is_drawn_is_at_least_min_p_times_as_probable_as_the_likeliest(
+    logits: torch.Tensor, top_k: int, temperature: float, min_p: float, seed: int
+) -> None:
+    rule = Sampling(temperature, top_k, top_p=1, repetition_penalty=1, min_p=min_p)
+    token = drawn(logits, rule, seed)
+    ratio = math.exp((float(logits[token]) - float(logits.max())) / temperature)
+    assert ratio >= min_p * (1 - 1e-4)
+
+
+@given(vectors, st.integers(0, 700))
+def test_a_min_p_too_small_to_leave_anything_out_changes_nothing(logits: torch.Tensor, top_k: int) -> None:
+    (off, tokens), (least, same) = (candidates(logits, top_k, 1.0, min_p) for min_p in (0.0, 5e-324))
+    assert torch.allclose(off, least, atol=1e-6)
+    assert logits[tokens].tolist() == logits[same].tolist()
+
+
+@given(vectors, st.floats(0.05, 2), st.integers(0, 2**64 - 1))
+def test_a_min_p_near_one_is_greedy(logits: torch.Tensor, temperature: float, seed: int) -> None:
+    rule = Sampling(temperature, top_p=1, repetition_penalty=1, min_p=math.nextafter(1, 0))
+    assert float(logits[drawn(logits, rule, seed)]) == pytest.approx(float(logits.max()), abs=1e-5)
+
+
+def test_min_p_applies_after_temperature_and_before_top_p() -> None:
+    logits = torch.tensor([0.6, 0.2, 0.15, 0.05]).log()
+    probabilities, tokens = candidates(logits, 0, 0.9, 0.3)
+    assert tokens.tolist() == [0, 1]  # 0.2 is a third of 0.6; of the two, the first alone has mass 3/4: both are needed
+    assert probabilities.tolist() == pytest.approx([3 / 4, 1 / 4])
+    assert candidates(logits, 0, 0.7, 0.3)[1].tolist() == [0]
+    assert candidates(logits, 1, 0.9, 0.3)[1].tolist() == [0]
+    hot = Sampling(
+        temperature=2, top_p=1, repetition_penalty=1, min_p=0.3
+    )  # at 2, 0.05 is still .29 of 0.6, 0.15 is .5
+    assert {drawn(logits, hot, seed) for seed in range(300)} == {0, 1, 2}
+
+
+def test_min_p_applies_after_the_penalty() -> None:
+    logits = torch.tensor([2.0, 1.0, -9.0])
+    rule = Sampling(temperature=1, top_p=1, repetition_penalty=2, min_p=0.9)
+    assert {drawn(logits, rule, seed) for seed in range(50)} == {0}
+    assert {drawn(logits, rule, seed, generated=(0,)) for seed in range(50)} == {0, 1}
+
+
+def test_at_a_high_temperature_the_default_keeps_the_tail_out() -> None:
+    logits = torch.full((2000,), -4.0)
+    logits[7] = 3.0
+    tailed, cut = (
+        [drawn(logits, Sampling(1.3, top_p=0.98, min_p=min_p), seed) for seed in range(200)]
+        for min_p in (0.0, DEFAULT_MIN_P)
+    )
+    assert tailed.count(7) < 100
+    assert cut.count(7) == 200
 
 
 def test_draws_follow_the_distribution_and_repeat_by_seed() -> None:
@@ -98,6 +180,9 @@ def test_log_probability_is_that_of_the_softmax() -> None:
         {"top_k": -1},
         {"repetition_penalty": 0.9},
         {"repetition_penalty": math.inf},
+        {"min_p": -0.1},
+        {"min_p": 1.0},
+        {"min_p": math.nan},
     ],
 )
 def test_values_outside_the_ranges_are_refused(wrong: dict[str, float]) -> None:

@@ -11,6 +11,7 @@ from tinker_speaking import asked
 from emotional_ai_service.decoding import UnknownAdapter
 from emotional_ai_service.decoding.errors import AdapterRefused, CannotBlend, CannotFollow
 from emotional_ai_service.decoding.messages import (
+    DEFAULT_MIN_P,
     DEFAULT_REPETITION_PENALTY,
     BlendMode,
     BlendWeight,
@@ -159,6 +160,13 @@ def test_a_repetition_penalty_that_was_asked_for_is_refused_and_the_default_is_n
         plan(asked(sampling=Sampling(repetition_penalty=1.3)))
     for given_or_not in (1.0, DEFAULT_REPETITION_PENALTY):
         assert plan(asked(sampling=Sampling(repetition_penalty=given_or_not))).mode is BlendMode.BASE
+
+
+def test_a_min_p_that_was_asked_for_is_refused_and_the_default_is_not() -> None:
+    with pytest.raises(CannotBlend, match="no min_p; leave it out, or send 0"):
+        plan(asked(sampling=Sampling(min_p=0.05)))
+    for given_or_not in (0.0, DEFAULT_MIN_P):
+        assert plan(asked(sampling=Sampling(min_p=given_or_not))).mode is BlendMode.BASE
 
 
 def test_an_adapter_the_server_lost_is_refused_only_where_it_takes_part() -> None:

@@ -15,7 +15,7 @@ from vllm_loopback import MODEL
 from emotional_ai_service.decoding import BlendWeight, GenerationRequest, Message, Role, Sampling
 from emotional_ai_service.decoding.ends import end_tokens
 from emotional_ai_service.decoding.errors import AdapterRefused, CannotBlend, CannotFollow
-from emotional_ai_service.decoding.messages import Voice, VoiceChange
+from emotional_ai_service.decoding.messages import DEFAULT_MIN_P, Voice, VoiceChange
 from emotional_ai_service.decoding.vllm import VllmSettings, server_command
 from emotional_ai_service.decoding.vllm.asking import check_request, completion, spoken_temperature
 from emotional_ai_service.decoding.vllm.errors import AdapterChanged
@@ -34,9 +34,11 @@ def body_of(request: GenerationRequest, *, penalises: bool = True) -> dict[str, 
 
 
 def test_everything_is_said_outright() -> None:
-    body = body_of(ask(sampling=Sampling(0.7, top_k=5, top_p=0.8, repetition_penalty=1.2), max_tokens=9))
+    body = body_of(ask(sampling=Sampling(0.7, 5, 0.8, repetition_penalty=1.2, min_p=0.3), max_tokens=9))
     assert body["prompt"] == [1, 2]
     assert (body["temperature"], body["top_k"], body["top_p"], body["max_tokens"]) == (0.7, 5, 0.8, 9)
+    assert body["min_p"] == 0.3
+    assert body_of(ask())["min_p"] == DEFAULT_MIN_P
     assert body["repetition_penalty"] == 1.0
     assert body["vllm_xargs"] == {"reply_penalty": 1.2}
     assert body["stop_token_ids"] == [0]

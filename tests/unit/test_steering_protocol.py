@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emotional_ai_service.decoding.messages import DEFAULT_MIN_P
 from emotional_ai_training.conditioning import ADAPTERS, BASELINE, REST_TEMPERATURE
 from emotional_ai_training.dataset import News, Split, held_out_prompts
 from emotional_ai_training.dataset.prompts import load_prompts
@@ -99,7 +100,7 @@ def test_an_arm_is_sent_what_it_is_made_of(arm: Arm, blended: bool, told: bool, 
     assert under.without_conditioning is not told
     assert sampling.HasField("temperature") is not sampled
     assert sampled or sampling.temperature == REST_TEMPERATURE
-    assert (sampling.max_tokens, sampling.seed) == (40, 7)
+    assert (sampling.max_tokens, sampling.seed, sampling.min_p) == (40, 7, DEFAULT_MIN_P)
     assert len(messages) == (2 if arm is Arm.WORDS else 1)
 
 

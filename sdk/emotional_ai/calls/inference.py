@@ -94,7 +94,8 @@ def replay(
     again = pb.Sampling()
     if sampling is not None:
         again.CopyFrom(sampling)
-    again.seed, again.repetition_penalty = applied.seed, applied.repetition_penalty
+    again.seed = applied.seed
+    again.repetition_penalty, again.min_p = applied.repetition_penalty, applied.min_p
     again.max_tokens = reply.finished.usage.completion_tokens
     for said_by_the_changes in ("temperature", "top_p"):
         again.ClearField(said_by_the_changes)

@@ -7,6 +7,8 @@ from typing import Final, TypeAlias
 
 DEFAULT_MAX_TOKENS: Final = 160
 DEFAULT_REPETITION_PENALTY: Final = 1.1
+DEFAULT_MIN_P: Final = 0.1
+"""Keeps replies to the point where a state raises the temperature."""
 DEAD_BAND: Final = 0.03
 """A blend is left alone until one of its weights has moved this far, or the temperature or top_p has."""
 KV_TOLERANCE: Final = 0.03
@@ -61,12 +63,15 @@ class Sampling:
     """Nucleus mass, in (0, 1]."""
     repetition_penalty: float = DEFAULT_REPETITION_PENALTY
     """At least 1, which is off."""
+    min_p: float = DEFAULT_MIN_P
+    """Fraction of the likeliest token's probability below which no token is drawn, in [0, 1); 0 is off."""
 
     def __post_init__(self) -> None:
         sound = 0 <= self.temperature <= 2 and self.top_k >= 0 and 0 < self.top_p <= 1
-        if not (sound and 1 <= self.repetition_penalty < math.inf):
+        if not (sound and 1 <= self.repetition_penalty < math.inf and 0 <= self.min_p < 1):
             raise ValueError(
-                f"temperature must be in [0, 2], top_k >= 0, top_p in (0, 1], repetition_penalty >= 1, got {self}"
+                "temperature must be in [0, 2], top_k >= 0, top_p in (0, 1], repetition_penalty >= 1, min_p in [0, 1), "
+                f"got {self}"
             )
 
 
@@ -241,6 +246,8 @@ class Finished:
     """Prompt tokens whose cache entries came from an earlier reply."""
     repetition_penalty: float | None = None
     """The penalty applied, where the backend could not apply the one asked for."""
+    min_p: float | None = None
+    """The min_p applied, where the backend could not apply the one asked for."""
 
 
 GenerationEvent: TypeAlias = Started | Text | VoiceChange | Finished

@@ -1,9 +1,10 @@
 """From logits to the next token. Pure but for the generator handed in.
 
-The rules apply in this order: repetition penalty, temperature, top_k, top_p. Temperature 0 takes the greatest logit
-after the penalty; top_k and top_p cannot change that.
+The rules apply in this order: repetition penalty, temperature, top_k, min_p, top_p, each to what the one before leaves.
+Temperature 0 takes the greatest logit after the penalty; top_k, min_p and top_p cannot change that.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -22,7 +23,8 @@ def next_token(logits: Tensor, generated: Sequence[int], rule: Sampling, generat
     if rule.temperature == 0:
         return int(logits.argmax())
     # From the greatest down, so that the least of temperatures divides nothing into infinity.
-    probabilities, tokens = candidates((logits - logits.max()) / rule.temperature, rule.top_k, rule.top_p)
+    scaled = (logits - logits.max()) / rule.temperature
+    probabilities, tokens = candidates(scaled, rule.top_k, rule.top_p, rule.min_p)
     return int(tokens[torch.multinomial(probabilities, 1, generator=generator)])
 
 
@@ -38,26 +40,41 @@ def penalised(logits: Tensor, generated: Sequence[int], penalty: float) -> Tenso
     return logits.index_put((seen,), torch.where(values > 0, values / penalty, values * penalty))
 
 
-def candidates(logits: Tensor, top_k: int, top_p: float) -> tuple[Tensor, Tensor]:
+def candidates(logits: Tensor, top_k: int, top_p: float, min_p: float) -> tuple[Tensor, Tensor]:
     """Tokens that may be drawn, most probable first, and their probabilities, which sum to 1.
 
+    min_p leaves out what is less than that many times as probable as the likeliest (Nguyen et al. 2024, arXiv:2407.01082).
     top_p keeps the smallest set whose mass reaches it (Holtzman et al. 2020, arXiv:1904.09751), at least one token.
     """
-    if top_k:
-        values, tokens = logits.topk(min(top_k, len(logits)))
-        log_mass = torch.logsumexp(values, 0)
-    else:
-        log_mass = torch.logsumexp(logits, 0)
-        near = (logits > logits.max() - _NEAR).nonzero().flatten()
-        if top_p >= 1 or float(torch.exp(logits[near] - log_mass).sum()) < top_p:
-            near = torch.arange(len(logits))
-        values, order = logits[near].sort(descending=True)
-        tokens = near[order]
+    values, tokens, log_mass = _ranked(logits, top_k, top_p, min_p)
     probabilities = torch.exp(values - log_mass)
     before = probabilities.cumsum(0) - probabilities
     inside = int((before < top_p).sum()) if top_p < 1 else len(probabilities)
     chosen = probabilities[: max(inside, 1)]
     return chosen / chosen.sum(), tokens[: max(inside, 1)]
+
+
+def _ranked(logits: Tensor, top_k: int, top_p: float, min_p: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits, greatest first, that hold the nucleus of what top_k and min_p leave; their tokens; the log-mass of all left."""
+    if min_p:
+        values, tokens = _from(logits, logits >= logits.max() + math.log(min_p))
+        kept = min(top_k or len(values), len(values))
+        return values[:kept], tokens[:kept], torch.logsumexp(values[:kept], 0)
+    if top_k:
+        values, tokens = logits.topk(min(top_k, len(logits)))
+        return values, tokens, torch.logsumexp(values, 0)
+    log_mass = torch.logsumexp(logits, 0)
+    near = logits > logits.max() - _NEAR
+    if top_p >= 1 or float(torch.exp(logits[near] - log_mass).sum()) < top_p:
+        near = torch.ones_like(near)
+    return *_from(logits, near), log_mass
+
+
+def _from(logits: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits where `among` is true, greatest first, and their tokens."""
+    tokens = among.nonzero().flatten()
+    values, order = logits[tokens].sort(descending=True)
+    return values, tokens[order]
 
 
 def log_probability(logits: Tensor, token: int) -> float:

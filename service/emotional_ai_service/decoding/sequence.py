@@ -1,6 +1,7 @@
 """One reply under way: its tokens, where their keys and values lie, and under which blends they were computed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -75,7 +76,7 @@ class Sequence:
     def sampling(self) -> Sampling:
         """The rule for the next token."""
         given = self.request.sampling
-        return Sampling(self._voice.temperature, given.top_k, self._voice.top_p, given.repetition_penalty)
+        return replace(given, temperature=self._voice.temperature, top_p=self._voice.top_p)
 
     @property
     def blocks_needed(self) -> int:

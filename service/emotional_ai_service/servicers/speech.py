@@ -18,7 +18,13 @@ from emotional_ai_service.decoding import (
     Sampling,
     Text,
 )
-from emotional_ai_service.decoding.messages import DEFAULT_MAX_TOKENS, DEFAULT_REPETITION_PENALTY, Voice, VoiceChange
+from emotional_ai_service.decoding.messages import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_MIN_P,
+    DEFAULT_REPETITION_PENALTY,
+    Voice,
+    VoiceChange,
+)
 from emotional_ai_service.servicers.voices import MODES, POLICIES, POLICIES_TO, blend_to, change_to
 from emotional_ai_service.wire import label_of, levels_to, signals_to
 
@@ -67,6 +73,7 @@ def generation_of(
             repetition_penalty=(
                 sampling.repetition_penalty if sampling.HasField("repetition_penalty") else DEFAULT_REPETITION_PENALTY
             ),
+            min_p=sampling.min_p if sampling.HasField("min_p") else DEFAULT_MIN_P,
         ),
         max_tokens=sampling.max_tokens if sampling.HasField("max_tokens") else DEFAULT_MAX_TOKENS,
         stop=tuple(sampling.stop),
@@ -108,6 +115,7 @@ def _applied_to(end: Finished, request: GenerationRequest, model: ModelDescripti
         repetition_penalty=(
             request.sampling.repetition_penalty if end.repetition_penalty is None else end.repetition_penalty
         ),
+        min_p=request.sampling.min_p if end.min_p is None else end.min_p,
         conditioning=request.conditioning,
         blend=blend_to(voice.blend),
         blend_mode=MODES[end.mode],

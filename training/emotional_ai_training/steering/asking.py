@@ -19,6 +19,8 @@ from emotional_ai_training.steering.wording import in_words
 
 REST_TOP_P: Final = 0.92
 """Nucleus mass of a state at rest."""
+MIN_P: Final = 0.1
+"""The service's default, in every arm: asked for by name, so that kept replies say what they were spoken with."""
 REPLY_SECONDS: Final = 600.0
 """How long a reply may take, waiting for its turn included."""
 
@@ -67,7 +69,7 @@ def request(question: Question, max_tokens: int) -> tuple[list[pb.ChatMessage], 
     arm = question.arm
     messages = [pb.ChatMessage(role=pb.ROLE_USER, content=question.text)]
     under = pb.ExplicitExpression(chemistry=Chemistry(**dict(zip(CHEMICALS, question.state, strict=True))))
-    sampling = pb.Sampling(max_tokens=max_tokens, seed=question.seed)
+    sampling = pb.Sampling(max_tokens=max_tokens, seed=question.seed, min_p=MIN_P)
     if arm in (Arm.TOKENS, Arm.SAMPLING, Arm.WORDS, Arm.PLAIN):
         under.blend.append(pb.AdapterWeight(adapter=BALANCED, weight=0.0))
     if arm in (Arm.ADAPTERS, Arm.SAMPLING, Arm.WORDS, Arm.PLAIN):

@@ -15,7 +15,7 @@ from emotional_ai_training.dataset.rows import CHEMICALS
 from emotional_ai_training.models import model_digest
 from emotional_ai_training.steering import dialogues, safety
 from emotional_ai_training.steering.analysis import Affect, Evaluated, Findings
-from emotional_ai_training.steering.asking import Answer, Replies, ask
+from emotional_ai_training.steering.asking import MIN_P, Answer, Replies, ask
 from emotional_ai_training.steering.dialogues import DIALOGUES, Course
 from emotional_ai_training.steering.errors import RepliesUnusable, ServiceUnsuitable
 from emotional_ai_training.steering.perplexity import BaseModel
@@ -162,6 +162,7 @@ def _settings(speaker: Speaker, plan: Plan) -> dict[str, object]:
         "adapters": speaker.adapters,
         "persona": hashlib.sha256(PERSONA.encode()).hexdigest(),
         "max_tokens": plan.protocol.max_tokens,
+        "min_p": MIN_P,
         "one_by_one": plan.at_once == 1,
     }
 

@@ -128,6 +128,7 @@ class TinkerDecoder:
                 changes=(VoiceChange(0, Voice(plan.blend, request.voice.temperature, request.voice.top_p)),),
                 adapters=plan.adapters(self._paths),
                 repetition_penalty=1.0,
+                min_p=0.0,
             )
         finally:
             self._under_way -= 1

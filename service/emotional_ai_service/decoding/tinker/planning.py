@@ -7,6 +7,7 @@ from random import Random
 
 from emotional_ai_service.decoding.errors import AdapterRefused, CannotBlend, CannotFollow, UnknownAdapter
 from emotional_ai_service.decoding.messages import (
+    DEFAULT_MIN_P,
     DEFAULT_REPETITION_PENALTY,
     AdapterVersion,
     Blend,
@@ -60,13 +61,15 @@ def planned(
     """The plan for a request, where `known` has the adapters.
 
     Raises UnknownAdapter, CannotFollow for changes within the reply, and CannotBlend for what the mode cannot do: weights per
-    layer; a negative weight in MIXTURE; no positive one in NEAREST; a repetition penalty.
+    layer; a negative weight in MIXTURE; no positive one in NEAREST; a repetition penalty; min_p.
     """
     if any(change.token_index > 0 for change in request.schedule):
         raise CannotFollow(BACKEND)
-    # The penalty of who sets none is left out and reported as 1; one that was asked for is not.
+    # The penalty and the min_p of who sets none are left out and reported as 1 and 0; what was asked for is not.
     if request.sampling.repetition_penalty not in (1.0, DEFAULT_REPETITION_PENALTY):
         raise CannotBlend(BACKEND, "has no repetition penalty; leave it out, or send 1")
+    if request.sampling.min_p not in (0.0, DEFAULT_MIN_P):
+        raise CannotBlend(BACKEND, "has no min_p; leave it out, or send 0")
     blend = request.voice.blend
     for one in blend:
         if one.adapter not in known:

@@ -2,6 +2,7 @@
 
     temperature, top_p         the same; vLLM raises a temperature in (0, 0.01) to 0.01, and so do we, to report it
     top_k                      the same, 0 keeps all
+    min_p                      the same; vLLM applies it before top_k, which leaves the same tokens: both keep the likeliest
     repetition_penalty         ours counts the reply alone, vLLM's the prompt too: asked of our own processor in the server
     seed                       63 bits; the top bit of ours is left out, since vLLM reads -1 as none
     logprobs                   of the model before any sampling rule, as ours are (the server's --logprobs-mode raw_logprobs)
@@ -58,7 +59,7 @@ def completion(
         "temperature": spoken_temperature(voice),
         "top_p": voice.top_p,
         "top_k": request.sampling.top_k,
-        "min_p": 0.0,
+        "min_p": request.sampling.min_p,
         "repetition_penalty": 1.0,
         "presence_penalty": 0.0,
         "frequency_penalty": 0.0,
