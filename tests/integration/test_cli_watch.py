@@ -2,6 +2,7 @@
 
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from keyboard import Keyboard, keyboard
-from loopback import hosted, in_file, service
+from loopback import PATIENCE, hosted, in_file, service
 
 from emotional_ai import Client
+from emotional_ai_service.server import wall_clock
 
 NUMBERS = count(1)
 WHOLE_SCREEN, BACK = "\x1b[?1049h", "\x1b[?1049l"
@@ -129,6 +131,27 @@ def test_a_service_that_goes_away_is_said_and_its_return_noticed(tmp_path: Path)
                 typist.interrupts()
                 assert typist.leaves() == 0
                 assert "the service is away" not in typist.shown[typist.shown.rindex("social_warmth↑") :]
+
+
+def test_a_service_that_hangs_is_away_too() -> None:
+    goes_on = threading.Event()
+    goes_on.set()
+
+    def clock() -> int:
+        assert goes_on.wait(PATIENCE)
+        return wall_clock()
+
+    with service(clock=clock) as hanging, Client(hanging) as client:
+        client.create_session("ada")
+        with keyboard("--target", hanging, "watch", "ada") as typist:
+            typist.says("top_p")
+            goes_on.clear()
+            typist.says("the service is away")
+            goes_on.set()
+            typist.says("Ctrl-C ends")
+            typist.interrupts()
+            assert typist.leaves() == 0
+            assert given_back(typist)
 
 
 def test_a_session_that_is_deleted_ends_the_watch_with_a_reason(address: str, client: Client, name: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from emotional_ai.cli.curves import BLANK, EVENT, REST, Curve, Look, Window, braille, lane
 from emotional_ai.cli.figures import happening
-from emotional_ai.cli.live import Contact, Patience
+from emotional_ai.cli.live import Contact, Patience, silence
 from emotional_ai.cli.recent import GAP_SECONDS, MOST_STATES, Recent
 from emotional_ai.cli.scene import Room, gauge, scene
 from emotional_ai.v1 import engine_pb2 as pb
@@ -194,7 +194,7 @@ def test_the_past_is_looked_up_anew_once_something_happened_or_was_missed() -> N
 
 def test_a_service_is_away_from_the_second_attempt_until_it_answers() -> None:
     now = [100.0]
-    patience = Patience(contact=Contact(lambda: now[0]))
+    patience = Patience(contact=Contact(clock=lambda: now[0]))
     patience.seconds(0)
     assert patience.contact.told() == ""
     patience.seconds(1)
@@ -203,3 +203,15 @@ def test_a_service_is_away_from_the_second_attempt_until_it_answers() -> None:
     assert patience.contact.told() == "the service is away, 7 s; trying again"
     patience.contact.kept()
     assert patience.contact.told() == ""
+
+
+def test_a_service_that_says_nothing_for_too_long_is_away() -> None:
+    now = [100.0]
+    contact = Contact(silence(250), lambda: now[0])
+    now[0] += 3
+    assert contact.told() == ""
+    now[0] += 1
+    assert contact.told() == "the service is away, 4 s; trying again"
+    contact.kept()
+    assert contact.told() == ""
+    assert (silence(250), silence(10_000), silence(0)) == (3, 40, float("inf"))

@@ -1,5 +1,6 @@
 """A session shown live at a terminal: a thread takes in the states, the newest is drawn, at most eight times a second."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -20,13 +21,20 @@ from emotional_ai.v1.engine_pb2 import EmotionalState
 
 PERIOD: Final = 1 / 8
 """Seconds between two looks at whether there is something to draw."""
+LEAST_SILENCE: Final = 3.0
 
 
 class Contact:
-    """Whether the service answers, and since when it does not. `clock` returns seconds."""
+    """Whether the service answers, and since when it does not.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `silence` is how many seconds without a state say so by themselves: a service that hangs refuses nothing. `clock` returns
+    seconds.
+    """
+
+    def __init__(self, silence: float = math.inf, clock: Callable[[], float] = time.monotonic) -> None:
+        self._silence = silence
         self._clock = clock
+        self._heard = clock()
         self._lost: float | None = None
 
     def lost(self) -> None:
@@ -36,12 +44,19 @@ class Contact:
 
     def kept(self) -> None:
         """It answered."""
-        self._lost = None
+        self._heard, self._lost = self._clock(), None
 
     def told(self) -> str:
         """What to say about it; empty while it answers."""
-        lost = self._lost
-        return "" if lost is None else f"the service is away, {self._clock() - lost:.0f} s; trying again"
+        now, lost = self._clock(), self._lost
+        if lost is None and now - self._heard > self._silence:
+            lost = self._heard
+        return "" if lost is None else f"the service is away, {now - lost:.0f} s; trying again"
+
+
+def silence(interval_ms: int) -> float:
+    """Seconds without a state that are too many where one is to come at least every `interval_ms`, if not 0."""
+    return max(LEAST_SILENCE, 4 * interval_ms / 1000) if interval_ms else math.inf
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def watch(
 def _drawn(
     ctx: typer.Context, target: str | None, session_id: str, minutes: float, interval: int | None, count: int | None
 ) -> None:
-    from emotional_ai.cli.live import Contact, Patience, Wanted, show
+    from emotional_ai.cli.live import Contact, Patience, Wanted, show, silence
     from emotional_ai.cli.screen import unfit
 
     console = Console(highlight=False)
@@ -67,8 +67,9 @@ def _drawn(
         note(f"note: {reason}; a line for each state instead")
         _in_lines(ctx, target, session_id, interval, count, json=False)
         return
-    contact = Contact()
-    wanted = Wanted(session_id, minutes * 60, DRAWN_MS if interval is None else interval, count)
+    often = DRAWN_MS if interval is None else interval
+    contact = Contact(silence(often))
+    wanted = Wanted(session_id, minutes * 60, often, count)
     with connected(ctx, target, Patience(contact=contact)) as client:
         last, ended_by = show(client, wanted, contact, console)
     say(_line(last))
