@@ -1,0 +1,76 @@
+// How the pictures look: colours of the page as they are now, texts, and what every picture has in common.
+export function looks() {
+  const style = getComputedStyle(document.body);
+  const of = (name) => style.getPropertyValue(name).trim();
+  return {
+    dark: document.body.classList.contains("body--dark"),
+    ink: of("--ink"),
+    soft: of("--soft"),
+    line: of("--line"),
+    card: of("--card"),
+    wash: of("--wash"),
+    font: style.fontFamily,
+  };
+}
+
+export function base(look) {
+  return {
+    animation: false,
+    textStyle: { fontFamily: look.font, color: look.soft },
+    tooltip: {
+      renderMode: "richText", // text of people and models is drawn, never read as HTML
+      confine: true,
+      backgroundColor: look.card,
+      borderColor: look.line,
+      borderWidth: 1,
+      padding: [8, 10],
+      textStyle: { color: look.ink, fontSize: 12, lineHeight: 17, fontFamily: look.font },
+      axisPointer: { type: "line", lineStyle: { color: look.soft, width: 1, type: "solid" }, label: { show: false } },
+      transitionDuration: 0,
+    },
+  };
+}
+
+export function timeAxis(look, past, shown = true) {
+  return {
+    type: "time",
+    min: past.start,
+    max: past.now,
+    axisLine: { lineStyle: { color: look.line } },
+    axisTick: { show: false },
+    splitLine: { show: false },
+    axisLabel: { show: shown, color: look.soft, fontSize: 11, hideOverlap: true, formatter: clock(past) },
+    splitNumber: 5,
+  };
+}
+
+export function levelAxis(look, min, max, interval) {
+  return {
+    type: "value",
+    min,
+    max,
+    interval,
+    axisLabel: { color: look.soft, fontSize: 11, formatter: (value) => String(Number(value.toFixed(2))) },
+    splitLine: { lineStyle: { color: look.line, width: 1 } },
+  };
+}
+
+function clock(past) {
+  return (time) => {
+    const shown = past.now - past.start;
+    const date = new Date(time);
+    const second = shown <= 240000 ? "2-digit" : undefined;
+    const hours = date.toLocaleTimeString([], { hour: "numeric", minute: "2-digit", second });
+    return shown > 43200000 ? date.toLocaleDateString([], { month: "short", day: "numeric" }) + " " + hours : hours;
+  };
+}
+
+export function moment(time) {
+  return new Date(time).toLocaleString([], {
+    month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  });
+}
+
+export function words(name) {
+  return name.replaceAll("_", " ");
+}

@@ -1,0 +1,162 @@
+// The panel `live`. Arrays stay here; the server sends a span once, and then a moment at a time. While the tab is hidden it
+// sends nothing, and what is shown again is asked for anew.
+import { echarts } from "nicegui-echart";
+import { Blend, Curves, Manner, Past, Plane, looks } from "emotional-ai-live";
+
+const TICK_MS = 1000;
+
+export default {
+  template: `
+    <div class="live">
+      <div class="live-head">
+        <div class="live-label">
+          <span class="live-feels">{{ label.replaceAll("_", " ") || "..." }}</span>
+          <span class="muted numbers" v-if="label">confidence {{ (confidence * 100).toFixed(0) }} %</span>
+        </div>
+        <div class="spans" role="group" aria-label="How far back">
+          <button v-for="one in spans" :key="one.name" type="button" :aria-pressed="one.seconds === seconds"
+            @click="choose(one.seconds)">{{ one.name }}</button>
+        </div>
+      </div>
+      <dl class="levels">
+        <div v-for="one in chemicals" :key="one.name" class="level" :data-chemical="one.name">
+          <dt><svg width="26" height="8" aria-hidden="true"><line x1="1" x2="25" y1="4" y2="4" stroke-width="2.6"
+            :stroke="dark ? one.on_dark : one.colour" :stroke-dasharray="dashes[one.dash]"/></svg>{{ one.name }}</dt>
+          <dd class="numbers"><b>{{ two(levels[one.name]) }}</b><span class="muted">at rest {{ two(rest[one.name]) }}</span></dd>
+        </div>
+      </dl>
+      <figure role="img" :aria-label="summary"><div ref="curves" class="curves"></div></figure>
+      <div class="live-more">
+        <figure class="plane-box"><figcaption>Valence and arousal</figcaption>
+          <div ref="plane" class="plane" role="img" :aria-label="whereabouts"></div></figure>
+        <figure class="voice-box"><figcaption>Blend of adapters</figcaption>
+          <div ref="blend" class="blend" role="img" aria-label="Weights of the adapters over time"></div>
+          <ul class="voices"><li v-for="one in voices" :key="one.name"><i :style="{ background: one.colour }"></i>{{
+            one.name.replaceAll("_", " ") }} <span class="numbers">{{ (one.weight * 100).toFixed(0) }} %</span></li></ul>
+          <p class="muted" v-if="filled && !voices.length">No adapters are here: the base model speaks.</p>
+        </figure>
+        <figure class="manner-box"><figcaption><svg width="22" height="8" aria-hidden="true"><line x1="0" x2="22" y1="4" y2="4"
+            stroke="currentColor" stroke-width="1.8"/></svg> temperature <b class="numbers">{{ two(temperature) }}</b>
+            <svg width="22" height="8" aria-hidden="true"><line x1="0" x2="22" y1="4" y2="4" stroke="currentColor" stroke-width="1.8"
+            stroke-dasharray="4 3"/></svg> top_p <b class="numbers">{{ two(top_p) }}</b></figcaption>
+          <div ref="manner" class="manner" role="img" aria-label="Temperature and top_p over time"></div></figure>
+      </div>
+    </div>`,
+  props: { chemicals: Array, spans: Array, voice_colours: Object, other_colours: Array },
+  data() {
+    return {
+      seconds: Number(sessionStorage.getItem("span") ?? this.spans[1].seconds),
+      dashes: { solid: "none", dashed: "7 4", dotted: "2 3", dashdot: "9 3 2 3" },
+      label: "", confidence: 0, levels: {}, rest: {}, temperature: null, top_p: null, voices: [], valence: 0, arousal: 0,
+      dark: false, filled: false, summary: "Levels of the four chemicals over time",
+    };
+  },
+  computed: {
+    whereabouts() {
+      return `Valence ${this.valence.toFixed(2)}, arousal ${this.arousal.toFixed(2)}`;
+    },
+  },
+  created() {
+    this.past = new Past();
+    this.due = false;
+  },
+  mounted() {
+    const colourOf = (name, index) => this.voice_colours[name] ?? this.other_colours[index % this.other_colours.length];
+    this.colourOf = colourOf;
+    this.pictures = [
+      new Curves(echarts, this.$refs.curves, this.chemicals),
+      new Plane(echarts, this.$refs.plane),
+      new Blend(echarts, this.$refs.blend, colourOf),
+      new Manner(echarts, this.$refs.manner),
+    ];
+    this.resizing = new ResizeObserver(() => this.resized());
+    for (const { chart } of this.pictures) this.resizing.observe(chart.getDom());
+    this.theming = new MutationObserver(() => this.styled());
+    this.theming.observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    document.addEventListener("visibilitychange", this.turned);
+    this.ticking = setInterval(() => this.drawSoon(), TICK_MS);
+    this.styled();
+    this.turned();
+  },
+  beforeUnmount() {
+    clearInterval(this.ticking);
+    document.removeEventListener("visibilitychange", this.turned);
+    this.resizing.disconnect();
+    this.theming.disconnect();
+    for (const { chart } of this.pictures) chart.dispose();
+  },
+  methods: {
+    // What the server calls.
+    fill(span) {
+      this.past.fill(span);
+      this.rest = span.rest;
+      this.filled = true;
+      this.styled();
+      this.add(span.latest);
+    },
+    spoken(points) {
+      this.past.spoken(points);
+      this.drawSoon();
+    },
+    rested(rest) {
+      this.rest = rest;
+      this.styled();
+    },
+    add(point) {
+      if (!this.filled) return;
+      this.past.add(point);
+      this.drawSoon();
+    },
+    mark(marks) {
+      if (!this.filled) return;
+      this.past.mark(marks);
+      this.drawSoon();
+    },
+    // What a visitor does.
+    choose(seconds) {
+      this.seconds = seconds;
+      sessionStorage.setItem("span", seconds);
+      this.ask();
+    },
+    turned() {
+      if (document.hidden) this.$emit("hidden");
+      else this.ask();
+    },
+    ask() {
+      this.$emit("shown", this.seconds);
+    },
+    // How it is drawn.
+    styled() {
+      const look = looks();
+      this.dark = look.dark;
+      for (const picture of this.pictures) picture.style(look, this.past, Object.keys(this.rest).length ? this.rest : null);
+      this.drawSoon();
+    },
+    resized() {
+      for (const { chart } of this.pictures) if (chart.getDom().clientWidth) chart.resize();
+      this.drawSoon();
+    },
+    drawSoon() {
+      if (this.due || !this.filled || document.hidden || !this.$el.offsetParent) return;
+      this.due = true;
+      requestAnimationFrame(() => {
+        this.due = false;
+        if (this.pictures[0].chart.isDisposed()) return;
+        this.read();
+        for (const picture of this.pictures) picture.draw(this.past);
+      });
+    },
+    read() {
+      const last = this.past.last;
+      if (!last || last === this.shown) return;
+      this.shown = last;
+      for (const key of ["label", "confidence", "levels", "temperature", "top_p", "valence", "arousal"]) this[key] = last[key];
+      const entries = Object.entries(last.blend).map(([name, weight], index) => ({ name, weight, colour: this.colourOf(name, index) }));
+      this.voices = entries.filter(({ weight }) => weight >= 0.005).reverse();
+      this.summary = "Levels: " + this.chemicals.map(({ name }) => `${name} ${this.two(last.levels[name])}`).join(", ");
+    },
+    two(value) {
+      return value === undefined || value === null ? "–" : value.toFixed(2);
+    },
+  },
+};
