@@ -12,9 +12,9 @@ PORT ?= 50051
 help:  ## lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/installed-local  ## sets everything up, starts the service and opens a conversation
+run: $(VENV)/installed-local $(VENV)/installed-web  ## sets everything up, starts the service, its page, and a conversation; RUN=--no-web, RUN="--web-port N"
 	@$(BIN)/emotional-ai models pull
-	@$(BIN)/emotional-ai run --session "$(SESSION)" --port $(PORT)
+	@$(BIN)/emotional-ai run --session "$(SESSION)" --port $(PORT) $(RUN)
 
 train: $(VENV)/installed-training  ## trains the emotional adapters: on TINKER_API_KEY's server, or an embedded one without a key
 	@$(BIN)/emotional-ai models pull

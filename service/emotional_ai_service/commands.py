@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
@@ -29,6 +30,7 @@ from emotional_ai_service.backends import (
     VllmUrl,
     backend_of,
 )
+from emotional_ai_service.beside import PageBeside, missing, page_beside
 from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
@@ -185,21 +187,34 @@ def run(
     port: Port = DEFAULT_PORT,
     db: Database = None,
     model: Model = None,
+    web: Annotated[bool, typer.Option("--web/--no-web", help="Serve the page too, beside the conversation.")] = True,
+    web_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 8080,
 ) -> None:
-    """Starts the service, holds a conversation with it (see `chat`), and stops it again.
+    """Starts the service, holds a conversation with it (see `chat`), and stops it again. A page of it is served meanwhile.
 
     Options it does not know go to the service as they are: `serve --help` lists them.
     """
     command = [sys.executable, "-m", "emotional_ai", "serve", "--with-parent", "--port", str(port)]
     command += [*(("--db", str(db)) if db else ()), *(("--model", str(model)) if model else ()), *ctx.args]
-    Console(stderr=True).print("starting the service ...")
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, start_new_session=True
-    ) as service:
+    console = Console(stderr=True, highlight=False)
+    console.print("starting the service ...")
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, start_new_session=True
+        ) as service,
+        ExitStack() as beside,
+    ):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda number, _: sys.exit(128 + number))  # So that the service is stopped below.
         try:
+            # The page loads while the service does, where its address is known before.
+            known = port != 0 and not any(argument.startswith("--host") for argument in ctx.args)
+            page = _page(beside, f"127.0.0.1:{port}", session, web_port) if web and known else None
             address = _address(service)
+            if web and not known:
+                page = _page(beside, address, session, web_port)
+            if page is not None:
+                console.print(page.told() if isinstance(page, PageBeside) else page, soft_wrap=True)
             signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C belongs to the conversation.
             chat = [sys.executable, "-m", "emotional_ai", "--target", address, "chat", "--session", session]
             status = subprocess.run(chat, check=False).returncode
@@ -207,6 +222,11 @@ def run(
             service.terminate()
             service.communicate()
     raise typer.Exit(status)
+
+
+def _page(beside: ExitStack, target: str, session: str, port: int) -> PageBeside | str:
+    """The page, or why there is none."""
+    return missing() or beside.enter_context(page_beside(target, session, port))
 
 
 def _address(service: "subprocess.Popen[str]") -> str:
