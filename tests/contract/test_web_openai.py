@@ -52,6 +52,13 @@ def url(address: str) -> Iterator[str]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[str]:
+    """A door that stays open from test to test, whatever it is sent."""
+    with scripted_service(Script()) as running, door(running) as opened:
+        yield opened
+
+
 @contextmanager
 def official(url: str, retries: int = 0) -> Iterator[OpenAI]:
     """The official client."""
@@ -480,14 +487,16 @@ def test_who_hangs_up_before_the_first_word_ends_the_reply(script: Script, url: 
         (b" " * (4 * 1024 * 1024 + 1), "application/json", 413, "request_too_large"),
     ],
 )  # fmt: skip
-def test_what_is_no_request_is_refused_and_survived(url: str, body: bytes, kind: str, status: int, code: str) -> None:
+def test_what_is_no_request_is_refused_and_survived(
+    lasting: str, body: bytes, kind: str, status: int, code: str
+) -> None:
     headers = {"content-type": kind} if kind else {}
-    answer = httpx.post(f"{url}/chat/completions", content=body, headers=headers, timeout=PATIENCE)
+    answer = httpx.post(f"{lasting}/chat/completions", content=body, headers=headers, timeout=PATIENCE)
     assert answer.status_code == status
     error = answer.json()["error"]
     assert error.keys() == {"message", "type", "param", "code"}
     assert (error["type"], error["code"]) == ("invalid_request_error", code)
-    assert httpx.post(f"{url}/chat/completions", json=REPLIES, timeout=PATIENCE).status_code == 200
+    assert httpx.post(f"{lasting}/chat/completions", json=REPLIES, timeout=PATIENCE).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -501,7 +510,7 @@ def test_what_is_no_request_is_refused_and_survived(url: str, body: bytes, kind:
         ("GET", "/", 404),
     ],
 )
-def test_what_is_not_served_is_told_with_what_is(url: str, method: str, path: str, status: int) -> None:
-    answer = httpx.request(method, f"{url}{path}", timeout=PATIENCE)
+def test_what_is_not_served_is_told_with_what_is(lasting: str, method: str, path: str, status: int) -> None:
+    answer = httpx.request(method, f"{lasting}{path}", timeout=PATIENCE)
     assert answer.status_code == status
     assert "POST /v1/chat/completions" in answer.json()["error"]["message"]

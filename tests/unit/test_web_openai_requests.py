@@ -408,6 +408,14 @@ def test_a_field_of_the_contract_is_told_as_the_parameter_it_came_from(field: st
     assert problem_of(error).param == param
 
 
+def test_a_text_the_service_cannot_read_is_told_as_the_last_message() -> None:
+    unread = Violation("text", "text 0 holds nothing readable: only control characters or space")
+    problem = problem_of(
+        InvalidArgument("text: text 0 holds nothing", Details("INVALID_REQUEST", violations=(unread,)))
+    )
+    assert problem.message == "the last message holds nothing readable: only control characters or space"
+
+
 def sent(body: bytes = b"{}", **headers: str) -> tuple[Request, bytes]:
     """A request, and its body."""
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]

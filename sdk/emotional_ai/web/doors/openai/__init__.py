@@ -7,6 +7,7 @@ which requests are one sent again (retries), how it is spoken (speaking), the an
 is told when it cannot be done (refusals), and the list of models (model_list).
 """
 
+from emotional_ai.web.doors.openai.refusals import Problem
 from emotional_ai.web.doors.openai.routes import routes
 
-__all__ = ["routes"]
+__all__ = ["Problem", "routes"]

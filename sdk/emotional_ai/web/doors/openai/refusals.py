@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,7 @@ from emotional_ai.errors import (
     Unavailable,
     Unimplemented,
     Unknown,
+    Violation,
 )
 
 STATUSES: Final[Mapping[type[EmotionalAIError], int]] = {
@@ -114,7 +116,7 @@ def problem_of(error: EmotionalAIError) -> Problem:
     status = BY_REASON.get(error.reason, STATUSES[type(error)])
     unreached = isinstance(error, Unavailable) and not error.reason
     return Problem(
-        message=NOBODY_ANSWERS if unreached else str(error),
+        message=NOBODY_ANSWERS if unreached else _words(error),
         status=status,
         param=_param(error),
         code=CODES.get(error.reason, (error.reason or type(error).code.name).lower()),
@@ -125,6 +127,18 @@ def problem_of(error: EmotionalAIError) -> Problem:
 def answered(body: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON object as an answer."""
     return Response(json.dumps(body), status, headers, "application/json")
+
+
+def _words(error: EmotionalAIError) -> str:
+    """What an error says, in the words of a conversation: the service counts the texts of a request, a turn has one."""
+    if not any(one.field.startswith("text") for one in error.violations):
+        return str(error)
+    return "; ".join(_violated(one) for one in error.violations)
+
+
+def _violated(one: Violation) -> str:
+    field = "the last message" if one.field.startswith("text") else one.field
+    return f"{field} {re.sub(r'^text [0-9]+ ', '', one.description)}"
 
 
 def _param(error: EmotionalAIError) -> str | None:
