@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from openai.types.chat import completion_create_params
 from starlette.requests import Request
 
-from emotional_ai.errors import ERRORS, Details, InvalidArgument, Unavailable, Violation
+from emotional_ai.errors import ERRORS, DeadlineExceeded, Details, InvalidArgument, Unavailable, Violation
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.web.doors.openai.bodies import object_of
 from emotional_ai.web.doors.openai.given import Given
@@ -397,6 +397,7 @@ def test_silence_of_the_service_is_told_with_the_command_that_ends_it() -> None:
     assert (problem.status, problem.retry_after) == (503, 1.0)
     assert "emotional-ai serve" in problem.message
     assert "addresses" not in problem.message
+    assert problem_of(DeadlineExceeded("Deadline Exceeded")).message.startswith("the emotional service did not answer")
 
 
 @pytest.mark.parametrize(

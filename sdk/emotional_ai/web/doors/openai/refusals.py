@@ -61,6 +61,9 @@ LATER: Final = (429, 503)
 SOON: Final = 1.0
 """Seconds to wait where the service does not say."""
 NOBODY_ANSWERS: Final = "the emotional service cannot be reached; `emotional-ai serve` starts one"
+NO_ANSWER: Final = "the emotional service did not answer in time; ask for fewer tokens, or try again"
+SILENCE: Final[Mapping[type[EmotionalAIError], str]] = {Unavailable: NOBODY_ANSWERS, DeadlineExceeded: NO_ANSWER}
+"""What is said where the service itself says nothing."""
 HUNG_UP: Final = 499
 """Status of an answer nobody waits for."""
 
@@ -114,9 +117,8 @@ class Refused(Exception):
 def problem_of(error: EmotionalAIError) -> Problem:
     """What to tell of an error of the service, or of the way to it."""
     status = BY_REASON.get(error.reason, STATUSES[type(error)])
-    unreached = isinstance(error, Unavailable) and not error.reason
     return Problem(
-        message=NOBODY_ANSWERS if unreached else _words(error),
+        message=_words(error),
         status=status,
         param=_param(error),
         code=CODES.get(error.reason, (error.reason or type(error).code.name).lower()),
@@ -131,6 +133,8 @@ def answered(body: Mapping[str, object], status: int = 200, headers: Mapping[str
 
 def _words(error: EmotionalAIError) -> str:
     """What an error says, in the words of a conversation: the service counts the texts of a request, a turn has one."""
+    if not error.reason and type(error) in SILENCE:
+        return SILENCE[type(error)]
     if not any(one.field.startswith("text") for one in error.violations):
         return str(error)
     return "; ".join(_violated(one) for one in error.violations)
