@@ -18,7 +18,7 @@ from emotional_ai.streams import ENDED, not_stored, resumable
 from emotional_ai.v1 import engine_pb2 as pb
 
 Item = TypeVar("Item")
-Outbox = asyncio.Queue[pb.StreamStateRequest]
+Outbox = asyncio.Queue[pb.StreamStateRequest | None]
 
 
 class AsyncStateStream:
@@ -166,6 +166,7 @@ class AsyncStateStream:
         finally:
             self._flow.disconnected()
             call.cancel()
+            outbox.put_nowait(None)  # a call that the service ended leaves its reader of requests waiting
 
 
 def _written_too_late(error: grpc.RpcError) -> bool:
@@ -178,8 +179,8 @@ def _written_too_late(error: grpc.RpcError) -> bool:
 
 
 async def _taken_from(outbox: Outbox) -> AsyncIterator[pb.StreamStateRequest]:
-    while True:
-        yield await outbox.get()
+    while (message := await outbox.get()) is not None:
+        yield message
 
 
 class AsyncWatch(Generic[Item]):

@@ -79,8 +79,8 @@ class Client:
             print(client.state("ada").chemistry)
 
     `token` is sent as a bearer token with every call, over an encrypted or local connection only. `deadlines` apply to calls
-    without their own `timeout` in seconds; streams of states have none. `backoff` says how patiently streams reconnect.
-    Methods raise the errors of `emotional_ai.errors`.
+    without their own `timeout` in seconds; streams of states have none. `backoff` says how patiently streams reconnect, and
+    how long the connection waits at most before it is tried again. Methods raise the errors of `emotional_ai.errors`.
     """
 
     def __init__(
@@ -95,8 +95,9 @@ class Client:
         self._metadata = call_metadata(target, credentials, token)
         self._deadlines = deadlines or Deadlines()
         self._backoff = backoff or Backoff()
-        self._channel = _channel(target, credentials, channel_options(target))
-        self._watch_channel = _channel(target, credentials, watch_options(target))
+        patience = self._backoff.longest_seconds
+        self._channel = _channel(target, credentials, channel_options(target, patience))
+        self._watch_channel = _channel(target, credentials, watch_options(target, patience))
         self._stubs = Stubs(
             EmotionEngineStub(self._channel),
             InferenceStub(self._channel),

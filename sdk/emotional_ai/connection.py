@@ -63,8 +63,11 @@ def service_config() -> str:
     return json.dumps({"methodConfig": [{"name": names, "retryPolicy": RETRY_POLICY}]})
 
 
-def channel_options(target: str) -> list[Option]:
-    """Options of the channel that carries everything but watches. A service on this machine is reached past any proxy."""
+def channel_options(target: str, longest_seconds: float = 5.0) -> list[Option]:
+    """Options of the channel that carries everything but watches. A service on this machine is reached past any proxy.
+
+    `longest_seconds` is the longest wait between two attempts to connect.
+    """
     return [
         ("grpc.enable_http_proxy", 0 if _local(target) else 1),
         ("grpc.service_config", service_config()),
@@ -77,13 +80,17 @@ def channel_options(target: str) -> list[Option]:
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.max_reconnect_backoff_ms", max(round(longest_seconds * 1000), 100)),
     ]
 
 
-def watch_options(target: str) -> list[Option]:
+def watch_options(target: str, longest_seconds: float = 5.0) -> list[Option]:
     """Options of the channel for watches: it takes in little ahead of the reader, so that what is read is recent."""
-    return [*channel_options(target), ("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 1024)]
+    return [
+        *channel_options(target, longest_seconds),
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 1024),
+    ]
 
 
 def blocking(options: list[Option]) -> list[Option]:
