@@ -55,4 +55,5 @@ class _Room:
                 self._failed = isinstance(error, TryAgain)
                 self._hub.reach.look()
                 self._place.clear()
-                ui.label(str(error)).classes("card empty")
+                waiting = self._failed and not error.reason
+                ui.label("Waiting for the service ..." if waiting else str(error)).classes("card empty")

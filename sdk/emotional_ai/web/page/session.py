@@ -63,7 +63,7 @@ class _Shown:
                     self._show_missing()
                     await self._made.wait()
             except EmotionalAIError as error:
-                self._show(str(error))
+                self._show(str(error) if error.reason else "Waiting for the service ...")
                 await self._until_back()
 
     async def _followed(self) -> None:
