@@ -108,7 +108,6 @@ export default {
       this.drawSoon();
     },
     mark(marks) {
-      if (!this.filled) return;
       this.past.mark(marks);
       this.drawSoon();
     },

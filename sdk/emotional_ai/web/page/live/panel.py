@@ -58,6 +58,7 @@ class Live(Element, component="live.js", esm={"emotional-ai-live": "browser"}):
         if found is None or self._seconds != seconds:
             return
         drawn, samples = found
+        drawn["latest"] = points.point(self._desk.latest)  # it may have moved while the span was asked for
         self.run_method("fill", drawn)
         manners = await self._desk.asked(past.spoken(self._desk.client, moment, samples))
         if manners is not None and self._seconds == seconds:

@@ -36,12 +36,13 @@ export class Past {
 
   // A whole span, from the log.
   fill({ seconds, began, now, times, levels, path, marks }) {
+    const since = this.marks.filter((one) => one.time > now); // told while the span was asked for
     this.clear(seconds);
     this.ahead = now - Date.now();
     this.began = began;
     for (const [name, values] of Object.entries(levels)) this.lines[name] = values.map((value, i) => [times[i], value]);
     this.path = path.map(([valence, arousal], i) => [valence, arousal, times[i]]);
-    this.mark(marks);
+    this.mark([...marks, ...since]);
   }
 
   // How it would have spoken then, at fewer times.
@@ -60,8 +61,10 @@ export class Past {
   add(point) {
     if (this.last && point.time <= this.last.time) return;
     const jumped = this.last !== null && point.version !== this.last.version;
-    for (const [name, value] of Object.entries(point.levels)) this.push(name, point.time, value, jumped);
-    this.path.push([point.valence, point.arousal, point.time]);
+    if (point.time > (this.path.at(-1)?.[2] ?? 0)) { // a span may reach further than the moment that came with it
+      for (const [name, value] of Object.entries(point.levels)) this.push(name, point.time, value, jumped);
+      this.path.push([point.valence, point.arousal, point.time]);
+    }
     this.manner(point, jumped);
     this.ahead = Math.max(point.time - Date.now(), this.ahead - 50);
     this.last = point;
