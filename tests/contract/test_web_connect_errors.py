@@ -19,7 +19,7 @@ from emotional_ai import Client
 from emotional_ai.connection import REQUEST_LIMIT
 from emotional_ai.errors import ERRORS
 from emotional_ai.v1 import status_pb2
-from emotional_ai.web.doors import Upstream
+from emotional_ai.web.doors import Upstream, connect_app
 from emotional_ai.web.doors.connect import SERVICES
 from emotional_ai.web.doors.refusals import CODES, HTTP_STATUS
 
@@ -220,6 +220,17 @@ def test_a_service_that_comes_back_is_found_again() -> None:
             while (answer := posted(url, ENGINE + "ListSessions")).status_code == 503:
                 pass
             assert answer.json() == {}
+
+
+@pytest.mark.parametrize("method", ["GetState", "WatchState", "StreamState"])
+async def test_doors_whose_way_is_closed_say_so(method: str) -> None:
+    upstream = Upstream("127.0.0.1:1")
+    transport = httpx.ASGITransport(connect_app(upstream))
+    await upstream.close()
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+        answer = await http.post(ENGINE + method, json=ADA if method != "StreamState" else {"open": ADA})
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.json()["message"].startswith("this address is about to close")
 
 
 def test_the_service_waits_no_longer_than_the_caller() -> None:

@@ -1,4 +1,4 @@
-"""The doors for programs: every rpc of the contract by HTTP, on the page's address.
+"""The doors for programs, on the page's address: every rpc of the contract by HTTP, and OpenAI's chat API.
 
     curl, scripts --JSON, lines--> entrance --> lines --+
     Connect, gRPC-Web clients ---> entrance ------------+--> connect (the library) --> forwarding --> upstream --gRPC--> service
@@ -10,6 +10,7 @@ codecs.py       JSON to the letter of the contract
 forwarding.py   a call carried to the service, with its deadline and its end
 upstream.py     the channels to the service
 refusals.py     errors of the service as those of the protocol, details included
+openai/         OpenAI's chat API
 """
 
 from emotional_ai.web.doors.connect import PREFIXES, connect_app

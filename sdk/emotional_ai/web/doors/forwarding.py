@@ -31,13 +31,13 @@ class Forwarding:
 
     async def server_stream(self, request: Message, context: Context) -> AsyncIterator[Message]:
         """One request, responses as they come."""
-        call = self._upstream.server_stream(self._method)(request, **self._terms(context))
-        try:
-            with refusing(self._upstream.target):
+        with refusing(self._upstream.target):
+            call = self._upstream.server_stream(self._method)(request, **self._terms(context))
+            try:
                 async for response in call:
                     yield response
-        finally:
-            call.cancel()
+            finally:
+                call.cancel()
 
     async def client_stream(self, requests: AsyncIterator[Message], context: Context) -> Message:
         """Requests as they come, one response."""
@@ -46,16 +46,16 @@ class Forwarding:
 
     async def bidi_stream(self, requests: AsyncIterator[Message], context: Context) -> AsyncGenerator[Message, None]:
         """Requests and responses as they come."""
-        call = self._upstream.duplex(self._method)(**self._terms(context))
-        sending = asyncio.create_task(_send(requests, call), name="emotional-ai forwarding")
-        try:
-            with refusing(self._upstream.target):
+        with refusing(self._upstream.target):
+            call = self._upstream.duplex(self._method)(**self._terms(context))
+            sending = asyncio.create_task(_send(requests, call), name="emotional-ai forwarding")
+            try:
                 while isinstance(response := await _next(call, sending), Message):
                     yield response
-        finally:
-            call.cancel()
-            sending.cancel()
-            await asyncio.wait([sending])
+            finally:
+                call.cancel()
+                sending.cancel()
+                await asyncio.wait([sending])
 
     def _terms(self, context: Context) -> dict[str, Any]:
         left = context.timeout_ms

@@ -44,6 +44,7 @@ HTTP_STATUS: Final[Mapping[Code, int]] = {
 }
 """The HTTP status that the Connect protocol gives each code."""
 
+CLOSING: Final = "this address is about to close; try again when it is back"
 DOMAIN: Final = "emotional-ai"
 TYPES: Final = "type.googleapis.com/"
 READ: Final[Mapping[str, type[Message]]] = {
@@ -93,7 +94,10 @@ def refusing(target: str) -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         # gRPC ends calls so when their channel is closed.
-        raise ConnectError(Code.UNAVAILABLE, "this address is about to close; try again when it is back") from error
+        raise ConnectError(Code.UNAVAILABLE, CLOSING) from error
+    except grpc.aio.UsageError as error:
+        # The channel was closed before the call began.
+        raise ConnectError(Code.UNAVAILABLE, CLOSING) from error
 
 
 def refused(error: grpc.RpcError, target: str) -> ConnectError:
