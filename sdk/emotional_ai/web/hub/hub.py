@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import EmotionalAIError
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai.web.conversation import Conversations
 from emotional_ai.web.hub.followed import Followed, Follower
 from emotional_ai.web.hub.moment import Moment
 from emotional_ai.web.hub.reach import Reach
@@ -19,6 +20,8 @@ class Hub:
         self._followed: dict[str, Followed] = {}
         self.reach = Reach(client)
         """Whether the service answers."""
+        self.conversations = Conversations(client)
+        """What is said in the sessions."""
 
     @property
     def away(self) -> str | None:
@@ -59,6 +62,7 @@ class Hub:
     async def close(self) -> None:
         """Ends every stream."""
         self.reach.close()
+        await self.conversations.close()
         for followed in list(self._followed.values()):
             await followed.close()
         self._followed.clear()

@@ -9,6 +9,7 @@ from nicegui import ui
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import EmotionalAIError, TryAgain
 from emotional_ai.v1.engine_pb2 import LogEntry
+from emotional_ai.web.conversation import Conversations
 from emotional_ai.web.hub import Followed, Hub, Moment
 
 T = TypeVar("T")
@@ -41,6 +42,11 @@ class Desk:
     def entries(self) -> list[LogEntry]:
         """The newest entries of the log, at most 1000, oldest first."""
         return list(self.followed.entries)
+
+    @property
+    def conversations(self) -> Conversations:
+        """What is said in the sessions, shared by every page."""
+        return self._hub.conversations
 
     def on_moment(self, seen: Callable[[Moment], None]) -> None:
         """Calls `seen` with each new moment, in the context of the page, at most 10 times a second."""

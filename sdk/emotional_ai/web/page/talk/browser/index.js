@@ -1,0 +1,3 @@
+// What the panel `talk` is made of: a reply with its voices (reply), a turn (turn), the choice of another state (again).
+export { default as TalkTurn } from "./turn.js";
+export { default as TalkAgain } from "./again.js";

@@ -1,0 +1,49 @@
+// Voices of a reply: their colours, and the same in words.
+const LEAST = 0.005; // least weight that does not read as 0.00
+
+export function words(name) {
+  return name.replaceAll("_", " ");
+}
+
+export function two(value) {
+  return value.toFixed(2);
+}
+
+// Shares of the adapters that add to a voice, as [name, share of the whole, colour].
+export function shares({ blend }) {
+  const adding = blend.filter(([, weight]) => weight >= LEAST);
+  const whole = adding.reduce((sum, [, weight]) => sum + weight, 0);
+  return adding.map(([name, weight, colour]) => [name, weight / whole, colour]);
+}
+
+// One colour between those of the adapters, as near to each as it is heard.
+export function mixed(voice) {
+  const sum = [0, 0, 0];
+  for (const [, share, colour] of shares(voice))
+    [1, 3, 5].forEach((at, index) => (sum[index] += share * parseInt(colour.slice(at, at + 2), 16)));
+  return `rgb(${sum.map(Math.round).join(" ")})`;
+}
+
+export function blendWords({ blend }) {
+  const told = blend.filter(([, weight]) => Math.abs(weight) >= LEAST).sort((one, other) => other[1] - one[1]);
+  return told.map(([name, weight]) => `${words(name)} ${two(weight)}`).join(", ") || "the base model";
+}
+
+export function voiceWords(voice) {
+  return `from token ${voice.token}: ${blendWords(voice)}; temperature ${two(voice.temperature)}, top_p ${two(voice.top_p)}`;
+}
+
+// Rectangles of a picture 100 wide and 1 high: over each voice's tokens its adapters on top of one another.
+export function bands(voices, tokens) {
+  const rectangles = [];
+  voices.forEach((voice, index) => {
+    const end = voices[index + 1]?.token ?? tokens;
+    let y = 0;
+    for (const [, share, colour] of shares(voice)) {
+      const x = (100 * voice.token) / tokens;
+      rectangles.push({ x, y, width: Math.max((100 * end) / tokens - x, 0), height: share, colour });
+      y += share;
+    }
+  });
+  return rectangles;
+}

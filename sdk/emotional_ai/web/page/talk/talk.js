@@ -1,0 +1,164 @@
+// The panel `talk`. The conversation is kept here as it was sent; the server sends it once, then turns whole and replies bit by
+// bit. Every text is shown as text.
+import { TalkAgain, TalkTurn } from "emotional-ai-talk";
+
+export default {
+  components: { TalkAgain, TalkTurn },
+  template: `
+    <div class="talk">
+      <div class="talk-head"><h2 class="panel-title">Talk to {{ session }}</h2>
+        <button v-if="turns.length" type="button" :disabled="busy" @click="$emit('forget')">Begin anew</button></div>
+      <div ref="past" class="past" tabindex="0" role="group" aria-label="Conversation" @scroll.passive="scrolled">
+        <p v-if="opened && !turns.length && !silent" class="muted hint">Say something. What is heard in it moves the session, and the
+          reply is spoken in the state it comes to.</p>
+        <ol class="turns"><template v-for="turn in turns" :key="turn.number">
+          <li v-if="turn.number === sent && turn.number > kept" class="divider">The conversation is longer than the model can take in:
+            what is above is no longer sent along.</li>
+          <talk-turn :turn="turn" :chemicals="chemicals" :last="turn === turns.at(-1)" :busy="busy" :can="!silent"
+            @retry="$emit('retry')" @again="$refs.again.open($event)"></talk-turn></template></ol>
+        <p v-if="forgotten" class="muted hint">Older turns are no longer kept.</p>
+      </div>
+      <ul v-if="legend.length" class="voices" aria-label="Adapters"><li v-for="[name, colour] in legend" :key="name"><i
+        :style="{ background: colour }"></i>{{ name.replaceAll("_", " ") }}</li></ul>
+      <div v-if="silent" class="silent" role="status"><p>{{ silent }}</p>
+        <p v-if="off">Start one that speaks, without the flag --engine-only:<br><code>emotional-ai serve</code></p></div>
+      <form class="say" @submit.prevent="say">
+        <p v-if="refusal" class="failure" role="alert">{{ refusal }}</p>
+        <div class="say-row"><textarea ref="field" v-model="text" rows="2" aria-label="Message" :maxlength="longest"
+          :placeholder="placeholder" @keydown.enter.exact="entered"></textarea>
+          <button v-if="busy" type="button" class="primary" @click="stop">Stop</button>
+          <button v-else type="submit" class="primary" :disabled="!!silent || !opened">Send</button></div>
+        <details class="options"><summary>Seed and length</summary><div>
+          <label>Seed<input type="text" inputmode="numeric" v-model="seed" placeholder="drawn anew" autocomplete="off"></label>
+          <label>Most tokens<input type="number" min="1" :max="most_tokens" v-model="max_tokens" placeholder="160"></label>
+          <span class="muted">With a seed, the same state and the same words give the same reply.</span></div></details>
+      </form>
+      <div class="hidden-words" aria-live="polite">{{ announced }}</div>
+      <talk-again ref="again" :chemicals="chemicals" @states="$emit('states')" @again="again"></talk-again>
+    </div>`,
+  props: { session: String, chemicals: Array, longest: Number, most_tokens: Number },
+  data() {
+    return {
+      turns: [], kept: 1, sent: 1, opened: false, silent: "", off: false, model: "", text: "", lately: "", seed: "", max_tokens: "",
+      refusal: "", announced: "",
+    };
+  },
+  computed: {
+    speaking() {
+      return this.turns.flatMap((turn) => turn.replies).find((reply) => reply.outcome === "speaking");
+    },
+    busy() {
+      return this.speaking !== undefined;
+    },
+    forgotten() {
+      return this.kept > 1 && this.turns.length > 0 && this.sent <= this.kept;
+    },
+    placeholder() {
+      return this.silent ? "Nobody speaks here" : this.busy ? "Escape stops the reply" : "Say something";
+    },
+    legend() {
+      const seen = new Map();
+      for (const turn of this.turns)
+        for (const reply of turn.replies)
+          for (const voice of reply.voices) for (const [name, weight, colour] of voice.blend) if (weight >= 0.005) seen.set(name, colour);
+      return [...seen];
+    },
+  },
+  mounted() {
+    this.low = true; // the end of the conversation is in sight
+    document.addEventListener("keydown", this.pressed);
+    this.resizing = new ResizeObserver(() => this.follow());
+    this.resizing.observe(this.$refs.past);
+    this.resizing.observe(this.$refs.past.querySelector(".turns"));
+    this.$emit("shown");
+  },
+  beforeUnmount() {
+    document.removeEventListener("keydown", this.pressed);
+    this.resizing.disconnect();
+  },
+  methods: {
+    // What the server calls.
+    fill(turns, { kept, sent }) {
+      Object.assign(this, { turns, kept, sent, opened: true });
+    },
+    speaks(model) {
+      Object.assign(this, { model, silent: "", off: false });
+    },
+    hush(why, off) {
+      Object.assign(this, { silent: why, off });
+    },
+    take(change) {
+      if (change.turn) this.place(change.turn);
+      if (change.grown) this.grow(change.grown);
+      if (change.bounds) this.cut(change.bounds);
+    },
+    choose(states) {
+      this.$refs.again.choose(states);
+    },
+    refused(why) {
+      this.refusal = why[0].toUpperCase() + why.slice(1) + ".";
+      if (!this.text) this.text = this.lately;
+    },
+    // What a visitor does.
+    entered(event) {
+      if (event.isComposing) return;
+      event.preventDefault();
+      if (!this.busy) this.say();
+    },
+    say() {
+      if (this.silent || !this.opened || !this.text.trim()) return;
+      this.refusal = "";
+      this.$emit("say", { text: this.text, seed: this.seed, max_tokens: this.max_tokens });
+      this.lately = this.text;
+      this.text = "";
+      this.low = true;
+      this.$refs.field.focus();
+    },
+    again(wanted) {
+      this.refusal = "";
+      this.$emit("again", wanted);
+    },
+    stop() {
+      this.$emit("stop");
+      this.$refs.field.focus();
+    },
+    pressed(event) {
+      if (event.key !== "Escape" || !this.busy || !this.$el.offsetParent || document.querySelector("dialog[open]")) return;
+      this.$emit("stop");
+    },
+    scrolled() {
+      const { scrollTop, scrollHeight, clientHeight } = this.$refs.past;
+      this.low = scrollHeight - scrollTop - clientHeight < 40;
+    },
+    follow() {
+      if (this.low) this.$refs.past.scrollTop = this.$refs.past.scrollHeight;
+    },
+    // How the conversation is kept.
+    place(turn) {
+      const at = this.turns.findIndex((one) => one.number === turn.number);
+      if (at < 0) this.turns.push(turn);
+      else {
+        this.announce(this.turns[at], turn);
+        this.turns[at] = turn;
+      }
+    },
+    announce(before, after) {
+      const ended = after.replies.find((reply, index) => reply.outcome !== "speaking" && before.replies[index]?.outcome === "speaking");
+      if (ended) this.announced = "Reply: " + ended.parts.map(([, text]) => text).join("");
+    },
+    grow({ key, voices, parts }) {
+      const reply = this.turns.flatMap((turn) => turn.replies).find((one) => one.key === key);
+      if (!reply) return;
+      reply.voices.push(...voices);
+      for (const [voice, text] of parts) {
+        const last = reply.parts.at(-1);
+        if (last && last[0] === voice) last[1] += text;
+        else reply.parts.push([voice, text]);
+      }
+    },
+    cut({ kept, sent }) {
+      this.turns = this.turns.filter((turn) => turn.number >= kept);
+      Object.assign(this, { kept, sent });
+    },
+  },
+};
