@@ -20,6 +20,7 @@ from emotional_ai import Client
 from emotional_ai.errors import raised
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.doors.connect import PREFIXES, SERVICES
+from emotional_ai.web.doors.forwarding import LARGE
 from emotional_ai.web.doors.refusals import CODES
 from emotional_ai_service.settings import JobSettings, Settings, StoreKind, StoreSettings
 
@@ -152,6 +153,22 @@ def test_an_answer_is_that_of_the_sdk(page: tuple[Client, str]) -> None:
     assert answer.headers["content-type"] == "application/json"
     read = json_format.Parse(answer.content, pb.GetHistoryResponse())
     assert read == client.history("ada", points=2, end=read.samples[-1].time)
+
+
+def test_a_large_answer_is_the_same_in_every_form(page: tuple[Client, str]) -> None:
+    client, url = page
+    asked = ADA | {"points": 2000, "end": client.state("ada").time.ToJsonString()}
+    in_json = posted(url, "GetHistory", asked)
+    in_bytes = httpx.post(
+        f"{url}/emotional_ai.v1.EmotionEngine/GetHistory",
+        content=json_format.ParseDict(asked, pb.GetHistoryRequest()).SerializeToString(),
+        headers={"content-type": "application/proto"},
+        timeout=PATIENCE,
+    )
+    assert len(in_bytes.content) > LARGE
+    assert json_format.Parse(in_json.content, pb.GetHistoryResponse()) == pb.GetHistoryResponse.FromString(
+        in_bytes.content
+    )
 
 
 def test_names_may_be_written_as_in_the_contract(page: tuple[Client, str]) -> None:

@@ -11,21 +11,23 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from google.protobuf.any_pb2 import Any as AnyMessage
 from loopback import IN_MEMORY, PATIENCE, hosted, service
 from refusing_service import MESSAGE, Refusal, refusing_service
 from web_doors import doors
 
 from emotional_ai import Client
 from emotional_ai.connection import REQUEST_LIMIT
-from emotional_ai.errors import ERRORS
+from emotional_ai.errors import DETAILS_KEY, ERRORS
 from emotional_ai.v1 import status_pb2
 from emotional_ai.web.doors import Upstream, connect_app
 from emotional_ai.web.doors.connect import SERVICES
-from emotional_ai.web.doors.refusals import CODES, HTTP_STATUS
+from emotional_ai.web.doors.refusals import CODES, HTTP_STATUS, refused
 
 ENGINE = "/emotional_ai.v1.EmotionEngine/"
 ADA = {"sessionId": "ada"}
 JSON = {"content-type": "application/json"}
+BROKEN = AnyMessage(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\xff")
 LINES = {"content-type": "application/x-ndjson"}
 
 
@@ -89,6 +91,13 @@ def test_every_status_of_the_service_is_told_by_its_name(
     assert debug(answer, "ErrorInfo")["reason"] == "BECAUSE"
     assert debug(answer, "RetryInfo") == {"retryDelay": "3s"}
     assert refusal.asked == ["GetState"], "nothing is sent twice"
+
+
+@pytest.mark.parametrize("sent", [b"\xff", status_pb2.RpcStatus(details=[BROKEN]).SerializeToString()])
+def test_details_that_cannot_be_read_cost_the_details_alone(sent: bytes) -> None:
+    none, trailers = grpc.aio.Metadata(), grpc.aio.Metadata((DETAILS_KEY, sent))
+    told = refused(grpc.aio.AioRpcError(grpc.StatusCode.ABORTED, none, trailers, "another was first"), "here:1")
+    assert (told.code, told.message, told.details) == (CODES[grpc.StatusCode.ABORTED], "another was first", [])
 
 
 WRONG = [

@@ -20,16 +20,23 @@ PLACE: Final = re.compile(r" at \"?\w+\.([\w.\[\]]*[\w\]])\"?\.*$")
 """How the parser of protobuf words what is wrong, and where."""
 
 
-class JsonCodec(Codec[Message, Message]):
+class Written:
+    """A message whose JSON is written already."""
+
+    def __init__(self, message: Message) -> None:
+        self.json = _written(message)
+
+
+class JsonCodec(Codec[Message | Written, Message]):
     """Protobuf's JSON, an object to a message, on one line."""
 
     def name(self) -> str:
         """As content types name it."""
         return "json"
 
-    def encode(self, message: Message) -> bytes:
+    def encode(self, message: Message | Written) -> bytes:
         """One line, without its end."""
-        return json_format.MessageToJson(message, indent=None, ensure_ascii=False).encode()
+        return message.json if isinstance(message, Written) else _written(message)
 
     def decode(self, data: bytes | bytearray, message_class: type[Message]) -> Message:
         """Raises ConnectError for what is no object, or does not fit the message."""
@@ -50,6 +57,10 @@ class JsonCodec(Codec[Message, Message]):
 def codecs() -> list[Codec]:
     """The forms of messages that are taken."""
     return [google_protobuf_binary_codec(), JsonCodec()]
+
+
+def _written(message: Message) -> bytes:
+    return json_format.MessageToJson(message, indent=None, ensure_ascii=False).encode()
 
 
 def _explained(words: str, message_class: type[Message]) -> ConnectError:

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
-from typing import Any
+from contextlib import aclosing
+from typing import Any, Final, cast
 
 import grpc
 from connectrpc.request import RequestContext
 from google.protobuf.message import Message
 from grpc import aio
 
+from emotional_ai.web.doors.codecs import Written
 from emotional_ai.web.doors.refusals import refusing
 from emotional_ai.web.doors.upstream import Method, Upstream
 
 Context = RequestContext[Message, Message]
+LARGE: Final = 64 * 1024
+"""Bytes of a response whose JSON takes long to write."""
 Duplex = aio.StreamStreamCall[Message, Message]
 
 
@@ -27,7 +30,10 @@ class Forwarding:
     async def unary(self, request: Message, context: Context) -> Message:
         """One request, one response."""
         with refusing(self._upstream.target):
-            return await self._upstream.unary(self._method)(request, **self._terms(context))
+            response = await self._upstream.unary(self._method)(request, **self._terms(context))
+        large = response.ByteSize() > LARGE and "json" in context.request_headers.get("content-type", "")
+        # Written on this loop it would keep everyone else waiting.
+        return cast(Message, await asyncio.to_thread(Written, response)) if large else response
 
     async def server_stream(self, request: Message, context: Context) -> AsyncIterator[Message]:
         """One request, responses as they come."""
@@ -55,7 +61,7 @@ class Forwarding:
             finally:
                 call.cancel()
                 sending.cancel()
-                await asyncio.wait([sending])
+                await asyncio.gather(sending, return_exceptions=True)
 
     def _terms(self, context: Context) -> dict[str, Any]:
         left = context.timeout_ms
@@ -63,16 +69,16 @@ class Forwarding:
 
 
 async def _send(requests: AsyncIterator[Message], call: Duplex) -> None:
-    """Raises what is wrong with the requests, once the call is cancelled; how the call itself ends is told to its reader."""
-    with suppress(grpc.RpcError, asyncio.InvalidStateError):
-        try:
-            async for request in requests:
-                await call.write(request)
-            await call.done_writing()
-        except Exception as error:
-            if not isinstance(error, grpc.RpcError | asyncio.InvalidStateError):
-                call.cancel()
-            raise
+    """Raises what is wrong with the requests, once the call is cancelled."""
+    try:
+        async for request in requests:
+            await call.write(request)
+        await call.done_writing()
+    except (grpc.RpcError, asyncio.InvalidStateError):
+        return  # How the call itself ends is told to its reader.
+    except Exception:
+        call.cancel()
+        raise
 
 
 async def _next(call: Duplex, sending: asyncio.Task[None]) -> Any:

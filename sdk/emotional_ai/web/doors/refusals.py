@@ -56,17 +56,19 @@ READ: Final[Mapping[str, type[Message]]] = {
 
 
 class Detail(ErrorDetail):
-    """A detail of an error, shown in JSON as well (`debug`) where its type is one of the contract's."""
+    """A detail of an error, shown in JSON as well (`debug`) where its type is one of the contract's.
+
+    Raises DecodeError for what is not of its type.
+    """
 
     def __init__(self, type_url: str, value: bytes) -> None:
         super().__init__(WireAny(type_url=type_url, value=value))
+        kind = READ.get(self.type_name)
+        self._shown = None if kind is None else Struct.from_json(json_format.MessageToJson(kind.FromString(value)))
 
     def value(self, desc_or_registry: Any = None) -> Any:
         """The detail as a message: without a type, as the object its JSON is."""
-        kind = READ.get(self.type_name)
-        if desc_or_registry is not None or kind is None:
-            return super().value(desc_or_registry)
-        return Struct.from_json(json_format.MessageToJson(kind.FromString(self.message_bytes)))
+        return self._shown if desc_or_registry is None else super().value(desc_or_registry)
 
 
 def invalid(reason: str, field: str, description: str) -> ConnectError:
@@ -124,7 +126,6 @@ def _details(error: grpc.RpcError) -> list[ErrorDetail]:
     trailers = error.trailing_metadata() if isinstance(error, grpc.aio.AioRpcError) else None
     try:
         told = dict(cast(Iterable[tuple[str, bytes]], trailers or ())).get(DETAILS_KEY, b"")
-        status = pb.RpcStatus.FromString(told)
+        return [Detail(detail.type_url, detail.value) for detail in pb.RpcStatus.FromString(told).details]
     except DecodeError:
         return []
-    return [Detail(detail.type_url, detail.value) for detail in status.details]
