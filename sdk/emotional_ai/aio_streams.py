@@ -1,13 +1,14 @@
 """The streams of `AsyncClient`. Each is a context manager that cancels its call on exit: gRPC never collects one left open."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, Unpack
 
 import grpc
 from grpc.aio import StreamStreamCall, UnaryStreamCall
 
+from emotional_ai.ahead import AsyncAhead
 from emotional_ai.backoff import Attempts, Backoff
 from emotional_ai.calls.watching import Watching
 from emotional_ai.errors import EmotionalAIError, Unavailable, raised
@@ -198,15 +199,17 @@ class AsyncWatch(Generic[Item]):
         self._attempts = Attempts(backoff)
         self._closed = False
         self._call: UnaryStreamCall[Any, Any] | None = None
+        self._heard: Any = None
         self.coalesced = 0
         """Changes folded into the item taken last, beyond the first."""
 
     async def __aiter__(self) -> AsyncIterator[Item]:
         while not self._closed:
+            call = self._opened()
             try:
-                async for response in self._opened():
+                async for response, changes in self._read(call):
                     self._attempts.worked()
-                    self.coalesced = self._watching.coalesced(response)
+                    self.coalesced = max(changes - 1, 0)
                     self._request = self._watching.after(response)
                     yield self._watching.item(response)
                     if self._watching.draining(response):
@@ -217,6 +220,8 @@ class AsyncWatch(Generic[Item]):
                 error: EmotionalAIError = Unavailable(ENDED)
             except grpc.RpcError as failure:
                 error = resumable(failure, closed=self._closed)
+            finally:
+                call.cancel()
             if not self._closed:
                 await asyncio.sleep(self._attempts.wait_after(error))
 
@@ -232,9 +237,21 @@ class AsyncWatch(Generic[Item]):
         if self._call is not None:
             self._call.cancel()
 
+    def _read(self, call: UnaryStreamCall[Any, Any]) -> AsyncIterable[tuple[Any, int]]:
+        """Responses with the changes they tell of."""
+        if self._watching.newest:
+            return AsyncAhead(call, self._count)
+        return self._counted(call)
+
+    async def _counted(self, call: UnaryStreamCall[Any, Any]) -> AsyncIterator[tuple[Any, int]]:
+        async for response in call:
+            yield response, self._count(response)
+
+    def _count(self, response: Any) -> int:
+        before, self._heard = self._heard, response
+        return self._watching.changes(response, before)
+
     def _opened(self) -> UnaryStreamCall[Any, Any]:
-        if self._call is not None:
-            self._call.cancel()
         self._attempts.began()
         self._call = self._start(self._request)
         return self._call

@@ -2,12 +2,13 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, Unpack
 
 import grpc
 
+from emotional_ai.ahead import Ahead
 from emotional_ai.backoff import Attempts, Backoff
 from emotional_ai.calls.watching import Watching
 from emotional_ai.errors import Cancelled, DeadlineExceeded, Details, EmotionalAIError, Unavailable, raised
@@ -193,15 +194,17 @@ class Watch(Generic[Item]):
         self._attempts = Attempts(backoff)
         self._closed = threading.Event()
         self._call: grpc.CallIterator[Any] | None = None
+        self._heard: Any = None
         self.coalesced = 0
         """Changes folded into the item taken last, beyond the first."""
 
     def __iter__(self) -> Iterator[Item]:
         while not self._closed.is_set():
+            call = self._opened()
             try:
-                for response in self._opened():
+                for response, changes in self._read(call):
                     self._attempts.worked()
-                    self.coalesced = self._watching.coalesced(response)
+                    self.coalesced = max(changes - 1, 0)
                     self._request = self._watching.after(response)
                     yield self._watching.item(response)
                     if self._watching.draining(response):
@@ -212,6 +215,8 @@ class Watch(Generic[Item]):
                 error: EmotionalAIError = Unavailable(ENDED)
             except grpc.RpcError as failure:
                 error = resumable(failure, closed=self._closed.is_set())
+            finally:
+                _cancel(call)
             if self._closed.is_set() or self._closed.wait(self._attempts.wait_after(error)):
                 return
 
@@ -227,9 +232,17 @@ class Watch(Generic[Item]):
         if self._call is not None:
             _cancel(self._call)
 
+    def _read(self, call: "grpc.CallIterator[Any]") -> Iterable[tuple[Any, int]]:
+        """Responses with the changes they tell of."""
+        if self._watching.newest:
+            return Ahead(call, self._count)
+        return ((response, self._count(response)) for response in call)
+
+    def _count(self, response: Any) -> int:
+        before, self._heard = self._heard, response
+        return self._watching.changes(response, before)
+
     def _opened(self) -> "grpc.CallIterator[Any]":
-        if self._call is not None:
-            _cancel(self._call)
         self._attempts.began()
         self._call = self._start(self._request)
         if self._closed.is_set():

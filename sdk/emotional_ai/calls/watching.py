@@ -22,18 +22,21 @@ class Watching(Generic[Item]):
     """What of a response the caller gets."""
     after: Callable[[Any], object]
     """Request that goes on after a response."""
-    coalesced: Callable[[Any], int]
-    """Changes folded into a response, beyond the first."""
+    changes: Callable[[Any, Any], int]
+    """Changes a response tells of, given the one before it, None if it is the first."""
     draining: Callable[[Any], bool]
     """Whether the service announces with a response that it shuts down."""
     ends: bool
     """Whether the stream has an end of its own; if not, an end is an interruption."""
+    newest: bool
+    """Whether only the newest response matters to a caller who is slower than the service."""
 
 
 def watch(session_id: str, *, interval_ms: int = 0, after_version: int = 0) -> Watching[engine_pb2.EmotionalState]:
     """Follows a session's state: on each change, and at least each `interval_ms` (1..3600000) of wall time if not 0.
 
-    Begins with the state now, or, if nothing is newer than `after_version`, with the next change.
+    Begins with the state now, or, if nothing is newer than `after_version`, with the next change. A caller who is slower than
+    the changes gets the newest state each time, and is told how many were folded into it.
     """
 
     def asked(version: int) -> engine_pb2.WatchStateRequest:
@@ -45,14 +48,19 @@ def watch(session_id: str, *, interval_ms: int = 0, after_version: int = 0) -> W
     def after(response: engine_pb2.WatchStateResponse) -> engine_pb2.WatchStateRequest:
         return asked(response.state.version)
 
+    def changes(response: engine_pb2.WatchStateResponse, before: engine_pb2.WatchStateResponse | None) -> int:
+        moved = before is None or response.state.version > before.state.version
+        return 1 + response.coalesced if moved else 0
+
     return Watching(
         lambda on: on.watching.WatchState,
         asked(after_version),
         item,
         after,
-        coalesced=lambda response: response.coalesced,
+        changes,
         draining=lambda response: response.draining,
         ends=False,
+        newest=True,
     )
 
 
@@ -73,7 +81,8 @@ def watch_job(job_id: str, *, after_sequence: int = 0) -> Watching[training_pb2.
         asked(after_sequence),
         item,
         after,
-        coalesced=lambda _: 0,
+        changes=lambda _, __: 1,
         draining=lambda _: False,
         ends=True,
+        newest=False,
     )
