@@ -24,8 +24,12 @@ _FAINT: Final = """
     return { rgb: [r, g, b], alpha: a };
   };
   const over = (top, alpha, ground) => top.map((one, i) => one * alpha + ground[i] * (1 - alpha));
+  const probe = document.body.appendChild(document.createElement("div"));
+  probe.style.backgroundColor = "Canvas";
+  const canvas = parsed(getComputedStyle(probe).backgroundColor).rgb;
+  probe.remove();
   const ground = (element) => {
-    if (!element) return [255, 255, 255];
+    if (!element) return canvas;
     const style = getComputedStyle(element), own = parsed(style.backgroundColor);
     return own.alpha === 1 ? own.rgb : over(own.rgb, own.alpha, ground(element.parentElement));
   };
