@@ -4,8 +4,8 @@
 
 A writer moves a session a thousand times a second. A consumer takes a state 20 times a second, once by StreamState (credit)
 and once by WatchState, both through the SDK; the age of a state is the time since the moment it is for, on one clock. Then
-100 streams of each kind are never read on: the growth of the service's resident memory stands beside its growth under the same
-writing with nobody there, since the log grows too.
+100 streams of each kind are never read on, by calls without the SDK, which would: the growth of the service's resident memory
+stands beside its growth under the same writing with nobody there, since the log grows too.
 """
 
 import asyncio
@@ -108,11 +108,14 @@ async def stall_duplex(stack: AsyncExitStack, _client: AsyncClient, server: Serv
         await call.read()
 
 
-async def stall_watch(stack: AsyncExitStack, client: AsyncClient, _server: Server) -> None:
-    """Opens watches whose first state is read and no other."""
+async def stall_watch(stack: AsyncExitStack, _client: AsyncClient, server: Server) -> None:
+    """Opens watches whose first state is read and no other; the SDK's would read on."""
+    channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
+    engine: engine_pb2_grpc.EmotionEngineAsyncStub = engine_pb2_grpc.EmotionEngineStub(channel)
     for _ in range(STALLED):
-        watch = await stack.enter_async_context(client.watch(SESSION))
-        await anext(aiter(watch))
+        call = engine.WatchState(pb.WatchStateRequest(session_id=SESSION))
+        stack.callback(call.cancel)
+        await call.read()
 
 
 async def stall_nobody(_stack: AsyncExitStack, _client: AsyncClient, _server: Server) -> None:
