@@ -140,10 +140,12 @@ def test_requests_and_responses_pass_each_other_over_one_connection(page: tuple[
             said({"ack": {"sequence": response["sequence"]}})
 
 
-def test_a_stream_of_requests_may_be_sent_whole(page: tuple[Client, str]) -> None:
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_a_stream_of_requests_may_be_sent_before_any_response_is_read(page: tuple[Client, str], size: int) -> None:
     messages = [{"open": ADA}, {"batch": {"number": 1, "stimuli": [{"event": {"loss": 0.1}}]}}]
-    body = "\n".join(map(json.dumps, messages))
-    answer = httpx.post(page[1] + ENGINE + "StreamState", content=body, headers=LINES, timeout=PATIENCE)
+    body = "\n\r\n".join(map(json.dumps, messages)).encode()
+    pieces = (body[start : start + size] for start in range(0, len(body), size))
+    answer = httpx.post(page[1] + ENGINE + "StreamState", content=pieces, headers=LINES, timeout=PATIENCE)
     *_, last = map(json.loads, answer.text.splitlines())
     assert (last["acknowledgedBatch"], bool(last["resumeToken"])) == ("1", True)
 

@@ -7,6 +7,7 @@ JSON with a line a response. https://connectrpc.com/docs/protocol describes the 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from connectrpc.compression.gzip import GzipCompression
 from connectrpc.method import IdempotencyLevel, MethodInfo, StreamType
 from connectrpc.server import ConnectASGIApplication, Endpoint
 from google.protobuf import message_factory
@@ -54,6 +55,7 @@ def connect_app(upstream: Upstream, services: Sequence[ServiceDescriptor] = SERV
         service=upstream,
         endpoints=lambda to: {path: _endpoint(to, method) for path, method in methods.items()},
         read_max_bytes=REQUEST_LIMIT,
+        compressions=[GzipCompression(level=1)],  # done on the loop that serves the page
         codecs=codecs(),
     )
     return Entrance(methods, library, REQUEST_LIMIT)
