@@ -1,0 +1,45 @@
+// The events of the log, the newest first, a page at a time; what is unticked is thought away.
+const PAGE = 8;
+
+export const Happened = {
+  template: `
+    <div class="happened">
+      <p class="muted" v-if="!rows.length">Nothing has happened yet.</p>
+      <ol class="happened-rows" aria-label="Events, the newest first">
+        <li v-for="row in shown" :key="row.sequence" :class="without.includes(row.sequence) ? 'away-row' : ''">
+          <label><input type="checkbox" :checked="!without.includes(row.sequence)" :disabled="!!row.fixed" :title="row.fixed"
+              :aria-label="'event ' + row.sequence + ' happened: ' + row.title" @change="$emit('turn', row.sequence)">
+            <span class="numbers muted">{{ row.sequence }}</span></label>
+          <div class="happened-what"><span>{{ row.title }}</span><span class="numbers muted">{{ time(row.time) }}</span>
+            <span v-if="row.note" class="note">“{{ row.note }}”</span><span v-if="row.moved" class="numbers muted">{{ row.moved }}</span></div>
+          <span class="happened-buttons"><button type="button" class="small" :aria-label="'Explain from event ' + row.sequence" @click="$emit('from', row.sequence)">from</button>
+            <button type="button" class="small" :aria-label="'Explain up to event ' + row.sequence" @click="$emit('to', row.sequence)">to</button></span>
+        </li>
+      </ol>
+      <nav v-if="pages > 1" class="pager" aria-label="Pages of events">
+        <button type="button" class="plain" :disabled="page === 0" @click="page -= 1">Newer</button>
+        <span class="numbers muted">{{ page + 1 }} of {{ pages }}</span>
+        <button type="button" class="plain" :disabled="page >= pages - 1" @click="page += 1">Older</button>
+        <span v-if="left_out" class="muted">{{ left_out }} earlier events are not listed.</span>
+      </nav>
+    </div>`,
+  props: { rows: Array, without: Array, left_out: Number },
+  emits: ["turn", "from", "to"],
+  data() {
+    return { page: 0 };
+  },
+  computed: {
+    pages() {
+      return Math.ceil(this.rows.length / PAGE);
+    },
+    shown() {
+      const end = this.rows.length - this.page * PAGE;
+      return this.rows.slice(Math.max(end - PAGE, 0), Math.max(end, 0)).reverse();
+    },
+  },
+  methods: {
+    time(value) {
+      return new Date(value).toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    },
+  },
+};
