@@ -62,7 +62,7 @@ def test_what_is_given_is_what_is_asked_of_the_service() -> None:
         logprobs=True,
         stream=True,
         stream_options={"include_usage": True, "include_obfuscation": False},
-        emotional_ai={"fixed_blend": True, "kv_policy": "strict", "top_k": 5, "repetition_penalty": 1.5},
+        emotional_ai={"fixed_blend": True, "kv_policy": "strict", "top_k": 5, "min_p": 0.2, "repetition_penalty": 1.5},
     )
     assert asked.sampling == pb.Sampling(
         max_tokens=7,
@@ -72,6 +72,7 @@ def test_what_is_given_is_what_is_asked_of_the_service() -> None:
         stop=["a", "b"],
         logprobs=True,
         top_k=5,
+        min_p=0.2,
         repetition_penalty=1.5,
     )
     assert (asked.stream, asked.usage) == (True, True)
@@ -239,6 +240,8 @@ def test_two_limits_that_differ_are_refused_and_one_given_twice_is_not() -> None
         ({"fixed_blend": 1}, "emotional_ai.fixed_blend"),
         ({"top_k": 1001}, "emotional_ai.top_k"),
         ({"repetition_penalty": 0.9}, "emotional_ai.repetition_penalty"),
+        ({"min_p": 1}, "emotional_ai.min_p"),
+        ({"min_p": -0.1}, "emotional_ai.min_p"),
     ],
 )
 def test_the_extension_is_held_to_its_own_names_and_ranges(extension: dict[str, object], param: str) -> None:
@@ -293,7 +296,7 @@ def test_what_only_helps_openai_keep_house_changes_nothing() -> None:
     turn(**dict.fromkeys(HARMLESS, "anything") | {"metadata": {"a": "b"}})
 
 
-@pytest.mark.parametrize("name", ["min_p", "best_of", "x" * 500])
+@pytest.mark.parametrize("name", ["mirostat", "best_of", "x" * 500])
 def test_an_unknown_parameter_is_refused_with_those_there_are(name: str) -> None:
     param, code, words = refusal(**{name: 1})
     assert code == "unknown_parameter"
@@ -336,7 +339,12 @@ LIKELY: dict[str, st.SearchStrategy[Any]] = {
     "stream": st.booleans(),
     "emotional_ai": st.fixed_dictionaries(
         {},
-        optional={"top_k": st.integers(0, 1000), "repetition_penalty": st.floats(1, 2), "fixed_blend": st.booleans()},
+        optional={
+            "top_k": st.integers(0, 1000),
+            "min_p": st.floats(0, 1, exclude_max=True),
+            "repetition_penalty": st.floats(1, 2),
+            "fixed_blend": st.booleans(),
+        },
     ),
 }
 NEEDED = {name: LIKELY[name] for name in ("model", "messages")}

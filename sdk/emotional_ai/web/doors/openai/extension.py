@@ -46,6 +46,7 @@ class Feeling(TypedDict):
     blend_mode: str
     temperature: float
     top_p: float
+    min_p: float
     repetition_penalty: float
     conditioning: str
     changes: list[Change]
@@ -71,6 +72,7 @@ def feeling(speech: Speech) -> Feeling:
         blend_mode=pb.BlendMode.Name(applied.blend_mode).removeprefix("BLEND_MODE_").lower(),
         temperature=applied.temperature,
         top_p=applied.top_p,
+        min_p=applied.min_p,
         repetition_penalty=applied.repetition_penalty,
         conditioning=applied.conditioning,
         changes=[_change(one) for one in applied.changes],

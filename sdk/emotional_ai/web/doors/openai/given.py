@@ -60,15 +60,15 @@ class Given:
             raise self._out_of(name, f"from {least} to {most}")
         return value
 
-    def number(self, name: str, least: float, most: float, *, above: bool = False) -> float | None:
-        """A number, `most` included, and `least` too unless it must be `above`."""
+    def number(self, name: str, least: float, most: float, *, above: bool = False, below: bool = False) -> float | None:
+        """A number; `least` is included unless it must be `above`, and `most` unless it must be `below`."""
         value = self.value(name)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._mistyped(name, "a number")
-        if not least <= value <= most or (above and value == least):
-            raise self._out_of(name, f"{'above' if above else 'from'} {least:g} to {most:g}")
+        if not least <= value <= most or (above and value == least) or (below and value == most):
+            raise self._out_of(name, f"{'above' if above else 'from'} {least:g} to {'below ' if below else ''}{most:g}")
         return float(value)
 
     def choice(self, name: str, of: Mapping[str, T]) -> T | None:

@@ -21,7 +21,7 @@ SUPPORTED: Final = frozenset(
     }
 )
 """Parameters that have a meaning here."""
-EXTENSIONS: Final = ("fixed_blend", "kv_policy", "top_k", "repetition_penalty")
+EXTENSIONS: Final = ("fixed_blend", "kv_policy", "top_k", "min_p", "repetition_penalty")
 """Members of the extension of a request."""
 POLICIES: Final[Mapping[str, pb.KvPolicy.ValueType]] = {
     "keep": pb.KV_POLICY_KEEP,
@@ -91,6 +91,7 @@ def _sampling(given: Given, extension: Given) -> pb.Sampling:
         temperature=given.number("temperature", 0, 2),
         top_p=given.number("top_p", 0, 1, above=True),
         top_k=extension.whole("top_k", 0, 1000) or 0,
+        min_p=extension.number("min_p", 0, 1, below=True),
         repetition_penalty=extension.number("repetition_penalty", 1, 2),
         stop=_stop(given),
         logprobs=given.flag("logprobs"),
