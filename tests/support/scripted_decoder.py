@@ -61,12 +61,14 @@ HEARD = {"lost": ("loss", 0.9), "kind": ("social_warmth", 0.8)}
 
 @dataclass
 class ScriptedDecoder:
-    """Says "t0 ", "t1 ", ... one token each time it is let; takes voices up at the next token, as the contract says."""
+    """Says "t0 ", "t1 ", ..., one token each time it is let; takes voices up at the next token, as the contract says."""
 
     description: ModelDescription = FOLLOWS
     tokens: int = 3
     refuses: tuple[str, ...] = ()
     """Adapters it cannot apply."""
+    says: str = "t{} "
+    """What each token says, its number in the place of the braces."""
     asked: list[GenerationRequest] = field(default_factory=list)
     heard: "asyncio.Queue[Voice]" = field(default_factory=asyncio.Queue)
     """Voices that have come while a reply was spoken."""
@@ -112,7 +114,7 @@ class ScriptedDecoder:
                     changes.append(VoiceChange(index, fresh[-1]))
                     fresh.clear()
                     yield changes[-1]
-                yield Text(f"t{index} ", index, 1)
+                yield Text(self.says.format(index), index, 1)
             yield self._finished(tuple(changes))
         finally:
             self.speaking -= 1
