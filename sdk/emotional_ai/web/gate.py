@@ -28,6 +28,7 @@ POLICY: Final = "; ".join(
     )
 )
 """Nothing is loaded from, or sent to, anywhere else; nobody puts the page into a frame."""
+POLICY_VIOLATED: Final = 1008
 ADDED: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -58,7 +59,7 @@ class Gate:
         elif scope["type"] == "http":
             await answer(scope, receive, sent)
         else:
-            await _close(answer, scope, receive, sent)
+            await send({"type": "websocket.close", "code": POLICY_VIOLATED})  # 403, as nothing was accepted yet
 
     async def _answered(self, scope: Scope, receive: Receive) -> Response | None:
         """What the gate itself answers; None lets the request pass."""
@@ -139,15 +140,6 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sent
-
-
-async def _close(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Refuses the handshake of a websocket, in words where the server can."""
-    await receive()
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await answer(scope, receive, send)
-    else:
-        await send({"type": "websocket.close", "code": 1008})
 
 
 def _form(where: str, *, wrong: bool) -> Response:

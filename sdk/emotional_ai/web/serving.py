@@ -1,9 +1,11 @@
 """The socket the page listens on, and the server behind it."""
 
 import asyncio
+import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 import uvicorn
@@ -14,7 +16,7 @@ GRACE_SECONDS: Final = 1
 
 
 class _Announced(uvicorn.Server):
-    """Says when it takes requests."""
+    """Says when it takes requests; a signal ends it, and not the process."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
@@ -24,6 +26,13 @@ class _Announced(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._announce()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def listening(host: str, port: int) -> socket.socket:

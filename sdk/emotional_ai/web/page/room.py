@@ -15,6 +15,7 @@ from emotional_ai.web.page.lifetime import at_the_end
 Build = Callable[[AsyncClient], Awaitable[None]]
 AT_ONCE_SECONDS: Final = 1.0
 """How long a page is held back to come with its content; after that it comes without, and is filled in."""
+WAITING: Final = "Waiting for the service ..."
 
 
 async def show_room(client: AsyncClient, hub: Hub, build: Build) -> None:
@@ -56,4 +57,4 @@ class _Room:
                 self._hub.reach.look()
                 self._place.clear()
                 waiting = self._failed and not error.reason
-                ui.label("Waiting for the service ..." if waiting else str(error)).classes("card empty")
+                ui.label(WAITING if waiting else str(error)).classes("card empty")

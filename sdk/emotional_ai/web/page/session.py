@@ -15,7 +15,7 @@ from emotional_ai.web.page.choice import Choice
 from emotional_ai.web.page.desk import Desk, notice
 from emotional_ai.web.page.lifetime import at_the_end
 from emotional_ai.web.page.live import live
-from emotional_ai.web.page.room import AT_ONCE_SECONDS
+from emotional_ai.web.page.room import AT_ONCE_SECONDS, WAITING
 from emotional_ai.web.page.talk import talk
 from emotional_ai.web.page.touch import touch
 from emotional_ai.web.page.why import why
@@ -34,9 +34,11 @@ async def show_session(client: AsyncClient, hub: Hub, session_id: str, *, make: 
     """Shows a session while the page is open; with `make`, one that does not exist is made."""
     shown = _Shown(client, hub, session_id, ui.context.client, make=make)
     at_the_end(background_tasks.create(shown.live(), name=f"page of session {session_id}").cancel)
-    with suppress(TimeoutError):
+    try:
         async with asyncio.timeout(AT_ONCE_SECONDS):
             await shown.something.wait()
+    except TimeoutError:
+        shown.say(WAITING)
 
 
 class _Shown:
@@ -63,7 +65,7 @@ class _Shown:
                     self._show_missing()
                     await self._made.wait()
             except EmotionalAIError as error:
-                self._show(str(error) if error.reason else "Waiting for the service ...")
+                self.say(str(error) if error.reason else WAITING)
                 await self._until_back()
 
     async def _followed(self) -> None:
@@ -92,7 +94,8 @@ class _Shown:
                 await self._client.create_session(self._session_id)
         return make
 
-    def _show(self, words: str) -> None:
+    def say(self, words: str) -> None:
+        """Shows words instead of panels."""
         self._place.clear()
         with self._place, ui.element("div").classes("card empty"):
             ui.label(words)
