@@ -1,10 +1,12 @@
 """The conversations of all sessions."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.v1.engine_pb2 import Session
 from emotional_ai.web.conversation.conversation import Conversation
+from emotional_ai.web.conversation.turn import Turn
 
 MOST: Final = 64
 """Sessions whose conversation is kept; those not asked for for longest are forgotten."""
@@ -29,6 +31,10 @@ class Conversations:
         self._forget(MOST - 1)
         self._kept[session.session_id] = kept
         return kept[1]
+
+    def turns(self) -> Iterator[Turn]:
+        """Every turn that is kept, of all sessions."""
+        return (turn for _, conversation in self._kept.values() for turn in conversation.turns)
 
     def _forget(self, most: int) -> None:
         """Keeps so many, or those that somebody looks at."""

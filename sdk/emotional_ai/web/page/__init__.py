@@ -26,20 +26,14 @@ from emotional_ai.web.settings import WebSettings
 
 __all__ = ["FAVICON", "register"]
 
-ROOMS: Final[tuple[tuple[str, Build], ...]] = (
-    ("Sessions", sessions),
-    ("Adapters", adapters),
-    ("Training", training),
-    ("Health", health),
-)
-"""By title; the path is the title in lower case."""
 FILES: Final = Path(__file__).parent / "assets"
 FAVICON: Final = FILES / "icon.svg"
 
 
 def register(client: AsyncClient, hub: Hub, settings: WebSettings) -> None:
     """Declares every route of the page."""
-    frame = Frame(hub, settings, [title for title, _ in ROOMS])
+    rooms = _rooms(hub)
+    frame = Frame(hub, settings, [title for title, _ in rooms])
     app.add_static_files(ASSETS, FILES, max_cache_age=0)
 
     @ui.page("/")
@@ -51,8 +45,18 @@ def register(client: AsyncClient, hub: Hub, settings: WebSettings) -> None:
         with frame.around(session_id, session_id):
             await show_session(client, hub, session_id, make=session_id == settings.session)
 
-    for title, build in ROOMS:
+    for title, build in rooms:
         _register_room(client, hub, frame, title, build)
+
+
+def _rooms(hub: Hub) -> tuple[tuple[str, Build], ...]:
+    """Rooms by title; the path is the title in lower case."""
+    return (
+        ("Sessions", sessions),
+        ("Adapters", adapters),
+        ("Training", training),
+        ("Health", lambda client: health(client, hub.conversations)),
+    )
 
 
 def _register_room(client: AsyncClient, hub: Hub, frame: Frame, title: str, build: Build) -> None:

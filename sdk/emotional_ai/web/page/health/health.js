@@ -1,0 +1,64 @@
+// The room `health`.
+import { Looked } from "emotional-ai-kept";
+
+const MARKS = { up: "✓", "not ready": "…", off: "○", down: "✕" };
+
+export default {
+  mixins: [Looked],
+  template: `
+    <div class="kept">
+      <p v-if="late" class="kept-late" role="status">The counts may be out of date: {{ late }}</p>
+      <section class="card kept" aria-labelledby="parts-title">
+        <h2 id="parts-title">What answers</h2>
+        <table class="kept-table" v-if="parts.length">
+          <caption class="sr">Parts of the service</caption>
+          <thead><tr><th scope="col">Part</th><th scope="col">State</th><th scope="col">Answers in</th><th scope="col">About it</th></tr></thead>
+          <tbody><tr v-for="one in parts" :key="one.name">
+            <td data-name="Part">{{ one.name }}</td>
+            <td data-name="State"><span aria-hidden="true">{{ marks[one.standing] }}</span> {{ one.standing }}</td>
+            <td data-name="Answers in" class="numbers" style="white-space: nowrap">{{ took(one.milliseconds) }}</td>
+            <td data-name="About it">{{ one.words }}</td>
+          </tr></tbody>
+        </table>
+        <p class="muted">{{ parts.length ? "The time is that of a small call, as this page waits for it: the median of the last 20." : "..." }}</p>
+      </section>
+      <section class="card kept" aria-labelledby="counts-title">
+        <h2 id="counts-title">What there is</h2>
+        <dl class="kept-facts">
+          <dt>Sessions</dt><dd class="numbers">{{ counts ? counts.sessions.toLocaleString("en") : "..." }} <a href="/sessions" v-if="counts">see them</a></dd>
+          <dt>Training</dt><dd class="numbers">{{ counts ? counts.running + " running, " + counts.queued + " queued" : "..." }}
+            <a href="/training" v-if="counts">see them</a></dd>
+          <dt>Turns classified</dt><dd class="numbers">{{ classified }}</dd>
+        </dl>
+        <p class="muted">A turn is classified if its words were found to carry a signal. Counted are the turns that were said in the chat of this
+          page, by anyone, as far as it still keeps them.</p>
+      </section>
+    </div>`,
+  data() {
+    return { parts: [], counts: null, appraised: null, marks: MARKS };
+  },
+  computed: {
+    classified() {
+      if (!this.appraised) return "...";
+      const { turns, classified } = this.appraised;
+      if (!turns) return "no turn yet";
+      return `${classified} of ${turns} (${((100 * classified) / turns).toFixed(0)} %)`;
+    },
+  },
+  methods: {
+    // What the server calls.
+    fill(parts) {
+      this.parts = parts;
+    },
+    count(counts) {
+      this.counts = counts;
+    },
+    appraise(appraised) {
+      this.appraised = appraised;
+    },
+    took(milliseconds) {
+      if (milliseconds === null) return "–";
+      return `${milliseconds < 10 ? milliseconds.toFixed(1) : milliseconds.toFixed(0)} ms`;
+    },
+  },
+};

@@ -1,0 +1,85 @@
+"""An element that is kept up to date while somebody looks at it."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import ClassVar, Final, TypeVar
+
+from nicegui import background_tasks
+from nicegui.element import Element
+
+from emotional_ai.errors import EmotionalAIError
+from emotional_ai.web.page.desk import notice
+from emotional_ai.web.page.lifetime import at_the_end
+
+STYLE: Final = Path(__file__).parent / "kept.css"
+REST: Final = 20
+"""Times as long as a refresh took that nothing is asked after it: a long list costs a service no more than a short one."""
+T = TypeVar("T")
+
+
+class Kept(Element, ABC, esm={"emotional-ai-kept": "browser"}):
+    """Refreshed at once when the browser shows it, and then now and then until it is hidden or gone."""
+
+    SECONDS: ClassVar[float] = 5.0
+    """Between two refreshes, at least."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keeping: asyncio.Task[None] | None = None
+        self._sent: dict[str, object] = {}
+        self.on("looking", self.look)
+        self.on("away", self.leave)
+        at_the_end(self.leave)
+
+    @abstractmethod
+    async def refresh(self) -> None:
+        """Asks the service, and shows what is otherwise than before. What it raises is said, and it is tried again."""
+
+    def look(self) -> None:
+        """Refreshes at once, and goes on from there."""
+        self.leave()
+        self._keeping = background_tasks.create(self._kept(), name=f"keeping {type(self).__name__}")
+
+    def leave(self) -> None:
+        """Nobody looks any more."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = None
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether somebody looks."""
+        return self._keeping is not None
+
+    def show(self, method: str, what: object) -> None:
+        """Calls a method of the browser's half, unless it was called with the same before."""
+        if method not in self._sent or self._sent[method] != what:
+            self._sent[method] = what
+            self.run_method(method, what)
+
+    def forget(self, *methods: str) -> None:
+        """Calls them again, even with the same."""
+        for method in methods:
+            self._sent.pop(method, None)
+
+    async def asked(self, call: Awaitable[T]) -> T | None:
+        """What a call of the SDK comes to; None if it fails, after a notice on the page that says why."""
+        try:
+            return await call
+        except EmotionalAIError as error:
+            with self:
+                notice(error)
+            return None
+
+    async def _kept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self.is_deleted:
+            began = loop.time()
+            try:
+                await self.refresh()
+                self.show("stale", "")
+            except EmotionalAIError as error:
+                self.show("stale", str(error))
+            await asyncio.sleep(max(self.SECONDS, REST * (loop.time() - began)))

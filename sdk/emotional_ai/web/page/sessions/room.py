@@ -1,0 +1,74 @@
+"""Every session of the service."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from emotional_ai.aio import AsyncClient
+from emotional_ai.errors import EmotionalAIError
+from emotional_ai.v1.engine_pb2 import SessionSummary
+from emotional_ai.web.page.kept import STYLE, Kept
+from emotional_ai.web.page.sessions.listing import Wish, listing
+
+FETCHED: Final = 1000
+"""Sessions asked for at a time, the most the contract allows."""
+ID_FORM: Final = "[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
+ID_WORDS: Final = "1 to 128 letters, digits, - _ . : beginning with a letter or digit"
+"""As the contract has it."""
+
+
+async def sessions(client: AsyncClient) -> None:
+    """Shows the room."""
+    ui.add_css(STYLE)
+    ui.label("Sessions").classes("room-title").props("role=heading aria-level=1")
+    Sessions(client)
+
+
+class Sessions(Kept, component="sessions.js"):
+    """The browser is sent the rows it shows, and no others."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        super().__init__()
+        self._service = client
+        self._wish = Wish()
+        self._every: Sequence[SessionSummary] = ()
+        self._props["form"] = ID_FORM
+        self._props["allowed"] = ID_WORDS
+        self.on("wished", self._wished)
+        self.on("made", self._made)
+        self.on("deleted", self._remove)
+
+    async def refresh(self) -> None:
+        """Fetches every session."""
+        self._every = [one async for one in self._service.list_sessions(page_size=FETCHED)]
+        self._fill()
+
+    def _fill(self) -> None:
+        self.show("fill", listing(self._every, self._wish))
+
+    def _wished(self, event: GenericEventArguments) -> None:
+        self._wish = Wish.of(event.args)
+        self._fill()
+
+    async def _made(self, event: GenericEventArguments) -> None:
+        """Makes a session, or says under its field why not."""
+        try:
+            session = await self._service.create_session(str(event.args).strip())
+        except EmotionalAIError as error:
+            said = "; ".join(one.description for one in error.violations) or str(error)
+            self.run_method("refused", said)
+            return
+        self.run_method("made_one", session.session_id)
+        self.look()
+
+    async def _remove(self, event: GenericEventArguments) -> None:
+        session_id = str(event.args)
+        try:
+            await self._service.delete_session(session_id)
+        except EmotionalAIError as error:
+            self.run_method("told", f"{session_id} was not deleted: {error}")
+        else:
+            self.run_method("told", f"Deleted {session_id}.")
+        self.look()
