@@ -72,4 +72,4 @@ async def serve(
         hub = Hub(client)
         until_the_end.push_async_callback(hub.close)
         app = application(client, upstream, hub, settings, listener.getsockname()[1])
-        await serving.serve(app, listener, ready, parent)
+        await serving.serve(app, listener, ready, upstream.close, parent)

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
 
@@ -18,14 +18,22 @@ GRACE_SECONDS: Final = 1
 class _Announced(uvicorn.Server):
     """Says when it takes requests; a signal ends it, and not the process."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, announce: Callable[[], None], ending: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__(config)
         self._announce = announce
+        self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Streams are as long as the service lives: waiting for them first would be in vain.
+        await self._ending()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -61,9 +69,16 @@ def address(host: str, listener: socket.socket) -> str:
 
 
 async def serve(
-    app: ASGIApp, listener: socket.socket, ready: Callable[[], None], parent: BinaryIO | None = None
+    app: ASGIApp,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    ending: Callable[[], Awaitable[None]],
+    parent: BinaryIO | None = None,
 ) -> None:
-    """Serves until a signal ends it, or until `parent`, a pipe held by another process, ends."""
+    """Serves until a signal ends it, or until `parent`, a pipe held by another process, ends.
+
+    `ending` ends what would not finish by itself, before the rest is waited for.
+    """
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -73,7 +88,7 @@ async def serve(
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = _Announced(config, ready)
+    server = _Announced(config, ready, ending)
     if parent is not None:
         loop = asyncio.get_running_loop()
         threading.Thread(target=_outlive, args=(parent, loop, server), daemon=True).start()
