@@ -66,6 +66,7 @@ export default {
   },
   mounted() {
     this.low = true; // the end of the conversation is in sight
+    this.height = 0;
     document.addEventListener("keydown", this.pressed);
     this.resizing = new ResizeObserver(() => this.follow());
     this.resizing.observe(this.$refs.past);
@@ -127,8 +128,11 @@ export default {
       this.$emit("stop");
     },
     scrolled() {
+      // What is told may grow between a scroll and its event: only going up leaves the end.
       const { scrollTop, scrollHeight, clientHeight } = this.$refs.past;
-      this.low = scrollHeight - scrollTop - clientHeight < 40;
+      if (scrollTop < this.height - 2) this.low = false;
+      if (scrollHeight - scrollTop - clientHeight < 40) this.low = true;
+      this.height = scrollTop;
     },
     follow() {
       if (this.low) this.$refs.past.scrollTop = this.$refs.past.scrollHeight;

@@ -11,7 +11,8 @@ export default {
         :style="moved ? { '--tint': tints[part[0]] } : null" :title="moved ? told(part[0]) : null"
         :data-mark="moved ? mark(index) : null">{{ part[1] }}</span><i v-if="speaking" class="caret" aria-hidden="true"></i></p>
       <p v-if="reply.outcome === 'stopped'" class="muted ending">Stopped{{ reply.parts.length ? " here" : " before a word" }}.</p>
-      <p v-if="reply.outcome === 'failed'" class="failure" role="alert">{{ reply.failure }}</p>
+      <p v-if="reply.outcome === 'failed'" class="failure" role="alert">{{
+        reply.parts.length ? "The reply broke off" : "There is no reply" }}: {{ reply.failure }}</p>
       <template v-if="spoken">
         <svg v-if="voices.length" class="strip" :class="{ moved }" viewBox="0 0 100 1" preserveAspectRatio="none" role="img"
           :aria-label="'Blend: ' + strip"><rect v-for="(one, index) in picture" :key="index" :x="one.x" :y="one.y" :width="one.width"
@@ -21,7 +22,7 @@ export default {
         <p class="spoken numbers"><b>{{ label }}</b><span v-for="one in chemicals" :key="one.name"><i
           :style="{ background: one.colour }"></i>{{ one.name }} {{ two(spoken.levels[one.name]) }}</span><span>temperature {{
           two(spoken.temperature) }}</span><span>top_p {{ two(spoken.top_p) }}</span><span>seed {{ spoken.seed }}</span><span
-          v-if="!moved">{{ first }}</span></p>
+          v-if="!moved">blend: {{ first }}</span></p>
         <details class="more"><summary>More about this reply</summary><dl class="numbers">
           <template v-for="[what, value] in more" :key="what"><dt>{{ what }}</dt><dd>{{ value }}</dd></template></dl></details>
       </template>
