@@ -72,8 +72,10 @@ class Followed:
             await stream.flush()
         except ValueError as error:
             raise Unavailable(f"the stream of session {self.session_id} ended before this was stored") from error
-        finally:
+        except EmotionalAIError:
+            self._let_go(stream)
             self._reach.look()
+            raise
 
     async def begun(self) -> None:
         """Waits for the first moment. Raises why there is none."""
@@ -121,7 +123,12 @@ class Followed:
                     if interval_ms(self._config) != pace:
                         return
             finally:
-                self._stream = asyncio.get_running_loop().create_future()
+                self._let_go(stream)
+
+    def _let_go(self, stream: AsyncStateStream) -> None:
+        """Has whoever applies something wait for the next stream."""
+        if self._stream.done() and self._stream.result() is stream:
+            self._stream = asyncio.get_running_loop().create_future()
 
     async def _taken(self, state: pb.EmotionalState) -> None:
         if self._began.done() and not noticeable(self.latest.state, state):
