@@ -11,7 +11,7 @@ from grpc.aio import StreamStreamCall, UnaryStreamCall
 from emotional_ai.ahead import AsyncAhead
 from emotional_ai.backoff import Attempts, Backoff
 from emotional_ai.calls.watching import Watching
-from emotional_ai.errors import EmotionalAIError, Unavailable, raised
+from emotional_ai.errors import Cancelled, EmotionalAIError, Unavailable, raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event, ReplySoFar
 from emotional_ai.stimuli import Happening, Intensities, Moment, happenings
@@ -285,6 +285,11 @@ class AsyncReply(ReplySoFar[Event]):
                 yield self._take(event)
         except grpc.RpcError as error:
             raise raised(error) from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise Cancelled("the reply was stopped: its client was closed") from error  # the caller itself was not
 
     async def pieces(self) -> AsyncIterator[str]:
         """The text of the reply, piece by piece."""

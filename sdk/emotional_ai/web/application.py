@@ -72,4 +72,10 @@ async def serve(
         hub = Hub(client)
         until_the_end.push_async_callback(hub.close)
         app = application(client, upstream, hub, settings, listener.getsockname()[1])
-        await serving.serve(app, listener, ready, upstream.close, parent)
+
+        async def ending() -> None:
+            """Ends what whoever follows a state or hears a reply would wait for."""
+            for close in (hub.close, upstream.close, client.close):
+                await close()
+
+        await serving.serve(app, listener, ready, ending, parent)
