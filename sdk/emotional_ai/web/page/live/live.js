@@ -25,7 +25,20 @@ export default {
           <dd class="numbers"><b>{{ two(levels[one.name]) }}</b><span class="muted">at rest {{ two(rest[one.name]) }}</span></dd>
         </div>
       </dl>
-      <figure role="img" :aria-label="summary"><div ref="curves" class="curves"></div></figure>
+      <figure class="curves-box" role="group" :aria-label="summary" aria-roledescription="chart; the arrow keys go from event to event"
+        tabindex="0" @keydown="step" @blur="tip = null">
+        <div ref="curves" class="curves" role="img" aria-hidden="true"></div>
+        <div v-if="tip" class="tip" :class="{ 'tip-right': tip.right }" :style="{ left: tip.x + 'px' }" :aria-live="tip.keyed ? 'polite' : 'off'">
+          <div class="muted numbers">{{ tip.time }}</div>
+          <dl class="tip-levels numbers"><template v-for="one in tip.levels" :key="one.name"><dt>{{ one.name }}</dt>
+            <dd>{{ two(one.level) }}</dd></template></dl>
+          <div v-for="one in tip.marks" :key="one.sequence" class="tip-mark">
+            <b>{{ one.title }}</b><span v-if="one.note" class="tip-note muted">{{ one.note }}</span>
+            <div v-for="(moved, signal) in one.moved" :key="signal" class="numbers">{{ said(signal, moved) }}</div>
+          </div>
+          <div v-if="tip.more" class="muted">and {{ tip.more }} more</div>
+        </div>
+      </figure>
       <div class="live-more">
         <figure class="plane-box"><figcaption>Valence and arousal</figcaption>
           <div ref="plane" class="plane" role="img" :aria-label="whereabouts"></div></figure>
@@ -48,7 +61,7 @@ export default {
       seconds: Number(sessionStorage.getItem("span") ?? this.spans[1].seconds),
       dashes: { solid: "none", dashed: "7 4", dotted: "2 3", dashdot: "9 3 2 3" },
       label: "", confidence: 0, levels: {}, rest: {}, temperature: null, top_p: null, voices: [], valence: 0, arousal: 0,
-      dark: false, filled: false, summary: "Levels of the four chemicals over time",
+      dark: false, filled: false, tip: null, summary: "Levels of the four chemicals over time",
     };
   },
   computed: {
@@ -64,7 +77,7 @@ export default {
     const colourOf = (name, index) => this.voice_colours[name] ?? this.other_colours[index % this.other_colours.length];
     this.colourOf = colourOf;
     this.pictures = [
-      new Curves(echarts, this.$refs.curves, this.chemicals),
+      new Curves(echarts, this.$refs.curves, this.chemicals, (tip) => (this.tip = tip)),
       new Plane(echarts, this.$refs.plane),
       new Blend(echarts, this.$refs.blend, colourOf),
       new Manner(echarts, this.$refs.manner),
@@ -117,6 +130,13 @@ export default {
       sessionStorage.setItem("span", seconds);
       this.ask();
     },
+    step(event) {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const time = this.pictures[0].neighbour(this.tip?.keyed ?? (step > 0 ? -Infinity : Infinity), step);
+      if (time !== undefined) this.tip = { ...this.pictures[0].told(time), keyed: time };
+    },
     turned() {
       if (document.hidden) this.$emit("hidden");
       else this.ask();
@@ -153,6 +173,10 @@ export default {
       const entries = Object.entries(last.blend).map(([name, weight], index) => ({ name, weight, colour: this.colourOf(name, index) }));
       this.voices = entries.filter(({ weight }) => weight >= 0.005).reverse();
       this.summary = "Levels: " + this.chemicals.map(({ name }) => `${name} ${this.two(last.levels[name])}`).join(", ");
+    },
+    said(signal, moved) {
+      const parts = Object.entries(moved).map(([name, by]) => `${name} ${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(3)}`);
+      return `${signal.replaceAll("_", " ")} moved ${parts.join(", ") || "nothing"}`;
     },
     two(value) {
       return value === undefined || value === null ? "–" : value.toFixed(2);

@@ -1,14 +1,23 @@
 // The four chemicals over time, where they rest, and what happened.
-import { base, levelAxis, moment, timeAxis, words } from "./look.js";
+import { base, levelAxis, moment, timeAxis } from "./look.js";
 
 const DASHES = { solid: "solid", dashed: [7, 4], dotted: [2, 3], dashdot: [9, 3, 2, 3] };
 const LIFT = 1.06; // where marks stand, above every level
+const NEAR = 7; // pixels within which a mark is pointed at
+const MOST_TOLD = 3; // marks told at a time
 
 export class Curves {
-  constructor(echarts, element, chemicals) {
+  // `pointed` gets what is at the time pointed at, or null.
+  constructor(echarts, element, chemicals, pointed) {
     this.chart = echarts.init(element, null, { renderer: "canvas" });
     this.chemicals = chemicals;
     this.past = null;
+    this.chart.getZr().on("mousemove", ({ offsetX, offsetY }) => {
+      const [time, level] = this.chart.convertFromPixel("grid", [offsetX, offsetY]);
+      const inside = level > -0.1 && time >= this.past.start && time <= this.past.now;
+      pointed(inside ? this.told(time) : null);
+    });
+    this.chart.getZr().on("globalout", () => pointed(null));
   }
 
   style(look, past, rest) {
@@ -48,7 +57,7 @@ export class Curves {
     this.chart.setOption(
       {
         ...common,
-        tooltip: { ...common.tooltip, trigger: "axis", formatter: (params) => this.told(params) },
+        tooltip: { ...common.tooltip, trigger: "axis", renderMode: "html", showContent: false }, // a line; the page says the rest
         grid: { left: 34, right: 10, top: 22, bottom: 24 },
         xAxis: timeAxis(look, past),
         yAxis: levelAxis(look, 0, 1, 0.25),
@@ -68,14 +77,28 @@ export class Curves {
     });
   }
 
-  told(params) {
-    const time = params[0]?.axisValue;
-    if (time === undefined) return "";
-    const rows = this.chemicals.map((one) => [one.name, this.past.at(one.name, time)]);
-    const levels = rows.filter(([, level]) => level !== null).map(([name, level]) => `${name.padEnd(10)} ${level.toFixed(2)}`);
-    const reach = ((this.past.now - this.past.start) / this.chart.getWidth()) * 7;
-    const near = this.past.marks.filter((one) => Math.abs(one.time - time) <= reach).slice(-4);
-    return [moment(time), ...levels, ...near.flatMap(happened)].join("\n");
+  // Levels and marks at a time, and where that is in the picture.
+  told(time) {
+    const levels = this.chemicals.map(({ name }) => ({ name, level: this.past.at(name, time) }));
+    const reach = ((this.past.now - this.past.start) / this.chart.getWidth()) * NEAR;
+    const away = (one) => Math.abs(one.time - time);
+    const near = this.past.marks.filter((one) => away(one) <= reach);
+    const nearest = [...near].sort((one, other) => away(one) - away(other)).slice(0, MOST_TOLD);
+    const x = this.chart.convertToPixel("grid", [time, 0])[0];
+    return {
+      x,
+      right: x > this.chart.getWidth() / 2,
+      time: moment(time),
+      levels: levels.filter(({ level }) => level !== null),
+      marks: nearest.sort((one, other) => one.sequence - other.sequence),
+      more: Math.max(near.length - MOST_TOLD, 0),
+    };
+  }
+
+  // The mark after or before a time, for those who point with keys.
+  neighbour(time, step) {
+    const times = this.past.marks.map((one) => one.time);
+    return step > 0 ? times.find((one) => one > time) : times.findLast((one) => one < time);
   }
 }
 
@@ -85,14 +108,4 @@ function apart(past, width) {
   let last = -Infinity;
   const found = past.marks.filter((one) => one.time - last >= least && ((last = one.time), true));
   return found.length < past.marks.length / 2 ? [] : found;
-}
-
-function happened(mark) {
-  const lines = ["", `${mark.sequence}  ${mark.title}`];
-  if (mark.note) lines.push(`“${mark.note}”`);
-  for (const [signal, moved] of Object.entries(mark.moved ?? {})) {
-    const parts = Object.entries(moved).map(([name, by]) => `${name} ${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(3)}`);
-    if (parts.length) lines.push(`${words(signal)} moved ${parts.join(", ")}`);
-  }
-  return lines;
 }

@@ -24,7 +24,7 @@ export function base(look) {
       borderColor: look.line,
       borderWidth: 1,
       padding: [8, 10],
-      textStyle: { color: look.ink, fontSize: 12, lineHeight: 17, fontFamily: look.font },
+      textStyle: { color: look.ink, fontSize: 12, fontFamily: look.font },
       axisPointer: { type: "line", lineStyle: { color: look.soft, width: 1, type: "solid" }, label: { show: false } },
       transitionDuration: 0,
     },
