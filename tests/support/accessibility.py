@@ -13,7 +13,7 @@ from playwright.async_api import Page
 
 CONTROLS: Final = frozenset(
     {"button", "link", "textbox", "searchbox", "slider", "checkbox", "switch", "combobox", "radio", "tab", "spinbutton"}
-    | {"menuitem", "option", "image", "img", "figure", "table", "dialog"}
+    | {"menuitem", "option", "image", "img", "table", "dialog"}
 )
 """Roles that say nothing without a name."""
 
