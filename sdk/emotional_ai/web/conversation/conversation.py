@@ -9,7 +9,7 @@ from typing import Final
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.calls import new_request_id
-from emotional_ai.errors import EmotionalAIError
+from emotional_ai.errors import EmotionalAIError, Unavailable
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.v1.engine_pb2 import SessionConfig
 from emotional_ai.web.conversation.pulse import Pulse
@@ -48,6 +48,8 @@ class Grown:
     voices: tuple[Voice, ...]
     """Those that are new."""
     parts: tuple[Part, ...]
+    tokens: int
+    """Tokens said so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,8 @@ class Conversation:
 
     def _tell_growth(self) -> None:
         if self._speaking is not None and (self._parts or self._voices):
-            grown = Grown(self._speaking.key, tuple(self._voices), tuple(self._parts))
+            reply = self._speaking
+            grown = Grown(reply.key, tuple(self._voices), tuple(self._parts), reply.tokens)
             self._parts.clear()
             self._voices.clear()
             self._tell(grown)
@@ -267,4 +270,6 @@ def _check_whole(reply: Reply) -> None:
 
 
 def _words(error: EmotionalAIError) -> str:
+    if isinstance(error, Unavailable) and not error.reason:
+        return "the service cannot be reached; start it with `emotional-ai serve`, and try again"
     return "; ".join(f"{one.field} {one.description}" for one in error.violations) or str(error)

@@ -7,7 +7,7 @@ export default {
   template: `
     <div class="talk">
       <div class="talk-head"><h2 class="panel-title">Talk to {{ session }}</h2>
-        <button v-if="turns.length" type="button" :disabled="busy" @click="$emit('forget')">Begin anew</button></div>
+        <button v-if="turns.length" type="button" :disabled="busy" @click="forget">Begin anew</button></div>
       <div ref="past" class="past" tabindex="0" role="group" aria-label="Conversation" @scroll.passive="scrolled">
         <p v-if="opened && !turns.length && !silent" class="muted hint">Say something. What is heard in it moves the session, and the
           reply is spoken in the state it comes to.</p>
@@ -15,13 +15,13 @@ export default {
           <li v-if="turn.number === sent && turn.number > kept" class="divider">The conversation is longer than the model can take in:
             what is above is no longer sent along.</li>
           <talk-turn :turn="turn" :chemicals="chemicals" :last="turn === turns.at(-1)" :busy="busy" :can="!silent"
-            @retry="$emit('retry')" @again="$refs.again.open($event)"></talk-turn></template></ol>
+            @retry="retry" @again="$refs.again.open($event)"></talk-turn></template></ol>
         <p v-if="forgotten" class="muted hint">Older turns are no longer kept.</p>
       </div>
       <ul v-if="legend.length" class="voices" aria-label="Adapters"><li v-for="[name, colour] in legend" :key="name"><i
         :style="{ background: colour }"></i>{{ name.replaceAll("_", " ") }}</li></ul>
       <div v-if="silent" class="silent" role="status"><p>{{ silent }}</p>
-        <p v-if="off">Start one that speaks, without the flag --engine-only:<br><code>emotional-ai serve</code></p></div>
+        <p v-if="off">Start one that speaks, without the flag <code>--engine-only</code>:<br><code>emotional-ai serve</code></p></div>
       <form class="say" @submit.prevent="say">
         <p v-if="refusal" class="failure" role="alert">{{ refusal }}</p>
         <div class="say-row"><textarea ref="field" v-model="text" rows="2" aria-label="Message" :maxlength="longest"
@@ -117,7 +117,19 @@ export default {
     },
     again(wanted) {
       this.refusal = "";
+      this.lately = "";
       this.$emit("again", wanted);
+      this.$refs.past.focus();
+    },
+    retry() {
+      this.refusal = "";
+      this.$emit("retry");
+      this.$refs.past.focus();
+    },
+    forget() {
+      this.refusal = "";
+      this.$emit("forget");
+      this.$refs.field.focus();
     },
     stop() {
       this.$emit("stop");
@@ -140,19 +152,22 @@ export default {
     // How the conversation is kept.
     place(turn) {
       const at = this.turns.findIndex((one) => one.number === turn.number);
-      if (at < 0) this.turns.push(turn);
-      else {
+      if (at < 0) {
+        this.turns.push(turn);
+        this.lately = "";
+      } else {
         this.announce(this.turns[at], turn);
         this.turns[at] = turn;
       }
     },
     announce(before, after) {
       const ended = after.replies.find((reply, index) => reply.outcome !== "speaking" && before.replies[index]?.outcome === "speaking");
-      if (ended) this.announced = "Reply: " + ended.parts.map(([, text]) => text).join("");
+      if (ended?.parts.length) this.announced = "Reply: " + ended.parts.map(([, text]) => text).join("");
     },
-    grow({ key, voices, parts }) {
+    grow({ key, voices, parts, tokens }) {
       const reply = this.turns.flatMap((turn) => turn.replies).find((one) => one.key === key);
       if (!reply) return;
+      reply.tokens = tokens;
       reply.voices.push(...voices);
       for (const [voice, text] of parts) {
         const last = reply.parts.at(-1);

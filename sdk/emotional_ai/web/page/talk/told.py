@@ -17,9 +17,14 @@ def change(told: Told) -> Record:
         case Turn():
             return {"turn": turn(told)}
         case Grown():
-            return {"grown": {"key": told.key, "voices": voices(told.voices), "parts": parts(told.parts)}}
+            return {"grown": grown(told)}
         case Bounds():
             return {"bounds": bounds(told)}
+
+
+def grown(told: Grown) -> Record:
+    """What has come to a reply."""
+    return {"key": told.key, "voices": voices(told.voices), "parts": parts(told.parts), "tokens": told.tokens}
 
 
 def bounds(told: Bounds) -> Record:

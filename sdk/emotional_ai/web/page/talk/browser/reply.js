@@ -7,7 +7,7 @@ export default {
   template: `
     <section class="reply" :data-key="reply.key" :data-outcome="reply.outcome" :aria-label="name">
       <h4 v-if="named" class="reply-in">{{ named }}</h4>
-      <p class="said" :aria-busy="speaking"><span v-for="(part, index) in reply.parts" :key="index" :class="{ tinted: moved }"
+      <p v-if="speaking || reply.parts.length" class="said" :aria-busy="speaking"><span v-for="(part, index) in reply.parts" :key="index" :class="{ tinted: moved }"
         :style="moved ? { '--tint': tints[part[0]] } : null" :title="moved ? told(part[0]) : null"
         :data-mark="moved ? mark(index) : null">{{ part[1] }}</span><i v-if="speaking" class="caret" aria-hidden="true"></i></p>
       <p v-if="reply.outcome === 'stopped'" class="muted ending">Stopped{{ reply.parts.length ? " here" : " before a word" }}.</p>
@@ -17,8 +17,8 @@ export default {
         <svg v-if="voices.length" class="strip" :class="{ moved }" viewBox="0 0 100 1" preserveAspectRatio="none" role="img"
           :aria-label="'Blend: ' + strip"><rect v-for="(one, index) in picture" :key="index" :x="one.x" :y="one.y" :width="one.width"
           :height="one.height" :fill="one.colour"/></svg>
-        <ol v-if="moved" class="moves" aria-label="How the voice moved"><li v-for="(voice, index) in voices" :key="index">{{
-          told(index) }}</li></ol>
+        <details v-if="moved" class="more"><summary>The voice moved {{ times }} while it spoke</summary>
+          <ol class="moves"><li v-for="(voice, index) in reply.voices" :key="index">{{ told(index) }}</li></ol></details>
         <p class="spoken numbers"><b>{{ label }}</b><span v-for="one in chemicals" :key="one.name"><i
           :style="{ background: one.colour }"></i>{{ one.name }} {{ two(spoken.levels[one.name]) }}</span><span>temperature {{
           two(spoken.temperature) }}</span><span>top_p {{ two(spoken.top_p) }}</span><span>seed {{ spoken.seed }}</span><span
@@ -40,6 +40,9 @@ export default {
     },
     moved() {
       return this.voices.length > 1;
+    },
+    times() {
+      return this.voices.length === 2 ? "once" : `${this.voices.length - 1} times`;
     },
     tints() {
       return this.reply.voices.map(mixed);

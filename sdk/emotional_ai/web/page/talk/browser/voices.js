@@ -16,11 +16,13 @@ export function shares({ blend }) {
   return adding.map(([name, weight, colour]) => [name, weight / whole, colour]);
 }
 
-// One colour between those of the adapters, as near to each as it is heard.
+// One colour between those of the adapters, nearest to the loudest: squared, so that neighbours can be told apart.
 export function mixed(voice) {
   const sum = [0, 0, 0];
-  for (const [, share, colour] of shares(voice))
-    [1, 3, 5].forEach((at, index) => (sum[index] += share * parseInt(colour.slice(at, at + 2), 16)));
+  const heard = shares(voice);
+  const whole = heard.reduce((total, [, share]) => total + share ** 2, 0);
+  for (const [, share, colour] of heard)
+    [1, 3, 5].forEach((at, index) => (sum[index] += (share ** 2 / whole) * parseInt(colour.slice(at, at + 2), 16)));
   return `rgb(${sum.map(Math.round).join(" ")})`;
 }
 
