@@ -18,7 +18,7 @@ DIGITS: Final = 4
 
 
 class Line(TypedDict):
-    """A curve: a value at each time; a faint one is there to compare with."""
+    """A curve: a value at each time; a faint one is there to compare that of the same name with."""
 
     name: str
     colour: str

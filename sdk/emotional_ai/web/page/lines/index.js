@@ -21,10 +21,11 @@ export const Lines = {
         <div class="lines-times numbers muted"><span>{{ time(times[0]) }}</span><span v-if="at !== null">{{ time(times[at]) }}</span>
           <span>{{ time(times.at(-1)) }}</span></div>
         <ul class="lines-legend">
-          <li v-for="line in picture.lines" :key="line.key">
+          <li v-for="line in picture.lines.filter((one) => !one.faint)" :key="line.key">
             <svg width="24" height="8" aria-hidden="true"><line x1="1" x2="23" y1="4" y2="4" :style="line.colours"
-              :class="['lines-line', line.faint ? 'lines-faint' : '']" :stroke-dasharray="line.dashes"/></svg>
-            <span>{{ line.name }}</span><b class="numbers">{{ value(line) }}</b></li>
+              class="lines-line" :stroke-dasharray="line.dashes"/></svg>
+            <span>{{ line.name }}</span><b class="numbers">{{ value(line) }}</b>
+            <span v-if="beside(picture, line)" class="numbers muted" title="the faint curve">{{ value(beside(picture, line)) }}</span></li>
         </ul>
       </figure>
       <p class="sr" role="status" aria-live="polite">{{ spoken }}</p>
@@ -82,11 +83,14 @@ export const Lines = {
     value(line) {
       return line.values[this.at ?? line.values.length - 1].toFixed(3);
     },
+    beside(picture, line) {
+      return picture.lines.find((one) => one.faint && one.name === line.name);
+    },
     read(picture) {
-      return `${picture.title}: ` + picture.lines.map((line) => `${line.name} ${this.value(line)}`).join(", ");
+      return `${picture.title}: ` + picture.lines.filter((line) => !line.faint).map((line) => `${line.name} ${this.value(line)}`).join(", ");
     },
     said(picture) {
-      return picture.lines.map((line) => `${line.name} from ${this.two(line.values[0])} to ${this.two(line.values.at(-1))}`).join(", ");
+      return picture.lines.filter((line) => !line.faint).map((line) => `${line.name} from ${this.two(line.values[0])} to ${this.two(line.values.at(-1))}`).join(", ");
     },
     two(value) {
       return value.toFixed(2);

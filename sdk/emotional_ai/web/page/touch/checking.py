@@ -84,12 +84,4 @@ async def _course(
 
 def _lines(samples: Sequence[pb.SimulatedSample], *, in_force: bool = False) -> list[Line]:
     every = [levels(sample.chemistry) for sample in samples]
-    return [
-        line(
-            chemical,
-            [one[chemical] for one in every],
-            name=f"{chemical}, in force" if in_force else chemical,
-            faint=in_force,
-        )
-        for chemical in CHEMICALS
-    ]
+    return [line(name, [one[name] for one in every], faint=in_force) for name in CHEMICALS]

@@ -29,7 +29,13 @@ export default {
         this.said("Nothing was imported.", "", [`the file: has ${this.file.size} bytes; the service takes at most ${this.most} at once`]);
         return;
       }
-      const text = await this.file.text();
+      let text;
+      try {
+        text = await this.file.text();
+      } catch {
+        this.said("Nothing was imported.", "", ["the file: has changed since it was chosen; choose it again"]);
+        return;
+      }
       const count = Math.max(Math.ceil(text.length / PART), 1);
       this.said("Importing.", "", []);
       for (let i = 0; i < count; i += 1) this.$emit("imported", this.name, i, count, text.slice(i * PART, (i + 1) * PART));

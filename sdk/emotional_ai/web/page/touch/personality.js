@@ -15,7 +15,7 @@ export default {
         <button type="button" class="plain" @click="take">Take what is in force</button>
         <button type="button" class="plain" @click="keep">Keep my edits</button>
       </div>
-      <figure v-if="told" class="editor-preview"><figcaption class="muted">How it would decay, in simulated minutes. Strong: as edited; faint: in force.</figcaption>
+      <figure v-if="told" class="editor-preview"><figcaption class="muted">How it would decay, in simulated minutes. Strong, and first number: as edited; faint: in force.</figcaption>
         <Lines label="How praise and a threat would decay" :times="told.times" :unit="told.unit" :pictures="told.pictures"/></figure>
 
       <fieldset><legend>Where the chemicals rest</legend>

@@ -3,10 +3,12 @@
 The editor needs them before the service is asked: for a file that leaves something out, and for what is switched on.
 """
 
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
+from emotional_ai.errors import InvalidArgument
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2 as pb
 
@@ -61,7 +63,10 @@ def everything() -> pb.SessionConfig:
 
 
 def filled(config: pb.SessionConfig) -> pb.SessionConfig:
-    """A configuration with what it leaves out, as the service fills it in; what is switched off stays off."""
+    """A configuration with what it leaves out, as the service fills it in; what is switched off stays off.
+
+    Raises InvalidArgument for gains of no signal, or of one twice.
+    """
     whole = everything()
     dynamics, given = whole.dynamics, config.dynamics
     for switch in ("mood", "circadian", "habituation"):
@@ -70,8 +75,10 @@ def filled(config: pb.SessionConfig) -> pb.SessionConfig:
     if given.HasField("personality"):
         dynamics.ClearField("baseline")
     _fill(given, dynamics, but=("gains",))
-    for row in given.gains:
-        dynamics.gains[row.signal - 1].CopyFrom(row)
+    for matrix in (dynamics.coupling, dynamics.buffering):
+        for name in CHEMICALS:
+            getattr(matrix, name).SetInParent()  # a row left out of a matrix is all zero
+    _replace(given.gains, dynamics.gains)
     _fill(config.expression, whole.expression)
     return whole
 
@@ -87,6 +94,18 @@ def _fill(given: Message, into: Message, but: tuple[str, ...] = ()) -> None:
             getattr(into, field.name).CopyFrom(value)
         else:
             setattr(into, field.name, value)
+
+
+def _replace(given: Sequence[pb.SignalGain], gains: Sequence[pb.SignalGain]) -> None:
+    seen = set()
+    for index, row in enumerate(given):
+        path = f"dynamics.gains[{index}].signal"
+        if not 1 <= row.signal <= len(gains):
+            raise InvalidArgument.of("INVALID_CONFIGURATION", path, "must name one of the twelve signals")
+        if row.signal in seen:
+            raise InvalidArgument.of("INVALID_CONFIGURATION", path, "names a signal twice; give each once")
+        seen.add(row.signal)
+        gains[row.signal - 1].gain.CopyFrom(row.gain)
 
 
 def _named(message: M, four: Four) -> M:

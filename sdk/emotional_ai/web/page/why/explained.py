@@ -61,7 +61,7 @@ def explained(told: pb.ExplainResponse) -> Explanation:
     every = parts(told)
     before, after = names.levels(told.before.chemistry), names.levels(told.after.chemistry)
     columns = {
-        name: apportioned([moved[name] for moved in every.values()], _thousandths(before[name], after[name]))
+        name: apportioned([moved[name] for moved in every.values()], thousandths(before[name], after[name]))
         for name in CHEMICALS
     }
     return Explanation(
@@ -106,7 +106,8 @@ def signed(thousandths: int) -> str:
     return f"{thousandths / SHOWN:+.3f}" if thousandths else "0"
 
 
-def _thousandths(before: float, after: float) -> int:
+def thousandths(before: float, after: float) -> int:
+    """The difference of two levels as it reads once both are shown in thousandths."""
     return round(after * SHOWN) - round(before * SHOWN)
 
 
@@ -115,7 +116,7 @@ def _change(name: str, before: float, after: float, by: dict[str, float]) -> Cha
         chemical=name,
         before=f"{before:.3f}",
         after=f"{after:.3f}",
-        change=signed(_thousandths(before, after)),
+        change=signed(thousandths(before, after)),
         moved=after - before,
         segments=stacked(by),
     )

@@ -9,6 +9,7 @@ from emotional_ai.aio import AsyncClient
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.page.lines import Picture, Pictures, line
+from emotional_ai.web.page.why.explained import signed, thousandths
 
 POINTS: Final = 200
 LEAD: Final = 0.08
@@ -65,7 +66,7 @@ def compared(told: pb.ReplayCounterfactualResponse) -> Otherwise:
                 chemical=name,
                 is_now=f"{was[name]:.3f}",
                 would_be=f"{would[name]:.3f}",
-                by=f"{would[name] - was[name]:+.3f}",
+                by=signed(thousandths(was[name], would[name])),
             )
             for name in CHEMICALS
         ],
