@@ -19,7 +19,8 @@ export default {
         <p v-if="forgotten" class="muted hint">Older turns are no longer kept.</p>
       </div>
       <ul v-if="legend.length" class="voices" aria-label="Adapters"><li v-for="[name, colour] in legend" :key="name"><i
-        :style="{ background: colour }"></i>{{ name.replaceAll("_", " ") }}</li></ul>
+        :style="{ background: colour }"></i>{{ name.replaceAll("_", " ") }}</li>
+        <li v-if="moved" class="muted">Behind words: the loudest adapter; the bar below them: the whole blend.</li></ul>
       <div v-if="silent" class="silent" role="status"><p>{{ silent }}</p>
         <p v-if="off">Start one that speaks, without the flag <code>--engine-only</code>:<br><code>emotional-ai serve</code></p></div>
       <form class="say" @submit.prevent="say">
@@ -52,6 +53,9 @@ export default {
     },
     forgotten() {
       return this.kept > 1 && this.turns.length > 0 && this.sent <= this.kept;
+    },
+    moved() {
+      return this.turns.some((turn) => turn.replies.some((reply) => reply.voices.length > 1));
     },
     placeholder() {
       return this.silent ? "Nobody speaks here" : this.busy ? "Escape stops the reply" : "Say something";

@@ -50,8 +50,8 @@ export default {
     },
     say() {
       const { turn, name, levels, seed } = this;
+      this.$refs.dialog.close(); // first: it gives the focus back
       this.$emit("again", { number: turn.number, name, levels: { ...levels }, seed, max_tokens: turn.max_tokens });
-      this.$refs.dialog.close();
     },
   },
 };

@@ -1,5 +1,5 @@
 // One reply: its text, tinted where the blend moved, and what it was spoken in.
-import { bands, blendWords, mixed, shares, two, voiceWords, words } from "./voices.js";
+import { bands, blendWords, shares, tint, two, voiceWords, words } from "./voices.js";
 
 const REASONS = { length: "it had said as many tokens as it may", stop: "it had said all" };
 
@@ -8,7 +8,7 @@ export default {
     <section class="reply" :data-key="reply.key" :data-outcome="reply.outcome" :aria-label="name">
       <h4 v-if="named" class="reply-in">{{ named }}</h4>
       <p v-if="speaking || reply.parts.length" class="said" :aria-busy="speaking"><span v-for="(part, index) in reply.parts" :key="index" :class="{ tinted: moved }"
-        :style="moved ? { '--tint': tints[part[0]] } : null" :title="moved ? told(part[0]) : null"
+        :style="moved ? tints[part[0]] : null" :title="moved ? told(part[0]) : null"
         :data-mark="moved ? mark(index) : null">{{ part[1] }}</span><i v-if="speaking" class="caret" aria-hidden="true"></i></p>
       <p v-if="reply.outcome === 'stopped'" class="muted ending">Stopped{{ reply.parts.length ? " here" : " before a word" }}.</p>
       <p v-if="reply.outcome === 'failed'" class="failure" role="alert">{{
@@ -45,7 +45,7 @@ export default {
       return this.voices.length === 2 ? "once" : `${this.voices.length - 1} times`;
     },
     tints() {
-      return this.reply.voices.map(mixed);
+      return this.reply.voices.map(tint);
     },
     named() {
       if (this.reply.supposed === null) return "";

@@ -16,14 +16,13 @@ export function shares({ blend }) {
   return adding.map(([name, weight, colour]) => [name, weight / whole, colour]);
 }
 
-// One colour between those of the adapters, nearest to the loudest: squared, so that neighbours can be told apart.
-export function mixed(voice) {
-  const sum = [0, 0, 0];
+// How text of a voice looks: the colour of its loudest adapter, and a bar below with all of them, as much of each as is heard.
+export function tint(voice) {
+  let at = 0;
   const heard = shares(voice);
-  const whole = heard.reduce((total, [, share]) => total + share ** 2, 0);
-  for (const [, share, colour] of heard)
-    [1, 3, 5].forEach((at, index) => (sum[index] += (share ** 2 / whole) * parseInt(colour.slice(at, at + 2), 16)));
-  return `rgb(${sum.map(Math.round).join(" ")})`;
+  const stops = heard.map(([, share, colour]) => `${colour} ${(100 * at).toFixed(1)}% ${(100 * (at += share)).toFixed(1)}%`);
+  const loudest = heard.reduce((one, other) => (other[1] > one[1] ? other : one), ["", 0, "transparent"]);
+  return { "--tint": loudest[2], "--bar": stops.length ? `linear-gradient(to right, ${stops.join(", ")})` : "none" };
 }
 
 export function blendWords({ blend }) {
