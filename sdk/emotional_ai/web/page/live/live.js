@@ -25,9 +25,8 @@ export default {
           <dd class="numbers"><b>{{ two(levels[one.name]) }}</b><span class="muted">at rest {{ two(rest[one.name]) }}</span></dd>
         </div>
       </dl>
-      <figure class="curves-box" role="group" :aria-label="summary" aria-roledescription="chart; the arrow keys go from event to event"
-        tabindex="0" @keydown="step" @blur="tip = null">
-        <div ref="curves" class="curves" role="img" aria-hidden="true"></div>
+      <figure class="curves-box" role="group" aria-label="Levels over time; the arrow keys go from event to event" tabindex="0" @keydown="step" @blur="tip = null">
+        <div ref="curves" class="curves" role="img" :aria-label="summary"></div>
         <div v-if="tip" class="tip" :class="{ 'tip-right': tip.right }" :style="{ left: tip.x + 'px' }" :aria-live="tip.keyed ? 'polite' : 'off'">
           <div class="muted numbers">{{ tip.time }}</div>
           <dl class="tip-levels numbers"><template v-for="one in tip.levels" :key="one.name"><dt>{{ one.name }}</dt>
