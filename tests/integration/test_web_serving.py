@@ -170,6 +170,10 @@ def test_a_login_leads_nowhere_else(locked: Web, where: str) -> None:
     assert let_in.headers["location"] == "/"
 
 
+def test_a_login_too_long_to_be_one_is_not_read_on(locked: Web) -> None:
+    assert httpx.post(locked.url + "/login", data={"padding": "x" * 100_000, "token": TOKEN}).status_code == 401
+
+
 def test_a_form_shows_what_was_asked_for_as_text(locked: Web) -> None:
     form = httpx.post(locked.url + "/login", data={"token": "wrong", "next": '"><script>x</script>'})
     assert "<script>" not in form.text

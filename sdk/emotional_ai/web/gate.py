@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from emotional_ai.web.access import Access, Refusal
 
 LOGIN: Final = "/login"
+LONGEST_LOGIN: Final = 16_384
+"""Bytes of a login."""
 COOKIE_DAYS: Final = 30
 POLICY: Final = "; ".join(
     (
@@ -78,7 +80,7 @@ class Gate:
     async def _login(self, request: Request) -> Response | None:
         """Answers a visitor who gives the token, by the form or once in the address."""
         if request.url.path == LOGIN and request.method == "POST":
-            given = dict(parse_qsl((await request.body()).decode(errors="replace")))
+            given = dict(parse_qsl(await _form_body(request)))
             if self._access.knows(given.get("token", "")):
                 return self._admitted(_local(given.get("next", "/")))
             return _form(given.get("next", "/"), wrong=True)
@@ -120,6 +122,16 @@ def _cookie(headers: dict[str, str], name: str) -> str | None:
     except CookieError:
         return None
     return None if found is None else found.value
+
+
+async def _form_body(request: Request) -> str:
+    """What a form sent, as far as a login can be that long: nobody has shown yet who may send more."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST_LOGIN:
+            return ""
+    return body.decode(errors="replace")
 
 
 def _local(where: str) -> str:

@@ -30,6 +30,7 @@ export default {
     },
     apply() {
       Quasar.Dark.set(this.chosen === "auto" ? "auto" : this.chosen === "dark");
+      document.documentElement.classList.remove("dark-at-first");
     },
   },
 };

@@ -16,6 +16,8 @@ from emotional_ai.web.page.live import points
 
 SAMPLES: Final = 400
 """Points of a curve; a picture is hardly wider."""
+MARKS: Final = 1000
+"""Newest entries of the log that are marked; of no more is it told what each did."""
 SPOKEN: Final = 50
 """Most times at which the way of speaking is asked for: each is a call."""
 AT_ONCE: Final = 10
@@ -54,7 +56,7 @@ async def span(client: AsyncClient, moment: Moment, seconds: int) -> tuple[Span,
         times=[points.milliseconds(one.time) for one in samples],
         levels={name: [round(getattr(one.chemistry, name), points.DIGITS) for one in samples] for name in CHEMICALS},
         path=[(round(one.valence, points.DIGITS), round(one.arousal, points.DIGITS)) for one in samples],
-        marks=points.marks(told.entries, explained),
+        marks=points.marks(told.entries[-MARKS:], explained),
         rest=points.levels(moment.config.dynamics.baseline),
         latest=points.point(moment),
     )
