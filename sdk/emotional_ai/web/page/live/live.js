@@ -161,7 +161,7 @@ export default {
         this.due = false;
         if (this.pictures[0].chart.isDisposed()) return;
         this.read();
-        for (const picture of this.pictures) picture.draw(this.past);
+        if (this.$refs.curves.offsetParent) for (const picture of this.pictures) picture.draw(this.past);
       });
     },
     read() {
