@@ -2,6 +2,7 @@
 
 with service("memory") as server: ...     the service, as `emotional-ai serve` runs it
 with echo() as server: ...                the bare echo
+with web(target) as page: ...             the page, as `emotional-ai web` runs it, on any core
 """
 
 import os
@@ -23,7 +24,7 @@ class Server:
     """A server that is up."""
 
     address: str
-    """host:port."""
+    """host:port; of the page its URL."""
     process: "subprocess.Popen[str]" = field(repr=False)
 
     def cpu_seconds(self) -> float:
@@ -63,6 +64,15 @@ def echo() -> Iterator[Server]:
     """The bare echo of `echo.py`."""
     with _started([sys.executable, str(Path(__file__).with_name("echo.py"))], pinned=True) as server:
         yield server
+
+
+@contextmanager
+def web(target: str) -> Iterator[Server]:
+    """The page in front of the service at `target`, which there need not be."""
+    with _started(
+        [sys.executable, "-m", "emotional_ai", "web", "--target", target, "--port", "0"], pinned=False
+    ) as page:
+        yield page
 
 
 @contextmanager
