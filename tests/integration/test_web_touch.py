@@ -183,8 +183,9 @@ async def test_a_session_that_never_rests_is_left_as_it_is(client: AsyncClient, 
             other.apply(session_id, praise=0.1)
         return passing.at_scale(now, 60)
 
-    with pytest.raises(Aborted):
+    with pytest.raises(Aborted) as told:
         await replacing.reconfigured(client, session_id, restless)
+    assert told.value.reason != replacing.REPLACED
     assert (await client.get_session(session_id)).config.dynamics.time_scale == 10
 
 

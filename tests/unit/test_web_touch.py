@@ -81,8 +81,9 @@ def test_an_edit_takes_the_place_of_what_it_began_with_and_keeps_the_time_scale(
 
 @pytest.mark.parametrize("other", [rid_of("mood"), rid_of("habituation"), published.filled(SessionConfig())])
 def test_an_edit_does_not_take_the_place_of_what_somebody_else_wrote(other: SessionConfig) -> None:
-    with pytest.raises(Aborted, match="changed elsewhere"):
+    with pytest.raises(Aborted, match="changed elsewhere") as told:
         replacing.instead_of(CONFIG, CONFIG)(other)
+    assert told.value.reason == replacing.REPLACED
 
 
 # ---- forms

@@ -1,5 +1,5 @@
 // Export and import of a whole session. A file goes to the server in parts, since one message of the page's own is small.
-const PART = 200000; // characters; at most 800 kB
+const PART = 100000; // characters; at most 700 kB, however they are written
 
 export default {
   template: `
@@ -36,9 +36,8 @@ export default {
         this.said("Nothing was imported.", "", ["the file: has changed since it was chosen; choose it again"]);
         return;
       }
-      const count = Math.max(Math.ceil(text.length / PART), 1);
       this.said("Importing.", "", []);
-      for (let i = 0; i < count; i += 1) this.$emit("imported", this.name, i, count, text.slice(i * PART, (i + 1) * PART));
+      parted(text).forEach((part, index, all) => this.$emit("imported", this.name, index, all.length, part));
     },
     said(words, session, wrongs) {
       this.words = words;
@@ -47,3 +46,15 @@ export default {
     },
   },
 };
+
+// Parts of a text, none of which ends within a character.
+function parted(text) {
+  const parts = [];
+  for (let start = 0; start < text.length || !parts.length; ) {
+    let end = start + PART;
+    if (/[\uD800-\uDBFF]/.test(text.charAt(end - 1))) end -= 1;
+    parts.push(text.slice(start, end));
+    start = end;
+  }
+  return parts;
+}

@@ -7,16 +7,16 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from emotional_ai.errors import Aborted, EmotionalAIError, InvalidArgument
+from emotional_ai.errors import EmotionalAIError, InvalidArgument
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.hub import Moment
-from emotional_ai.web.page import colours, lines
+from emotional_ai.web.page import lines
 from emotional_ai.web.page.desk import Desk, notice
 from emotional_ai.web.page.touch import published
-from emotional_ai.web.page.touch.checking import preview, verdict
+from emotional_ai.web.page.touch.checking import Verdict, preview, verdict
 from emotional_ai.web.page.touch.form import PRESETS, TRAITS, Form, config_of, form_of, holes, read, written
-from emotional_ai.web.page.touch.replacing import alike, instead_of, reconfigured
+from emotional_ai.web.page.touch.replacing import REPLACED, alike, instead_of, reconfigured
 
 EMPTY: Final = "needs a number"
 
@@ -33,7 +33,7 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
         self._base = self._last = desk.latest.config
         self._version = desk.latest.state.version
         self._asked = 0
-        self._props["chemicals"] = [{"name": name, "colour": colours.CHEMICALS[name]} for name in CHEMICALS]
+        self._props["names"] = list(CHEMICALS)
         self._props["traits"] = list(TRAITS)
         self._props["presets"] = {name: dict(zip(TRAITS, of, strict=True)) for name, of in PRESETS.items()}
         self._props["published"] = form_of(published.everything())
@@ -66,14 +66,17 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
         empty = dict.fromkeys(holes(form), EMPTY)
         if empty:
             self.run_method("judged", number, empty, {})
-            return
-        config = await self._desk.asked(_parsed(form))
-        said = None if config is None else await self._desk.asked(verdict(self._desk.client, config))
-        if said is None or config is None or number != self._asked:
-            return
-        self.run_method("judged", number, dict(said.faults), dict(said.rest))
-        if not said.faults:
-            await self._foretell(config.dynamics)
+        elif (judged := await self._desk.asked(self._judged(form))) is None:
+            self.run_method("unjudged", number)
+        elif number == self._asked:
+            config, said = judged
+            self.run_method("judged", number, dict(said.faults), dict(said.rest))
+            if not said.faults:
+                await self._foretell(config.dynamics)
+
+    async def _judged(self, form: Form) -> tuple[pb.SessionConfig, Verdict]:
+        config = config_of(form)
+        return config, await verdict(self._desk.client, config)
 
     async def _foretell(self, edited: pb.DynamicsConfig) -> None:
         number = self._asked
@@ -86,10 +89,11 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
         try:
             change = instead_of(self._base, config_of(given.args))
             session = await reconfigured(desk.client, desk.session_id, change)
-        except Aborted:
-            self.run_method("elsewhere")
         except EmotionalAIError as error:
-            notice(error)
+            if error.reason == REPLACED:
+                self.run_method("elsewhere")
+            else:
+                notice(error)
         else:
             self._begin_with(session)
             self.run_method("said", "Saved; in force from now on.")
@@ -106,6 +110,7 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
         session = await self._desk.asked(self._desk.client.get_session(self._desk.session_id))
         if session is not None:
             self._base, self._version = session.config, session.state.version
+            self.run_method("rebase", form_of(session.config))
 
     def _begin_with(self, session: pb.Session) -> None:
         self._base, self._version = session.config, session.state.version

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from emotional_ai.aio import AsyncClient
-from emotional_ai.errors import Aborted
+from emotional_ai.errors import Aborted, Details
 from emotional_ai.v1 import engine_pb2 as pb
 
+REPLACED: Final = "CONFIGURATION_REPLACED"
+"""Reason of an edit that is not written, since somebody else wrote one."""
 TRIES: Final = 8
 """A session this often moved between reading and writing is left alone."""
 
@@ -32,12 +34,13 @@ async def reconfigured(
 def instead_of(began: pb.SessionConfig, edited: pb.SessionConfig) -> Callable[[pb.SessionConfig], pb.SessionConfig]:
     """Replaces the configuration an editor began with by what it came to; the time scale stays as it is.
 
-    The change raises Aborted if somebody else has replaced it since.
+    The change raises Aborted, with the reason REPLACED, if somebody else has replaced it since.
     """
 
     def change(now: pb.SessionConfig) -> pb.SessionConfig:
         if not alike(now, began):
-            raise Aborted("the configuration was changed elsewhere since this editor began with it")
+            words = "the configuration was changed elsewhere since this editor began with it"
+            raise Aborted(words, Details(REPLACED))
         wished = pb.SessionConfig()
         wished.CopyFrom(edited)
         wished.dynamics.time_scale = now.dynamics.time_scale

@@ -49,7 +49,7 @@ class Why(Element, component="why.js", esm=ESM | lines.ESM):
         entries = self._desk.entries
         told = await self._desk.asked(self._explanation(Span(entries[0].time)))
         if told is not None:
-            self.run_method("happened", rows(entries, told.entries), entries[0].sequence - 1)
+            self.run_method("happened", rows(entries, told.entries))
 
     def _heard(self, news: Sequence[pb.LogEntry]) -> None:
         if self._seen:

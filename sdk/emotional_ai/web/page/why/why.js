@@ -23,13 +23,13 @@ export default {
         <div class="why-head"><h2 id="why-otherwise" class="panel-title">What if</h2>
           <button v-if="without.length" type="button" class="plain" @click="clear">Clear</button></div>
         <p class="muted">Untick what had not happened, and see how it would feel.</p>
-        <Happened v-if="filled" :rows="rows" :without="without" :left_out="left_out" @turn="turn" @from="from" @to="to"/>
+        <Happened v-if="filled" :rows="rows" :without="without" @turn="turn" @from="from" @to="to"/>
         <Otherwise v-if="other && without.length" :told="other" :without="without"/>
       </section>
     </div>`,
   props: { session: String, chemicals: Array },
   data() {
-    return { kind: "beginning", minutes: 10, first: null, last: null, told: null, filled: false, rows: [], left_out: 0, without: [], other: null };
+    return { kind: "beginning", minutes: 10, first: null, last: null, told: null, filled: false, rows: [], without: [], other: null };
   },
   mounted() {
     this.watching = new IntersectionObserver((seen) => {
@@ -82,9 +82,8 @@ export default {
     explained(told) {
       this.told = told;
     },
-    happened(rows, left_out) {
+    happened(rows) {
       this.rows = [...rows, ...this.rows.filter((row) => row.sequence > rows.at(-1).sequence)];
-      this.left_out = left_out;
       this.filled = true;
     },
     more(rows) {

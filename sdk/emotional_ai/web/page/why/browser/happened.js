@@ -23,7 +23,7 @@ export const Happened = {
         <span v-if="left_out" class="muted">{{ left_out }} earlier events are not listed.</span>
       </nav>
     </div>`,
-  props: { rows: Array, without: Array, left_out: Number },
+  props: { rows: Array, without: Array },
   emits: ["turn", "from", "to"],
   data() {
     return { page: 0 };
@@ -31,6 +31,9 @@ export const Happened = {
   computed: {
     pages() {
       return Math.ceil(this.rows.length / PAGE);
+    },
+    left_out() {
+      return this.rows.length ? this.rows[0].sequence - 1 : 0;
     },
     shown() {
       const end = this.rows.length - this.page * PAGE;
