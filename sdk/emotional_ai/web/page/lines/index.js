@@ -18,8 +18,10 @@ export const Lines = {
           <span class="lines-top numbers muted">{{ two(picture.high) }}</span>
           <span class="lines-low numbers muted">{{ two(picture.low) }}</span>
         </div>
-        <div class="lines-times numbers muted"><span>{{ time(times[0]) }}</span><span v-if="at !== null">{{ time(times[at]) }}</span>
-          <span>{{ time(times.at(-1)) }}</span></div>
+        <div class="lines-times numbers muted">
+          <template v-if="at === null"><span>{{ time(times[0]) }}</span><span>{{ time(times.at(-1)) }}</span></template>
+          <span v-else class="lines-at">{{ time(times[at]) }}</span>
+        </div>
         <ul class="lines-legend">
           <li v-for="line in picture.lines.filter((one) => !one.faint)" :key="line.key">
             <svg width="24" height="8" aria-hidden="true"><line x1="1" x2="23" y1="4" y2="4" :style="line.colours"

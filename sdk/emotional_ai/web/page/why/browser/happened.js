@@ -12,8 +12,8 @@ export const Happened = {
             <span class="numbers muted">{{ row.sequence }}</span></label>
           <div class="happened-what"><span>{{ row.title }}</span><span class="numbers muted">{{ time(row.time) }}</span>
             <span v-if="row.note" class="note">“{{ row.note }}”</span><span v-if="row.moved" class="numbers muted">{{ row.moved }}</span></div>
-          <span class="happened-buttons"><button type="button" class="small" :aria-label="'Begin the span at event ' + row.sequence" @click="$emit('from', row.sequence)">from</button>
-            <button type="button" class="small" :aria-label="'End the span at event ' + row.sequence" @click="$emit('to', row.sequence)">to</button></span>
+          <span class="happened-buttons"><button type="button" class="small" title="explain from here" :aria-label="'Begin the span at event ' + row.sequence" @click="$emit('from', row.sequence)">from</button>
+            <button type="button" class="small" title="explain up to here" :aria-label="'End the span at event ' + row.sequence" @click="$emit('to', row.sequence)">to</button></span>
         </li>
       </ol>
       <nav v-if="pages > 1" class="pager" aria-label="Pages of events">
