@@ -9,11 +9,11 @@ export default {
       <div class="talk-head"><h2 class="panel-title">Talk to {{ session }}</h2>
         <button v-if="turns.length" type="button" :disabled="busy" @click="forget">Begin anew</button></div>
       <div ref="past" class="past" tabindex="0" role="group" aria-label="Conversation" @scroll.passive="scrolled">
-        <p v-if="opened && !turns.length && !silent" class="muted hint">Say something. What is heard in it moves the session, and the
-          reply is spoken in the state it comes to.</p>
+        <p v-if="opened && !turns.length && !silent" class="muted hint">Say something. What is heard in it moves the session,
+          and the reply is spoken in the state it comes to.</p>
         <ol class="turns"><template v-for="turn in turns" :key="turn.number">
-          <li v-if="turn.number === sent && turn.number > kept" class="divider">The conversation is longer than the model can take in:
-            what is above is no longer sent along.</li>
+          <li v-if="turn.number === sent && turn.number > kept" class="divider">The conversation is longer than the model can
+            take in: what is above is no longer sent along.</li>
           <talk-turn :turn="turn" :chemicals="chemicals" :last="turn === turns.at(-1)" :busy="busy" :can="!silent"
             @retry="retry" @again="$refs.again.open($event)"></talk-turn></template></ol>
         <p v-if="forgotten" class="muted hint">Older turns are no longer kept.</p>
@@ -22,7 +22,8 @@ export default {
         :style="{ background: colour }"></i>{{ name.replaceAll("_", " ") }}</li>
         <li v-if="moved" class="muted">Behind words: the loudest adapter; the bar below them: the whole blend.</li></ul>
       <div v-if="silent" class="silent" role="status"><p>{{ silent }}</p>
-        <p v-if="off">Start one that speaks, without the flag <code>--engine-only</code>:<br><code>emotional-ai serve</code></p></div>
+        <p v-if="off">Start one that speaks, without the flag <code>--engine-only</code>:<br>
+          <code>emotional-ai serve</code></p></div>
       <form class="say" @submit.prevent="say">
         <p v-if="refusal" class="failure" role="alert">{{ refusal }}</p>
         <div class="say-row"><textarea ref="field" v-model="text" rows="2" aria-label="Message" :maxlength="longest"
@@ -40,8 +41,8 @@ export default {
   props: { session: String, chemicals: Array, longest: Number, most_tokens: Number },
   data() {
     return {
-      turns: [], kept: 1, sent: 1, opened: false, silent: "", off: false, model: "", text: "", lately: "", seed: "", max_tokens: "",
-      refusal: "", announced: "",
+      turns: [], kept: 1, sent: 1, opened: false, silent: "", off: false, model: "",
+      text: "", lately: "", seed: "", max_tokens: "", refusal: "", announced: "",
     };
   },
   computed: {
@@ -62,9 +63,8 @@ export default {
     },
     legend() {
       const seen = new Map();
-      for (const turn of this.turns)
-        for (const reply of turn.replies)
-          for (const voice of reply.voices) for (const [name, weight, colour] of voice.blend) if (weight >= 0.005) seen.set(name, colour);
+      const voices = this.turns.flatMap((turn) => turn.replies).flatMap((reply) => reply.voices);
+      for (const [name, weight, colour] of voices.flatMap((voice) => voice.blend)) if (weight >= 0.005) seen.set(name, colour);
       return [...seen];
     },
   },
@@ -165,7 +165,8 @@ export default {
       }
     },
     announce(before, after) {
-      const ended = after.replies.find((reply, index) => reply.outcome !== "speaking" && before.replies[index]?.outcome === "speaking");
+      const spoke = before.replies.find((reply) => reply.outcome === "speaking");
+      const ended = after.replies.find((reply) => reply.key === spoke?.key && reply.outcome !== "speaking");
       if (ended?.parts.length) this.announced = "Reply: " + ended.parts.map(([, text]) => text).join("");
     },
     grow({ key, voices, parts, tokens }) {

@@ -11,12 +11,14 @@ export default {
           <p v-if="!states" class="muted">Asking for the states...</p>
           <label v-for="one in states" :key="one.name" class="state-choice"><input type="radio" name="state" :value="one.name"
             v-model="name"><i :style="{ background: one.colour }"></i>{{ words(one.name) }}</label>
-          <label class="state-choice"><input type="radio" name="state" value="" v-model="name"><i class="own"></i>levels of your own</label>
+          <label class="state-choice"><input type="radio" name="state" value="" v-model="name"><i class="own"></i>levels
+            of your own</label>
         </fieldset>
         <div class="sliders"><label v-for="one in chemicals" :key="one.name"><span><i :style="{ background: one.colour }"></i>{{
           one.name }}</span><input type="range" min="0" max="1" step="0.01" :aria-label="one.name" :value="levels[one.name]"
           @input="set(one.name, $event)"><output class="numbers">{{ two(levels[one.name]) }}</output></label></div>
-        <label class="seed-again">Seed of the reply<input type="text" inputmode="numeric" v-model="seed" autocomplete="off"></label>
+        <label class="seed-again">Seed of the reply
+          <input type="text" inputmode="numeric" v-model="seed" autocomplete="off"></label>
         <div class="dialog-does"><button type="submit" class="primary">Say it</button>
           <button type="button" @click="$refs.dialog.close()">Cancel</button></div>
       </form>

@@ -1,24 +1,29 @@
 // One reply: its text, tinted where the blend moved, and what it was spoken in.
 import { bands, blendWords, shares, tint, two, voiceWords, words } from "./voices.js";
 
+const FEW = 4; // voices that are told without being asked for
 const REASONS = { length: "it had said as many tokens as it may", stop: "it had said all" };
 
 export default {
   template: `
     <section class="reply" :data-key="reply.key" :data-outcome="reply.outcome" :aria-label="name">
       <h4 v-if="named" class="reply-in">{{ named }}</h4>
-      <p v-if="speaking || reply.parts.length" class="said" :aria-busy="speaking"><span v-for="(part, index) in reply.parts" :key="index" :class="{ tinted: moved }"
-        :style="moved ? tints[part[0]] : null" :title="moved ? told(part[0]) : null"
-        :data-mark="moved ? mark(index) : null">{{ part[1] }}</span><i v-if="speaking" class="caret" aria-hidden="true"></i></p>
-      <p v-if="reply.outcome === 'stopped'" class="muted ending">Stopped{{ reply.parts.length ? " here" : " before a word" }}.</p>
+      <p v-if="speaking || reply.parts.length" class="said" :aria-busy="speaking"><span
+        v-for="(part, index) in reply.parts" :key="index" :class="{ tinted: moved }" :style="moved ? tints[part[0]] : null"
+        :title="moved ? told(part[0]) : null" :data-mark="moved ? mark(index) : null">{{ part[1] }}</span><i
+        v-if="speaking" class="caret" aria-hidden="true"></i></p>
+      <p v-if="reply.outcome === 'stopped'" class="muted ending">Stopped {{
+        reply.parts.length ? "here" : "before a word" }}.</p>
       <p v-if="reply.outcome === 'failed'" class="failure" role="alert">{{
         reply.parts.length ? "The reply broke off" : "There is no reply" }}: {{ reply.failure }}</p>
       <template v-if="spoken">
         <svg v-if="voices.length" class="strip" :class="{ moved }" viewBox="0 0 100 1" preserveAspectRatio="none" role="img"
-          :aria-label="'Blend: ' + strip"><rect v-for="(one, index) in picture" :key="index" :x="one.x" :y="one.y" :width="one.width"
-          :height="one.height" :fill="one.colour"/></svg>
-        <details v-if="moved" class="more"><summary>The voice moved {{ times }} while it spoke</summary>
-          <ol class="moves"><li v-for="(voice, index) in reply.voices" :key="index">{{ told(index) }}</li></ol></details>
+          :aria-label="'Blend: ' + strip"><rect v-for="(one, index) in picture" :key="index" :x="one.x" :y="one.y"
+          :width="one.width" :height="one.height" :fill="one.colour"/></svg>
+        <details v-if="moved" class="more" :open="few">
+          <summary>The voice moved {{ times }} while it spoke</summary>
+          <ol class="moves" aria-label="How the voice moved"><li v-for="(voice, index) in reply.voices" :key="index">{{
+            told(index) }}</li></ol></details>
         <p class="spoken numbers"><b>{{ label }}</b><span v-for="one in chemicals" :key="one.name"><i
           :style="{ background: one.colour }"></i>{{ one.name }} {{ two(spoken.levels[one.name]) }}</span><span>temperature {{
           two(spoken.temperature) }}</span><span>top_p {{ two(spoken.top_p) }}</span><span>seed {{ spoken.seed }}</span><span
@@ -40,6 +45,9 @@ export default {
     },
     moved() {
       return this.voices.length > 1;
+    },
+    few() {
+      return this.voices.length <= FEW;
     },
     times() {
       return this.voices.length === 2 ? "once" : `${this.voices.length - 1} times`;

@@ -12,7 +12,8 @@ export default {
         :chemicals="chemicals"></talk-reply></div>
       <div class="turn-does">
         <button v-if="retriable" type="button" @click="$emit('retry')">Try again</button>
-        <button v-if="answered" type="button" :disabled="busy" @click="$emit('again', turn)">Say this again in another state</button>
+        <button v-if="answered" type="button" :disabled="busy" @click="$emit('again', turn)">Say this again in another
+          state</button>
         <span v-if="left" class="muted">Left out of the conversation: later turns are said without it.</span>
       </div>
     </li>`,

@@ -1,0 +1,120 @@
+"""The panel `talk` in a real browser where talking is not possible, or is refused, or breaks off."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from browser import chromium, opened, wanted
+from loopback import service
+from playwright.async_api import Locator, Page, expect
+from scripted_decoder import ScriptedDecoder, speaking_service
+from tiny_adapters import published
+from web_process import web_process
+
+from emotional_ai import AsyncClient
+from emotional_ai_training.conditioning import ADAPTERS
+
+pytestmark = wanted
+
+
+@asynccontextmanager
+async def talking(decoder: ScriptedDecoder, keep: Path) -> AsyncIterator[tuple[Page, AsyncClient]]:
+    """A page in front of a service that speaks when it is let."""
+    for name in ADAPTERS:
+        published(keep / "loras", name)
+    async with speaking_service(decoder, keep / "loras") as served, AsyncClient(served.address) as client:
+        with web_process(served.address, keep / "log") as web:
+            async with chromium() as browser, opened(browser, web.session("default"), keep) as tab:
+                yield tab.page, client
+            assert web.complaints() == ""
+
+
+def message(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Message")
+
+
+async def test_where_nobody_speaks_the_panel_says_so_and_how_to_start_somebody(tmp_path: Path) -> None:
+    with service() as target, web_process(target, tmp_path / "log") as web:
+        async with chromium() as browser, opened(browser, web.session("default"), tmp_path) as tab:
+            panel = tab.page.get_by_role("region", name="talk")
+            await expect(panel.get_by_role("status")).to_contain_text("speaks no language")
+            await expect(panel.get_by_role("status")).to_contain_text("emotional-ai serve")
+            await expect(panel.get_by_role("button", name="Send")).to_be_disabled()
+
+
+async def test_what_is_refused_is_said_in_words_and_what_was_written_is_still_there(tmp_path: Path) -> None:
+    decoder = ScriptedDecoder(tokens=1)
+    decoder.let(1)
+    async with talking(decoder, tmp_path) as (page, _):
+        await page.get_by_text("Seed and length").click()
+        await page.get_by_role("textbox", name="Seed").fill("seven")
+        await message(page).fill("Hello")
+        await message(page).press("Enter")
+        await expect(page.get_by_role("alert").filter(has_text="The seed is a whole number")).to_be_visible()
+        await expect(message(page)).to_have_value("Hello")
+        await expect(message(page)).to_be_focused()
+        await page.get_by_role("textbox", name="Seed").fill("7")
+        await page.get_by_role("spinbutton", name="Most tokens").fill("9")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.get_by_role("region", name="Reply 1")).to_contain_text("seed 7")
+        await expect(page.get_by_role("alert").filter(has_text="The seed")).to_have_count(0)
+        await expect(message(page)).to_have_value("")
+        assert [(asked.seed, asked.max_tokens) for asked in decoder.asked if not asked.rehearsal] == [(7, 9)]
+
+
+async def test_shift_and_enter_is_a_new_line_and_begin_anew_forgets_the_turns(tmp_path: Path) -> None:
+    decoder = ScriptedDecoder(tokens=1)
+    decoder.let(2)
+    async with talking(decoder, tmp_path) as (page, _):
+        await message(page).press_sequentially("one")
+        await message(page).press("Shift+Enter")
+        await message(page).press_sequentially("two")
+        await message(page).press("Enter")
+        reply = page.get_by_role("region", name="Reply 1")
+        await expect(reply).to_have_attribute("data-outcome", "finished")
+        await expect(page.get_by_role("button", name="Begin anew")).to_be_enabled()
+        await page.get_by_role("button", name="Begin anew").click()
+        await expect(reply).to_have_count(0)
+        await message(page).fill("three")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.get_by_role("region", name="Reply 2")).to_have_attribute("data-outcome", "finished")
+        prompts = [[one.content for one in asked.messages] for asked in decoder.asked if not asked.rehearsal]
+        assert prompts == [["one\ntwo"], ["three"]]
+
+
+async def test_a_reply_that_was_stopped_stays_and_a_session_deleted_takes_its_conversation_along(
+    tmp_path: Path,
+) -> None:
+    decoder = ScriptedDecoder(tokens=2)
+    async with talking(decoder, tmp_path) as (page, client):
+        await message(page).fill("Hello")
+        await message(page).press("Enter")
+        decoder.let(1)
+        reply = page.get_by_role("region", name="Reply 1")
+        await expect(reply.locator(".said")).to_have_text("t0")
+        await page.get_by_role("button", name="Stop").click()
+        await expect(reply).to_contain_text("Stopped here.")
+        await client.delete_session("default")
+        await page.get_by_role("button", name="Create it").click()
+        await expect(message(page)).to_be_visible()
+        await expect(page.get_by_text("Say something. What is heard in it moves the session")).to_be_visible()
+        await expect(reply).to_have_count(0)
+
+
+async def test_a_reply_that_breaks_off_stays_with_the_reason_and_can_be_tried_again(tmp_path: Path) -> None:
+    decoder = ScriptedDecoder(tokens=2)
+    async with AsyncExitStack() as while_there:
+        served = await while_there.enter_async_context(speaking_service(decoder, tmp_path / "loras"))
+        with web_process(served.address, tmp_path / "log") as web:
+            async with chromium() as browser, opened(browser, web.session("default"), tmp_path) as tab:
+                await message(tab.page).fill("Hello")
+                await message(tab.page).press("Enter")
+                decoder.let(1)
+                reply = tab.page.get_by_role("region", name="Reply 1")
+                await expect(reply.locator(".said")).to_have_text("t0")
+                await while_there.aclose()
+                await expect(reply.get_by_role("alert")).to_contain_text("The reply broke off")
+                await expect(reply.get_by_role("alert")).to_contain_text("emotional-ai serve")
+                await expect(reply.locator(".said")).to_have_text("t0")
+                await tab.page.get_by_role("button", name="Try again").click()
+                await expect(reply.get_by_role("alert")).to_contain_text("There is no reply")
