@@ -6,14 +6,14 @@ export default {
       <div :class="['touch-state', frozen ? 'frozen' : '']" data-time-state>
         <span v-if="frozen"><b>Frozen.</b> Simulated time stands still; signals still act at once.</span>
         <span v-else><b class="numbers">{{ shown }}</b> simulated {{ scale === 1 ? "minute passes" : "minutes pass" }} in a minute.</span>
-        <button v-if="frozen" type="button" class="main" @click="$emit('gone_on')">Go on</button>
-        <button v-else type="button" class="main" @click="$emit('scaled', 0)">Freeze</button>
+        <button v-if="frozen" type="button" class="main" @click="ask('gone_on')">Go on</button>
+        <button v-else type="button" class="main" @click="ask('scaled', 0)">Freeze</button>
       </div>
       <div class="touch-choices" role="group" aria-label="Time scale">
         <button v-for="pace in paces" :key="pace.name" type="button" class="plain" :aria-pressed="pace.scale === scale"
-          @click="$emit('scaled', pace.scale)">{{ pace.name }} <span class="numbers muted">{{ pace.scale }}</span></button>
+          @click="ask('scaled', pace.scale)">{{ pace.name }} <span class="numbers muted">{{ pace.scale }}</span></button>
       </div>
-      <form class="touch-row" @submit.prevent="$emit('scaled', wished)">
+      <form class="touch-row" @submit.prevent="ask('scaled', wished)">
         <label class="touch-field"><span>Another scale</span>
           <input type="number" min="0" max="10000" step="any" v-model.number="wished" aria-label="Time scale, simulated minutes per minute">
         </label>
@@ -22,16 +22,16 @@ export default {
       </form>
       <div class="touch-choices" role="group" aria-label="Let simulated time pass at once">
         <span>Let pass at once</span>
-        <button v-for="leap in leaps" :key="leap.name" type="button" class="plain" @click="$emit('skipped', leap.minutes)">{{ leap.name }}</button>
+        <button v-for="leap in leaps" :key="leap.name" type="button" class="plain" @click="ask('skipped', leap.minutes)">{{ leap.name }}</button>
       </div>
-      <form class="touch-row" @submit.prevent="$emit('skipped', minutes)">
+      <form class="touch-row" @submit.prevent="ask('skipped', minutes)">
         <label class="touch-field"><span>Another span</span>
           <input type="number" min="0.1" max="10000000" step="any" v-model.number="minutes" aria-label="Simulated minutes to let pass">
         </label>
         <span class="muted">simulated minutes</span>
         <button type="submit" class="plain" :disabled="!(minutes > 0 && minutes <= 10000000)">Let pass</button>
       </form>
-      <div class="touch-actions"><button type="button" class="plain" @click="$emit('reset')">Reset to baseline</button></div>
+      <div class="touch-actions"><button type="button" class="plain" @click="ask('reset')">Reset to baseline</button></div>
       <p class="touch-said muted" role="status">{{ said_last }}</p>
     </section>`,
   props: { scale: Number, paces: Array, leaps: Array },
@@ -52,6 +52,10 @@ export default {
     },
   },
   methods: {
+    ask(what, ...given) {
+      this.said_last = "";
+      this.$emit(what, ...given);
+    },
     said(words) {
       this.said_last = words;
     },

@@ -14,7 +14,7 @@ export default {
       </div>
       <p class="touch-said muted" role="status">{{ said_last }}</p>
       <div v-if="held" class="touch-state"><span>Held now: {{ held }}</span>
-        <button type="button" class="plain" @click="$emit('release')">End what is held</button></div>
+        <button type="button" class="plain" @click="ask('release')">End what is held</button></div>
       <details class="touch-more">
         <summary>Several at once, or held for a while</summary>
         <div class="press-sliders">
@@ -49,13 +49,17 @@ export default {
   },
   methods: {
     press(name) {
-      this.$emit("press", { [name]: this.intensity }, "");
+      this.ask("press", { [name]: this.intensity }, "");
     },
     apply() {
-      this.$emit("press", this.picked(), this.note);
+      this.ask("press", this.picked(), this.note);
     },
     hold() {
-      this.$emit("hold", this.picked(), this.minutes, this.note);
+      this.ask("hold", this.picked(), this.minutes, this.note);
+    },
+    ask(what, ...given) {
+      this.said_last = ""; // what is said next is told even if it is the same
+      this.$emit(what, ...given);
     },
     picked() {
       return Object.fromEntries(Object.entries(this.levels).filter(([, level]) => level > 0));
