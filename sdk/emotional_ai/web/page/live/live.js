@@ -4,6 +4,7 @@ import { echarts } from "nicegui-echart";
 import { Blend, Curves, Manner, Past, Plane, looks } from "emotional-ai-live";
 
 const TICK_MS = 1000;
+const SLOWER_MS = 300; // between two drawings of the smaller pictures
 
 export default {
   template: `
@@ -71,6 +72,7 @@ export default {
   created() {
     this.past = new Past();
     this.due = false;
+    this.drawnAt = 0;
   },
   mounted() {
     const colourOf = (name, index) => this.voice_colours[name] ?? this.other_colours[index % this.other_colours.length];
@@ -108,6 +110,7 @@ export default {
     },
     spoken(points) {
       this.past.spoken(points);
+      this.drawnAt = 0;
       this.drawSoon();
     },
     rested(rest) {
@@ -146,11 +149,13 @@ export default {
     // How it is drawn.
     styled() {
       const look = looks();
+      this.drawnAt = 0;
       this.dark = look.dark;
       for (const picture of this.pictures) picture.style(look, this.past, Object.keys(this.rest).length ? this.rest : null);
       this.drawSoon();
     },
     resized() {
+      this.drawnAt = 0;
       for (const { chart } of this.pictures) if (chart.getDom().clientWidth) chart.resize();
       this.drawSoon();
     },
@@ -161,8 +166,15 @@ export default {
         this.due = false;
         if (this.pictures[0].chart.isDisposed()) return;
         this.read();
-        if (this.$refs.curves.offsetParent) for (const picture of this.pictures) picture.draw(this.past);
+        if (this.$refs.curves.offsetParent) this.draw();
       });
+    },
+    draw() {
+      const [curves, ...others] = this.pictures;
+      curves.draw(this.past);
+      if (performance.now() - this.drawnAt < SLOWER_MS) return; // the next tick at the latest
+      this.drawnAt = performance.now();
+      for (const picture of others) picture.draw(this.past);
     },
     read() {
       const last = this.past.last;

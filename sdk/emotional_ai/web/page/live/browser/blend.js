@@ -19,7 +19,7 @@ export class Blend {
         ...common,
         tooltip: { ...common.tooltip, trigger: "axis", formatter: (params) => this.told(params) },
         grid: { left: 34, right: 10, top: 8, bottom: 22 },
-        xAxis: timeAxis(look, past),
+        xAxis: timeAxis(look, past, 3),
         yAxis: levelAxis(look, 0, 1, 0.5),
         series: past.voices.map((name, index) => ({
           name,

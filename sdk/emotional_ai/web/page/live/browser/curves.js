@@ -4,6 +4,7 @@ import { base, levelAxis, moment, timeAxis } from "./look.js";
 const DASHES = { solid: "solid", dashed: [7, 4], dotted: [2, 3], dashdot: [9, 3, 2, 3] };
 const LIFT = 1.06; // where marks stand, above every level
 const NEAR = 7; // pixels within which a mark is pointed at
+const MANY = 200; // marks beyond which they are drawn as thin strokes, all in one
 const MOST_TOLD = 3; // marks told at a time
 
 export class Curves {
@@ -43,9 +44,7 @@ export class Curves {
     const marks = {
       name: "events",
       type: "scatter",
-      symbol: "triangle",
-      symbolRotate: 180,
-      symbolSize: 9,
+      largeThreshold: MANY,
       clip: false,
       itemStyle: { color: look.soft, opacity: 0.85 },
       emphasis: { itemStyle: { color: look.ink, opacity: 1 } },
@@ -59,7 +58,7 @@ export class Curves {
         ...common,
         tooltip: { ...common.tooltip, trigger: "axis", renderMode: "html", showContent: false }, // a line; the page says the rest
         grid: { left: 34, right: 10, top: 22, bottom: 24 },
-        xAxis: timeAxis(look, past),
+        xAxis: timeAxis(look, past, 6),
         yAxis: levelAxis(look, 0, 1, 0.25),
         series: [...lines, marks],
       },
@@ -69,12 +68,15 @@ export class Curves {
 
   draw(past) {
     const series = this.chemicals.map((one) => ({ name: one.name, data: past.held(one.name) }));
+    this.chart.setOption({ xAxis: { min: past.start, max: past.now }, series: [...series, this.events(past)] });
+  }
+
+  events(past) {
+    const many = past.marks.length > MANY;
     const data = past.marks.map((one) => [one.time, LIFT]);
-    const lines = apart(past, this.chart.getWidth()).map((one) => ({ xAxis: one.time }));
-    this.chart.setOption({
-      xAxis: { min: past.start, max: past.now },
-      series: [...series, { name: "events", data, markLine: { data: lines } }],
-    });
+    const lines = many ? [] : apart(past, this.chart.getWidth()).map((one) => ({ xAxis: one.time }));
+    const shape = many ? { symbol: "rect", symbolSize: [1.5, 9], symbolRotate: 0 } : { symbol: "triangle", symbolSize: 9, symbolRotate: 180 };
+    return { name: "events", large: many, ...shape, data, markLine: { data: lines } };
   }
 
   // Levels and marks at a time, and where that is in the picture.

@@ -31,7 +31,7 @@ export function base(look) {
   };
 }
 
-export function timeAxis(look, past, shown = true) {
+export function timeAxis(look, past, splitNumber) {
   return {
     type: "time",
     min: past.start,
@@ -39,8 +39,8 @@ export function timeAxis(look, past, shown = true) {
     axisLine: { lineStyle: { color: look.line } },
     axisTick: { show: false },
     splitLine: { show: false },
-    axisLabel: { show: shown, color: look.soft, fontSize: 11, hideOverlap: true, formatter: clock(past) },
-    splitNumber: 5,
+    axisLabel: { color: look.soft, fontSize: 11, hideOverlap: true, formatter: clock(past) },
+    splitNumber,
   };
 }
 

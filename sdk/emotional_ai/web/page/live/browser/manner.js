@@ -17,7 +17,7 @@ export class Manner {
         ...common,
         tooltip: { ...common.tooltip, trigger: "axis", formatter: (params) => this.told(params) },
         grid: { left: 34, right: 10, top: 8, bottom: 22 },
-        xAxis: timeAxis(look, past),
+        xAxis: timeAxis(look, past, 3),
         yAxis: levelAxis(look, 0.25, 1.5, 0.25),
         series: [line("temperature", "solid"), line("top_p", [4, 3])],
       },
