@@ -14,8 +14,8 @@ from emotional_ai.web.page.desk import notice
 from emotional_ai.web.page.lifetime import at_the_end
 
 STYLE: Final = Path(__file__).parent / "kept.css"
-REST: Final = 20
-"""Times as long as a refresh took that nothing is asked after it: a long list costs a service no more than a short one."""
+LONGEST_SECONDS: Final = 30.0
+"""Between two refreshes, at most."""
 T = TypeVar("T")
 
 
@@ -24,6 +24,8 @@ class Kept(Element, ABC, esm={"emotional-ai-kept": "browser"}):
 
     SECONDS: ClassVar[float] = 5.0
     """Between two refreshes, at least."""
+    REST: ClassVar[float] = 0.0
+    """Times as long as a refresh took that nothing is asked after it, so that a long list costs no more than a short one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,12 +76,18 @@ class Kept(Element, ABC, esm={"emotional-ai-kept": "browser"}):
             return None
 
     async def _kept(self) -> None:
-        loop = asyncio.get_running_loop()
         while not self.is_deleted:
-            began = loop.time()
-            try:
-                await self.refresh()
-                self.show("stale", "")
-            except EmotionalAIError as error:
-                self.show("stale", str(error))
-            await asyncio.sleep(max(self.SECONDS, REST * (loop.time() - began)))
+            seconds = await self._refreshed()
+            await asyncio.sleep(seconds)
+
+    async def _refreshed(self) -> float:
+        """Refreshes once, and returns how long to wait before the next time."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            await self.refresh()
+        except EmotionalAIError as error:
+            self.show("stale", str(error))
+            return self.SECONDS
+        self.show("stale", "")
+        return max(self.SECONDS, min(self.REST * (loop.time() - began), LONGEST_SECONDS))

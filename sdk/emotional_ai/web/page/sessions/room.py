@@ -1,7 +1,7 @@
 """Every session of the service."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
@@ -28,6 +28,8 @@ async def sessions(client: AsyncClient) -> None:
 
 class Sessions(Kept, component="sessions.js"):
     """The browser is sent the rows it shows, and no others."""
+
+    REST: ClassVar[float] = 20.0
 
     def __init__(self, client: AsyncClient) -> None:
         super().__init__()

@@ -42,8 +42,8 @@ export default {
           </tr></thead>
           <tbody><tr v-for="row in rows" :key="row.id">
             <td data-name="Session"><a :href="address(row.id)">{{ row.id }}</a></td>
-            <td data-name="Last changed"><span :title="exactly(row.updated)">{{ ago(row.updated, now) }}</span></td>
-            <td data-name="Created"><span :title="exactly(row.created)">{{ ago(row.created, now) }}</span></td>
+            <td data-name="Last changed" class="still"><span :title="exactly(row.updated)">{{ ago(row.updated, now) }}</span></td>
+            <td data-name="Created" class="still"><span :title="exactly(row.created)">{{ ago(row.created, now) }}</span></td>
             <td data-name="Log entries" class="numbers right">{{ row.entries }}</td>
             <td class="right"><button type="button" class="kept-button small" :aria-label="'Delete ' + row.id" @click="ask(row)">Delete</button></td>
           </tr></tbody>
@@ -81,9 +81,9 @@ export default {
     counted() {
       if (!this.filled) return "...";
       const many = (count) => count.toLocaleString("en");
-      const shown = this.rows.length && this.pages > 1 ? `${many(this.first + 1)}–${many(this.first + this.rows.length)} of ` : "";
-      const all = this.found < this.every ? `${many(this.found)} found, ${many(this.every)} in all` : `${many(this.every)}`;
-      return `${shown}${all} ${this.every === 1 ? "session" : "sessions"}`;
+      const all = `${many(this.every)} ${this.every === 1 ? "session" : "sessions"}`;
+      const found = this.found < this.every ? `${many(this.found)} found of ${all}` : all;
+      return this.pages > 1 ? `${many(this.first + 1)}–${many(this.first + this.rows.length)} of ${found}` : found;
     },
   },
   beforeUnmount() {

@@ -10,7 +10,7 @@ from emotional_ai.v1 import training_pb2 as pb
 
 T = TypeVar("T")
 MEANINGS: Final[Mapping[str, str]] = {
-    "all": "everything below, in order",
+    "all": "conditioning, state-adapters and curiosity, in order",
     "conditioning": "the base emotional conditioning",
     "state-adapters": "one adapter for each emotional state",
     "curiosity": "curiosity-rewarded reinforcement of high_dopamine",

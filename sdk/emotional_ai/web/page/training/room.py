@@ -19,8 +19,8 @@ from emotional_ai.web.page.training import form, reports
 from emotional_ai.web.page.training.watched import News, Watched
 
 LOOK: Final = Path(__file__).parent / "training.css"
-SHOWN: Final = 50
-"""Jobs listed at first, and more at each wish."""
+STAGES: Final = ("#CC79A7", "#0072B2", "#F0E442")
+"""Colours of stages that train no state: those no adapter has."""
 
 
 async def training(client: AsyncClient) -> None:
@@ -35,18 +35,20 @@ class Training(Kept, component="training.js", esm={"emotional-ai-training": "bro
     """The browser keeps the reports of the job it shows, and is sent those that are new."""
 
     SECONDS: ClassVar[float] = 2.0
+    PAGE: ClassVar[int] = 50
+    """Jobs listed at first, and more at each wish."""
 
     def __init__(self, client: AsyncClient) -> None:
         super().__init__()
         self._service = client
-        self._most = SHOWN
+        self._most = self.PAGE
         self._jobs: dict[str, pb.Job] = {}
         self._watched: Watched | None = None
         self._props["recipes"] = [{"name": name, "means": means} for name, means in form.MEANINGS.items()]
         self._props["ranks"] = [{"name": rank, "usual": rank == form.DEFAULT_RANK} for rank in form.RANKS]
         self._props["fields"] = [{"name": one.name, "title": one.title, "allowed": one.allowed} for one in form.FIELDS]
         self._props["colours"] = colours.PROTOTYPES
-        self._props["others"] = list(colours.ADAPTERS)
+        self._props["others"] = list(STAGES)
         self.on("chosen", self._chosen)
         self.on("more", self._more)
         self.on("started", self._started)
@@ -106,7 +108,7 @@ class Training(Kept, component="training.js", esm={"emotional-ai-training": "bro
             self.look()
 
     def _more(self) -> None:
-        self._most += SHOWN
+        self._most += self.PAGE
         self.look()
 
     async def _started(self, event: GenericEventArguments) -> None:

@@ -80,7 +80,9 @@ export default {
       if (!this.shown && jobs.length) this.look_at((jobs.find((one) => one.under_way) ?? jobs[0]).id);
     },
     describe(details) {
-      if (details.id === this.shown) Object.assign(this, { details, absent: "" });
+      if (details.id !== this.shown) return;
+      if (this.job?.under_way && !details.job.under_way) this.said = "";
+      Object.assign(this, { details, absent: "" });
     },
     missing({ id, words }) {
       if (id === this.shown) this.absent = words;

@@ -81,8 +81,8 @@ export const Curve = {
           name: String(index), type: "line", data, connectNulls: false, showSymbol: data.length < 3, symbolSize: 6, sampling: "lttb",
           lineStyle: { color: stage.colour, width: 2 }, itemStyle: { color: stage.colour },
           markLine: this.stages.length < 2 ? undefined : {
-            silent: true, symbol: "none", data: [{ xAxis: stage.from, name: stage.name }], lineStyle: { color: this.soft, type: "dashed", width: 1, opacity: 0.6 },
-            label: { show: data.length > 0, formatter: "{b}", color: this.soft, fontSize: 10, align: "left", distance: 3 },
+            silent: true, symbol: "none", data: [{ xAxis: stage.from, name: String(index + 1) }], lineStyle: { color: this.soft, type: "dashed", width: 1, opacity: 0.6 },
+            label: { show: data.length > 0, formatter: "{b}", color: this.soft, fontSize: 11, distance: 3 },
           },
         };
       });

@@ -17,7 +17,8 @@ export const Going = {
       <div class="going-bar" role="progressbar" :aria-label="'Progress of ' + latest.stage" aria-valuemin="0" :aria-valuemax="latest.total"
         :aria-valuenow="latest.step" :aria-valuetext="latest.step + ' of ' + latest.total"><span :style="{ width: share + '%' }"></span></div>
       <ol class="stages" aria-label="Stages so far" v-if="stages.length > 1">
-        <li v-for="one in stages" :key="one.name"><i :style="{ background: one.colour }" aria-hidden="true"></i>{{ one.name }}</li></ol>
+        <li v-for="(one, index) in stages" :key="one.from">{{ index + 1 }}&ensp;<i :style="{ background: one.colour }" aria-hidden="true"></i>{{ one.name }}</li></ol>
+      <p class="kept-hint">Each curve goes over the reports of the job, one a step{{ stages.length > 1 ? "; numbers mark where its stages begin" : "" }}.</p>
       <div class="curves-of-job">
         <Curve v-for="name in names" :key="name" :name="name" :points="series[name]" :stages="stages" :beat="beat"/>
       </div>
