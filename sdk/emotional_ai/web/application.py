@@ -74,7 +74,8 @@ async def serve(
         app = application(client, upstream, hub, settings, listener.getsockname()[1])
 
         async def ending() -> None:
-            """Ends what whoever follows a state or hears a reply would wait for."""
+            """Ends what whoever follows a state or hears a reply would wait for; pages first, which would go on asking."""
+            page.end()
             for close in (hub.close, upstream.close, client.close):
                 await close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi.responses import RedirectResponse
-from nicegui import app, ui
+from nicegui import Client, app, ui
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.web.hub import Hub
@@ -24,7 +24,7 @@ from emotional_ai.web.page.sessions import sessions
 from emotional_ai.web.page.training import training
 from emotional_ai.web.settings import WebSettings
 
-__all__ = ["FAVICON", "register"]
+__all__ = ["FAVICON", "end", "register"]
 
 FILES: Final = Path(__file__).parent / "assets"
 FAVICON: Final = FILES / "icon.svg"
@@ -57,6 +57,13 @@ def _rooms(hub: Hub) -> tuple[tuple[str, Build], ...]:
         ("Training", training),
         ("Health", lambda client: health(client, hub.conversations)),
     )
+
+
+def end() -> None:
+    """Has every open page leave what it waits for; browsers keep showing what they show."""
+    for one in list(Client.instances.values()):
+        one.delete()
+        one.outbox.updates.clear()
 
 
 def _register_room(client: AsyncClient, hub: Hub, frame: Frame, title: str, build: Build) -> None:
