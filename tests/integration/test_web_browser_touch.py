@@ -167,7 +167,7 @@ async def test_a_session_goes_to_a_file_and_comes_back_under_another_name(
 ) -> None:
     await client.create_session("kept")
     await client.apply("kept", praise=0.8)
-    async with opened(browser, web.session("kept"), tmp_path, accept_downloads=True) as tab:
+    async with opened(browser, web.session("kept"), tmp_path) as tab:
         touch = await Panel.shown(tab.page, "touch")
         await touch.open("Export and import")
         async with tab.page.expect_download() as coming:

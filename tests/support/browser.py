@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -87,9 +88,9 @@ async def opened(
     *,
     size: tuple[int, int] = DESK,
     forgiven: tuple[str, ...] = (),
-    **context: Any,
+    context: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[Tab]:
-    """A tab at `url`; where the block fails, a picture and a trace of it are kept in `keep`."""
+    """A tab at `url`; where the block fails, a picture and a trace of it are kept in `keep`. `context` goes to Playwright."""
     width, height = size
     own = await browser.new_context(viewport={"width": width, "height": height}, **context)
     own.set_default_timeout(PATIENCE / 2 * MILLISECONDS)

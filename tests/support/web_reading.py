@@ -5,6 +5,7 @@ felt        the element that tells the label
 drawn       the curve of a chemical as it is drawn: pairs of milliseconds and level
 moved       waits until what is drawn last of a chemical is at least, or at most, so much
 marked      waits until so many events are marked
+passed      waits until the curves go on for so long after what happened last
 """
 
 from typing import Final
@@ -43,3 +44,11 @@ async def moved(page: Page, chemical: str, *, over: float = 0.0, under: float = 
 async def marked(page: Page, events: int) -> None:
     """Waits until at least so many events are marked above the curves."""
     await page.wait_for_function(f"([name, least]) => {_SERIES}.length >= least", arg=["events", events])
+
+
+async def passed(page: Page, seconds: float) -> None:
+    """Waits until the curves have been told of the time so many seconds after the last event."""
+    await page.wait_for_function(
+        f"(seconds) => {{ const past = {_CURVES}.past; return past.last.time - past.marks.at(-1).time >= 1000 * seconds; }}",
+        arg=seconds,
+    )
