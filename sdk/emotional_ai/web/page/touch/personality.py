@@ -33,6 +33,7 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
         self._base = self._last = desk.latest.config
         self._version = desk.latest.state.version
         self._asked = 0
+        self._saving = False
         self._props["names"] = list(CHEMICALS)
         self._props["traits"] = list(TRAITS)
         self._props["presets"] = {name: dict(zip(TRAITS, of, strict=True)) for name, of in PRESETS.items()}
@@ -49,7 +50,7 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
 
     def _seen(self, moment: Moment) -> None:
         """Tells the form once of a configuration that is neither what it began with nor what it saved."""
-        if moment.config is self._last or moment.state.version < self._version:
+        if moment.config is self._last or moment.state.version < self._version or self._saving:
             return
         self._last = moment.config
         if not alike(moment.config, self._base):
@@ -86,6 +87,7 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
 
     async def _save(self, given: GenericEventArguments) -> None:
         desk = self._desk
+        self._saving = True
         try:
             change = instead_of(self._base, config_of(given.args))
             session = await reconfigured(desk.client, desk.session_id, change)
@@ -97,6 +99,8 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
         else:
             self._begin_with(session)
             self.run_method("said", "Saved; in force from now on.")
+        finally:
+            self._saving = False
 
     async def _taken(self, _: GenericEventArguments) -> None:
         """Begins anew with what is in force."""

@@ -1,7 +1,8 @@
 // The panel `why`. Rows stay here; explanations and what would have been are asked for when they are wanted.
 import { Explained, Happened, Otherwise } from "emotional-ai-why";
 
-const QUIET_MS = 150; // how long nothing is ticked, or happens, before the service is asked
+const QUIET_MS = 150; // how long nothing is ticked before the service is asked
+const AGAIN_MS = 500; // least time between explanations that are asked for since something happened
 
 export default {
   components: { Explained, Happened, Otherwise },
@@ -32,12 +33,9 @@ export default {
     return { kind: "beginning", minutes: 10, first: null, last: null, told: null, filled: false, rows: [], without: [], other: null };
   },
   mounted() {
-    this.watching = new IntersectionObserver((seen) => {
-      if (!seen.some((one) => one.isIntersecting)) return;
-      this.watching.disconnect();
-      this.$emit("seen");
-      this.explain();
-    });
+    this.visible = this.asked = this.stale = false;
+    this.again = null;
+    this.watching = new IntersectionObserver((seen) => this.turned(seen.at(-1).isIntersecting));
     this.watching.observe(this.$el);
   },
   beforeUnmount() {
@@ -46,6 +44,20 @@ export default {
     clearTimeout(this.again);
   },
   methods: {
+    turned(visible) {
+      this.visible = visible;
+      if (visible && !this.asked) {
+        this.asked = true;
+        this.$emit("seen");
+        this.explain();
+      } else if (visible && this.stale) this.refresh();
+    },
+    refresh() {
+      this.stale = !this.visible;
+      if (this.stale) return;
+      if (this.kind !== "between") this.explain();
+      if (this.without.length) this.think();
+    },
     choose(kind) {
       this.kind = kind;
       this.explain();
@@ -89,11 +101,10 @@ export default {
     more(rows) {
       const last = this.rows.at(-1)?.sequence ?? 0;
       this.rows = [...this.rows, ...rows.filter((row) => row.sequence > last)].slice(-1000);
-      clearTimeout(this.again);
-      this.again = setTimeout(() => {
-        if (this.kind !== "between") this.explain();
-        if (this.without.length) this.think();
-      }, QUIET_MS);
+      this.again ??= setTimeout(() => {
+        this.again = null;
+        this.refresh();
+      }, AGAIN_MS);
     },
     otherwise(told) {
       this.other = told;
