@@ -15,7 +15,7 @@ def rid_of(*parts: str) -> SessionConfig:
     """The defaults without some of what can be switched off."""
     config = published.everything()
     for part in parts:
-        config.dynamics.ClearField(part)  # type: ignore[arg-type]
+        config.dynamics.ClearField(part)
     return config
 
 
