@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from emotional_ai import CHEMICALS, SIGNALS, InvalidArgument
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.page.why import happened, otherwise, spans
-from emotional_ai.web.page.why.explained import KINDS, apportioned, explained, signed, stacked, thousandths
+from emotional_ai.web.page.why.explained import KINDS, apportioned, explained, level, signed, stacked, thousandths
 
 BEGAN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -118,6 +118,12 @@ def test_what_is_next_to_nothing_reads_as_nothing() -> None:
     assert signed(0) == "0"
     assert signed(-3) == "-0.003"
     assert thousandths(0.12349, 0.12351) == 1
+
+
+@given(levels | st.integers(0, 2000).map(lambda half: half / 2000), levels)
+def test_a_difference_reads_as_the_levels_it_is_between(before: float, after: float) -> None:
+    shown = [round(float(level(one)) * 1000) for one in (before, after)]
+    assert thousandths(before, after) == shown[1] - shown[0]
 
 
 # ---- spans

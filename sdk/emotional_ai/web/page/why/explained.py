@@ -106,6 +106,11 @@ def signed(thousandths: int) -> str:
     return f"{thousandths / SHOWN:+.3f}" if thousandths else "0"
 
 
+def level(value: float) -> str:
+    """A level as it is shown, rounded as `thousandths` does."""
+    return f"{round(value * SHOWN) / SHOWN:.3f}"
+
+
 def thousandths(before: float, after: float) -> int:
     """The difference of two levels as it reads once both are shown in thousandths."""
     return round(after * SHOWN) - round(before * SHOWN)
@@ -114,8 +119,8 @@ def thousandths(before: float, after: float) -> int:
 def _change(name: str, before: float, after: float, by: dict[str, float]) -> Change:
     return Change(
         chemical=name,
-        before=f"{before:.3f}",
-        after=f"{after:.3f}",
+        before=level(before),
+        after=level(after),
         change=signed(thousandths(before, after)),
         moved=after - before,
         segments=stacked(by),

@@ -9,7 +9,7 @@ from emotional_ai.aio import AsyncClient
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.page.lines import Picture, Pictures, line
-from emotional_ai.web.page.why.explained import signed, thousandths
+from emotional_ai.web.page.why.explained import level, signed, thousandths
 
 POINTS: Final = 200
 LEAD: Final = 0.08
@@ -64,8 +64,8 @@ def compared(told: pb.ReplayCounterfactualResponse) -> Otherwise:
         differences=[
             Difference(
                 chemical=name,
-                is_now=f"{was[name]:.3f}",
-                would_be=f"{would[name]:.3f}",
+                is_now=level(was[name]),
+                would_be=level(would[name]),
                 by=signed(thousandths(was[name], would[name])),
             )
             for name in CHEMICALS
