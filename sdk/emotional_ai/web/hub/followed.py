@@ -79,7 +79,10 @@ class Followed:
 
     async def begun(self) -> None:
         """Waits for the first moment. Raises why there is none."""
-        await asyncio.shield(self._began)
+        await asyncio.wait([self._began, self._task], return_when=asyncio.FIRST_COMPLETED)
+        if not self._began.done():
+            await self._task
+        self._began.result()
 
     def join(self, follower: Follower) -> Callable[[], bool]:
         """Tells a page from now on. What is returned ends that, and says whether it was the last page."""

@@ -1,6 +1,7 @@
 """Notices that the service is away, and that it is back, for pages that say so."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -8,10 +9,12 @@ from typing import Final
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, Unavailable
 
+logger = logging.getLogger(__name__)
+
 EVERY_SECONDS: Final = 2.0
 WHILE_AWAY_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 2.0
-"""How long the service may take to answer before it counts as away."""
+"""How long the service may take to answer; silent twice in a row it counts as away, as once may be but much work."""
 
 OnAway = Callable[[str | None], None]
 
@@ -46,7 +49,8 @@ class Reach:
         self._soon.set()
 
     def close(self) -> None:
-        """Stops asking."""
+        """Stops asking; nothing is known from then on."""
+        self.away = None
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -66,13 +70,30 @@ class Reach:
             return
         self.away = away
         for told in list(self._observers.values()):
-            told(away)
+            try:
+                told(away)
+            except Exception:
+                logger.exception("a page could not show whether the service is away")
 
     async def _why_away(self) -> str | None:
         try:
+            return await self._asked()
+        except DeadlineExceeded:
+            pass
+        try:
+            return await self._asked()
+        except DeadlineExceeded as error:
+            return str(error)
+
+    async def _asked(self) -> str | None:
+        """Why the service could not be asked. Raises DeadlineExceeded if it was silent."""
+        try:
             await self._client.get_model(timeout=PATIENCE_SECONDS)
-        except (Unavailable, DeadlineExceeded) as error:
+        except Unavailable as error:
             return None if error.reason else str(error)  # with a reason it is the service itself that says so
+        except DeadlineExceeded as error:
+            if not error.reason:
+                raise
         except EmotionalAIError:
             return None  # it answers; whoever asks for more is told what is wrong
         return None
