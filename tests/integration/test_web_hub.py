@@ -248,7 +248,9 @@ async def test_without_a_service_nothing_is_followed_and_away_says_why() -> None
         told: asyncio.Queue[str | None] = asyncio.Queue()
         with hub.on_away(told.put_nowait):
             why = await asyncio.wait_for(told.get(), PATIENCE)
-        assert why
+            assert why
+            assert hub.away == why
+        assert hub.away is None
         with pytest.raises(Unavailable):
             async with showing(hub, "ada", Page()):
                 pass
