@@ -12,9 +12,9 @@ from typing import Final
 
 from playwright.async_api import Locator, Page
 
-_CURVES: Final = "getElement(document.querySelector('.live').id.slice(1))"
-"""The component, by the id NiceGUI gave it."""
-_SERIES: Final = f"{_CURVES}.pictures[0].chart.getOption().series.find((one) => one.name === name).data"
+_CURVES: Final = "window.getElement?.(document.querySelector('.live')?.id.slice(1))"
+"""The component, by the id NiceGUI gave it; nothing while a page is being loaded."""
+_SERIES: Final = f"{_CURVES}?.pictures[0].chart.getOption().series.find((one) => one.name === name)?.data"
 
 
 def level(page: Page, chemical: str) -> Locator:
@@ -36,19 +36,19 @@ async def drawn(page: Page, chemical: str) -> list[tuple[float, float]]:
 async def moved(page: Page, chemical: str, *, over: float = 0.0, under: float = 1.0) -> None:
     """Waits until the curve of a chemical ends above `over` and below `under`."""
     await page.wait_for_function(
-        f"([name, over, under]) => {{ const last = {_SERIES}.at(-1); return last && last[1] > over && last[1] < under; }}",
+        f"([name, over, under]) => {{ const last = {_SERIES}?.at(-1); return last && last[1] > over && last[1] < under; }}",
         arg=[chemical, over, under],
     )
 
 
 async def marked(page: Page, events: int) -> None:
     """Waits until at least so many events are marked above the curves."""
-    await page.wait_for_function(f"([name, least]) => {_SERIES}.length >= least", arg=["events", events])
+    await page.wait_for_function(f"([name, least]) => {_SERIES}?.length >= least", arg=["events", events])
 
 
 async def passed(page: Page, seconds: float) -> None:
     """Waits until the curves have been told of the time so many seconds after the last event."""
     await page.wait_for_function(
-        f"(seconds) => {{ const past = {_CURVES}.past; return past.last.time - past.marks.at(-1).time >= 1000 * seconds; }}",
-        arg=seconds,
+        f"(least) => {{ const past = {_CURVES}?.past; return past?.last?.time - past?.marks.at(-1)?.time >= least; }}",
+        arg=1000 * seconds,
     )
