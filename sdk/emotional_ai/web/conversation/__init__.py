@@ -3,10 +3,11 @@
     page --say, again, stop--> Conversation, one a session --Converse, Generate--> service
     page <------listener------ Conversation <--------------pieces, voices--------- service
 
-What to read, in order: tinted (which voice said which part), reply, turn, conversation, conversations.
+What to read, in order: tinted (which voice said which part), reply, turn, audience, conversation, conversations.
 """
 
-from emotional_ai.web.conversation.conversation import Bounds, Busy, Conversation, Grown, Told
+from emotional_ai.web.conversation.audience import Bounds, Grown, Told
+from emotional_ai.web.conversation.conversation import Busy, Conversation
 from emotional_ai.web.conversation.conversations import Conversations
 from emotional_ai.web.conversation.reply import Outcome, Reply, Supposed
 from emotional_ai.web.conversation.tinted import Part, Tinted, Voice

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -12,9 +11,8 @@ from emotional_ai.calls import new_request_id
 from emotional_ai.errors import EmotionalAIError, Unavailable
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.v1.engine_pb2 import SessionConfig
-from emotional_ai.web.conversation.pulse import Pulse
+from emotional_ai.web.conversation.audience import Audience, Bounds, Listener
 from emotional_ai.web.conversation.reply import Outcome, Reply, Supposed
-from emotional_ai.web.conversation.tinted import Part, Voice
 from emotional_ai.web.conversation.turn import Turn
 
 logger = logging.getLogger(__name__)
@@ -27,8 +25,6 @@ MOST_CHARACTERS: Final = 1_000_000
 """Text kept; a request may be no longer than 4 MiB."""
 MOST_AGAIN: Final = 3
 """Other states one reply is kept in; the oldest makes room."""
-PULSE_SECONDS: Final = 0.05
-"""Least time between two parts of a reply that are told."""
 TOO_LONG: Final = "PROMPT_TOO_LONG"
 """Reason of the error that the prompt does not fit the model's context."""
 
@@ -38,30 +34,6 @@ class Busy(Exception):
 
     def __init__(self) -> None:
         super().__init__("a reply is still being spoken; stop it first, or wait for its end")
-
-
-@dataclass(frozen=True, slots=True)
-class Grown:
-    """A reply has gone on."""
-
-    key: str
-    voices: tuple[Voice, ...]
-    """Those that are new."""
-    parts: tuple[Part, ...]
-    tokens: int
-    """Tokens said so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What is still kept, and what of it is sent along: both begin with the turn of this number."""
-
-    kept: int
-    sent: int
-
-
-Told = Turn | Grown | Bounds
-Listener = Callable[[Told], None]
 
 
 class Conversation:
@@ -74,17 +46,14 @@ class Conversation:
         self._client = client
         self._since = 1
         self._next = 1
-        self._listeners: dict[object, Listener] = {}
+        self._audience = Audience()
         self._task: asyncio.Task[None] | None = None
         self._speaking: Reply | None = None
-        self._voices: list[Voice] = []
-        self._parts: list[Part] = []
-        self._pulse = Pulse(PULSE_SECONDS, self._tell_growth)
 
     @property
     def idle(self) -> bool:
         """Whether nobody listens and nothing is being said."""
-        return not self._listeners and self._speaking is None
+        return not self._audience and self._speaking is None
 
     @property
     def bounds(self) -> Bounds:
@@ -93,14 +62,7 @@ class Conversation:
 
     def join(self, listener: Listener) -> Callable[[], None]:
         """Tells a listener, never waiting for it, what changes in `turns` from now on. What is returned ends that."""
-        self._tell_growth()
-        key = object()
-        self._listeners[key] = listener
-
-        def leave() -> None:
-            self._listeners.pop(key, None)
-
-        return leave
+        return self._audience.join(listener)
 
     def say(self, text: str, sampling: pb.Sampling) -> None:
         """Says something; the reply is told as it comes. Raises Busy."""
@@ -140,7 +102,7 @@ class Conversation:
         self._check_silence()
         self.turns.clear()
         self._since = self._next
-        self._tell(self.bounds)
+        self._audience.tell(self.bounds)
 
     async def close(self) -> None:
         """Stops, and waits until all is said."""
@@ -154,7 +116,7 @@ class Conversation:
 
     def _start(self, turn: Turn, reply: Reply, speak: Coroutine[None, None, None]) -> None:
         self._speaking = reply
-        self._tell(turn)
+        self._audience.tell(turn)
         self._task = asyncio.create_task(speak, name=f"reply {reply.key} of {self.session_id}")
         self._task.add_done_callback(partial(self._ended, turn, reply))
 
@@ -170,9 +132,7 @@ class Conversation:
             logger.error("reply %s of session %s", reply.key, self.session_id, exc_info=error)
             reply.end(Outcome.FAILED, "the page itself failed; its log says more")
         self._speaking = None
-        self._parts.clear()
-        self._voices.clear()
-        self._tell(turn)
+        self._audience.tell(turn)
 
     async def _converse(self, turn: Turn) -> None:
         while True:
@@ -183,7 +143,7 @@ class Conversation:
                 if error.reason != TOO_LONG or not past:
                     raise
                 self._since = past[0].number + 1
-                self._tell(self.bounds)
+                self._audience.tell(self.bounds)
 
     async def _conversed(self, turn: Turn) -> None:
         turn.since = self._since
@@ -199,7 +159,7 @@ class Conversation:
             async for event in events:
                 if event.WhichOneof("event") == "appraisal":
                     turn.appraisal = event.appraisal
-                    self._tell(turn)
+                    self._audience.tell(turn)
                 else:
                     self._take(turn, turn.reply, event)
         _check_whole(turn.reply)
@@ -221,14 +181,13 @@ class Conversation:
         match event.WhichOneof("event"):
             case "started":
                 reply.begin(event.started)
-                self._tell(turn)
+                self._audience.tell(turn)
             case "text":
                 part = reply.say(event.text)
                 if part is not None:
-                    self._parts.append(part)
-                    self._pulse.due()
+                    self._audience.part(reply, part)
             case "blend_change" if reply.change(event.blend_change) and reply.tinted is not None:
-                self._voices.append(reply.tinted.voices[-1])
+                self._audience.voice(reply, reply.tinted.voices[-1])
             case "finished":
                 reply.finish(event.finished)
 
@@ -246,22 +205,7 @@ class Conversation:
             del self.turns[0]
         if len(self.turns) < before:
             self._since = max(self._since, self.turns[0].number)
-            self._tell(self.bounds)
-
-    def _tell_growth(self) -> None:
-        if self._speaking is not None and (self._parts or self._voices):
-            reply = self._speaking
-            grown = Grown(reply.key, tuple(self._voices), tuple(self._parts), reply.tokens)
-            self._parts.clear()
-            self._voices.clear()
-            self._tell(grown)
-
-    def _tell(self, told: Told) -> None:
-        for listener in list(self._listeners.values()):
-            try:
-                listener(told)
-            except Exception:
-                logger.exception("a page of session %s could not show what was said", self.session_id)
+            self._audience.tell(self.bounds)
 
 
 def _check_whole(reply: Reply) -> None:
