@@ -1,7 +1,7 @@
 """The page of one session: followed while the page is open, whatever becomes of the service meanwhile."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -28,6 +28,7 @@ PANELS: Final[tuple[tuple[str, Callable[[Desk], None]], ...]] = (
 )
 """By name, in order; the first stays beside the others where there is room."""
 RETRY_SECONDS: Final = 2.0
+"""Between two looks for a service, or a session, that is not there."""
 
 
 async def show_session(client: AsyncClient, hub: Hub, session_id: str, *, make: bool) -> None:
@@ -51,6 +52,7 @@ class _Shown:
         self._page = page
         self._make = make
         self._place = ui.element("div").classes("place")
+        self._said = ""
         self._made = asyncio.Event()
         self.something = asyncio.Event()
         """Set once there is something to see."""
@@ -61,12 +63,9 @@ class _Shown:
             try:
                 await self._followed()
             except NotFound:
-                if not await self._made_here():
-                    self._show_missing()
-                    await self._made.wait()
+                await self._tried(self._missing())
             except EmotionalAIError as error:
-                self.say(str(error) if error.reason else WAITING)
-                await self._until_back()
+                await self._refused(error)
 
     async def _followed(self) -> None:
         """Shows the panels until the session is gone, and raises why."""
@@ -79,41 +78,56 @@ class _Shown:
 
         following = self._hub.following(self._session_id, desk.tell_moment, heard=desk.tell_entries, ended=ended)
         async with following as desk.followed:
-            self._make = False
+            self._make, self._said = False, ""
             self._place.clear()
             with self._place:
                 _panels(desk)
             self.something.set()
             raise await gone
 
-    async def _made_here(self) -> bool:
-        """Makes the session, if this page may; it is made once, and not again when somebody deletes it."""
-        make, self._make = self._make, False
-        if make:
-            with suppress(AlreadyExists):
-                await self._client.create_session(self._session_id)
-        return make
-
-    def say(self, words: str) -> None:
-        """Shows words instead of panels."""
-        self._place.clear()
-        with self._place, ui.element("div").classes("card empty"):
-            ui.label(words)
-        self.something.set()
-
-    def _show_missing(self) -> None:
+    async def _missing(self) -> None:
+        """Makes the session, if this page may: once, and not again when somebody deletes it. Waits for one otherwise."""
+        if self._make:
+            await self._made_here()
+            return
         self._made.clear()
-        self._place.clear()
-        with self._place, ui.element("div").classes("card empty"):
-            ui.label(f"There is no session {self._session_id}.")
-            ui.button("Create it", on_click=self._create).props("unelevated no-caps")
-            ui.link("All sessions", "/sessions")
+        self.say(f"There is no session {self._session_id}.", self._offer)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_SECONDS):
+                await self._made.wait()
+
+    async def _tried(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except EmotionalAIError as error:
+            await self._refused(error)
+
+    async def _refused(self, error: EmotionalAIError) -> None:
+        self.say(str(error) if error.reason else WAITING)
+        await self._until_back()
+
+    async def _made_here(self) -> None:
+        with suppress(AlreadyExists):
+            await self._client.create_session(self._session_id)
+        self._make = False
+
+    def say(self, words: str, foot: Callable[[], None] = lambda: None) -> None:
+        """Shows words instead of panels, and under them what `foot` makes; words that stand there already stay."""
+        if words != self._said:
+            self._said = words
+            self._place.clear()
+            with self._place, ui.element("div").classes("card empty"):
+                ui.label(words)
+                foot()
         self.something.set()
+
+    def _offer(self) -> None:
+        ui.button("Create it", on_click=self._create).props("unelevated no-caps")
+        ui.link("All sessions", "/sessions")
 
     async def _create(self) -> None:
         try:
-            with suppress(AlreadyExists):
-                await self._client.create_session(self._session_id)
+            await self._made_here()
         except EmotionalAIError as error:
             notice(error)
         else:
