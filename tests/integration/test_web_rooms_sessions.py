@@ -83,6 +83,7 @@ async def test_what_others_do_is_seen_and_nothing_is_sent_while_nothing_changes(
 ) -> None:
     async with entered(sessions, client) as sight:
         monkeypatch.setattr(type(sight.room), "SECONDS", 0.02)
+        monkeypatch.setattr(type(sight.room), "REST", 0.0)
         await sight.until("fill")
         sight.does("looking")
         await client.create_session("ada")

@@ -6,7 +6,7 @@ export default {
   mixins: [Looked],
   template: `
     <div class="kept">
-      <p v-if="late" class="kept-late" role="status">This may be out of date: {{ late }}</p>
+      <p v-if="outdated" class="kept-late" role="status">{{ outdated }}</p>
       <section class="card kept" aria-labelledby="model-title">
         <h2 id="model-title">Language model</h2>
         <p v-if="silence">{{ silence }}</p>
@@ -56,6 +56,7 @@ export default {
     // What the server calls.
     fill(adapters) {
       this.adapters = adapters;
+      this.known = true;
     },
     speak(model) {
       this.model = model;

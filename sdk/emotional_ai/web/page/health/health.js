@@ -7,16 +7,16 @@ export default {
   mixins: [Looked],
   template: `
     <div class="kept">
-      <p v-if="late" class="kept-late" role="status">The counts may be out of date: {{ late }}</p>
+      <p v-if="outdated" class="kept-late" role="status">{{ outdated }}</p>
       <section class="card kept" aria-labelledby="parts-title">
         <h2 id="parts-title">What answers</h2>
         <table class="kept-table" v-if="parts.length">
           <caption class="sr">Parts of the service</caption>
           <thead><tr><th scope="col">Part</th><th scope="col">State</th><th scope="col">Answers in</th><th scope="col">About it</th></tr></thead>
           <tbody><tr v-for="one in parts" :key="one.name">
-            <td data-name="Part">{{ one.name }}</td>
-            <td data-name="State"><span aria-hidden="true">{{ marks[one.standing] }}</span> {{ one.standing }}</td>
-            <td data-name="Answers in" class="numbers" style="white-space: nowrap">{{ took(one.milliseconds) }}</td>
+            <td data-name="Part" class="still">{{ one.name }}</td>
+            <td data-name="State" class="still"><span aria-hidden="true">{{ marks[one.standing] }}</span> {{ one.standing }}</td>
+            <td data-name="Answers in" class="numbers still">{{ took(one.milliseconds) }}</td>
             <td data-name="About it">{{ one.words }}</td>
           </tr></tbody>
         </table>
@@ -49,6 +49,7 @@ export default {
     // What the server calls.
     fill(parts) {
       this.parts = parts;
+      this.known = true;
     },
     count(counts) {
       this.counts = counts;

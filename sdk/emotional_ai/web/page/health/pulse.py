@@ -8,6 +8,7 @@ from statistics import median
 from typing import Final, TypeVar
 
 from emotional_ai.errors import EmotionalAIError, FailedPrecondition, TryAgain
+from emotional_ai.web.page.kept import in_words
 
 T = TypeVar("T")
 KEPT: Final = 20
@@ -53,7 +54,7 @@ class Pulse:
         return came
 
     def _failed(self, error: EmotionalAIError, seconds: float) -> None:
-        self.words = str(error)
+        self.words = in_words(error)
         answered = bool(error.reason)
         if answered:
             self._seconds.append(seconds)

@@ -7,6 +7,6 @@ A room declares its component as ever, imports from "emotional-ai-kept" (`Looked
 and its page has STYLE.
 """
 
-from emotional_ai.web.page.kept.kept import STYLE, Kept
+from emotional_ai.web.page.kept.kept import STYLE, Kept, in_words
 
-__all__ = ["STYLE", "Kept"]
+__all__ = ["STYLE", "Kept", "in_words"]

@@ -9,13 +9,15 @@ from typing import ClassVar, Final, TypeVar
 from nicegui import background_tasks
 from nicegui.element import Element
 
-from emotional_ai.errors import EmotionalAIError
+from emotional_ai.errors import EmotionalAIError, TryAgain
 from emotional_ai.web.page.desk import notice
 from emotional_ai.web.page.lifetime import at_the_end
 
 STYLE: Final = Path(__file__).parent / "kept.css"
 LONGEST_SECONDS: Final = 30.0
 """Between two refreshes, at most."""
+AGAIN_SECONDS: Final = 1.0
+"""After one that failed."""
 T = TypeVar("T")
 
 
@@ -87,7 +89,13 @@ class Kept(Element, ABC, esm={"emotional-ai-kept": "browser"}):
         try:
             await self.refresh()
         except EmotionalAIError as error:
-            self.show("stale", str(error))
-            return self.SECONDS
+            self.show("stale", in_words(error))
+            return min(self.SECONDS, AGAIN_SECONDS)
         self.show("stale", "")
         return max(self.SECONDS, min(self.REST * (loop.time() - began), LONGEST_SECONDS))
+
+
+def in_words(error: EmotionalAIError) -> str:
+    """What a room says of an error; of a service that is away the page itself says more."""
+    away = isinstance(error, TryAgain) and not error.reason
+    return "the service does not answer" if away else str(error)

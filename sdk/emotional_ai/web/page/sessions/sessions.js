@@ -14,7 +14,7 @@ export default {
   mixins: [Looked],
   template: `
     <div class="kept">
-      <p v-if="late" class="kept-late" role="status">This list may be out of date: {{ late }}</p>
+      <p v-if="outdated" class="kept-late" role="status">{{ outdated }}</p>
       <form class="card kept-row" @submit.prevent="make" aria-label="Create a session">
         <label for="new-session">New session</label>
         <span class="grow"><input id="new-session" type="text" v-model="id" maxlength="128" autocomplete="off" spellcheck="false"
@@ -28,7 +28,7 @@ export default {
         Created <a :href="address(created)">{{ created }}</a>.</template></p>
       <section class="card kept" aria-label="All sessions">
         <div class="kept-row">
-          <input class="grow" type="search" aria-label="Search by id" placeholder="Search by id" v-model="search" @input="searched"
+          <input ref="search" class="grow" type="search" aria-label="Search by id" placeholder="Search by id" v-model="search" @input="searched"
             spellcheck="false">
           <span class="muted numbers" role="status">{{ counted }}</span>
         </div>
@@ -48,7 +48,7 @@ export default {
             <td class="right"><button type="button" class="kept-button small" :aria-label="'Delete ' + row.id" @click="ask(row)">Delete</button></td>
           </tr></tbody>
         </table>
-        <p class="muted" v-else-if="filled">{{ every ? "No session has that in its id." : "There is no session yet; create one above." }}</p>
+        <p class="muted" v-else-if="known">{{ every ? "No session has that in its id." : "There is no session yet; create one above." }}</p>
         <nav class="kept-row" aria-label="Pages" v-if="pages > 1">
           <button type="button" class="kept-button small" :disabled="page === 0" @click="turn(page - 1)">Previous</button>
           <span class="numbers">Page {{ page + 1 }} of {{ pages }}</span>
@@ -66,8 +66,8 @@ export default {
       columns: COLUMNS,
       id: "", refusal: "", making: false, created: "", said: "",
       search: "", by: "updated", downwards: true, page: 0,
-      rows: [], first: 0, found: 0, every: 0, pages: 1, filled: false,
-      doomed: { id: "", entries: 0 },
+      rows: [], first: 0, found: 0, every: 0, pages: 1,
+      doomed: { id: "", entries: 0 }, lost: false,
     };
   },
   computed: {
@@ -79,7 +79,7 @@ export default {
       return this.fits ? this.refusal : `This cannot be an id: it has ${this.allowed}.`;
     },
     counted() {
-      if (!this.filled) return "...";
+      if (!this.known) return "...";
       const many = (count) => count.toLocaleString("en");
       const all = `${many(this.every)} ${this.every === 1 ? "session" : "sessions"}`;
       const found = this.found < this.every ? `${many(this.found)} found of ${all}` : all;
@@ -96,7 +96,8 @@ export default {
     fill(listing) {
       Object.assign(this, listing);
       this.now = Date.now();
-      this.filled = true;
+      this.known = true;
+      if (this.lost && !this.rows.some(({ id }) => id === this.doomed.id)) this.$nextTick(this.found_again);
     },
     refused(words) {
       this.making = false;
@@ -135,7 +136,13 @@ export default {
       this.doomed = row;
       this.$refs.ask.open();
     },
+    // The button that had the focus is gone with its row.
+    found_again() {
+      this.lost = false;
+      if (document.activeElement === document.body) this.$refs.search.focus();
+    },
     remove() {
+      this.lost = true;
       this.$emit("deleted", this.doomed.id);
     },
     address(id) {

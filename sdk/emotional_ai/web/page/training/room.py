@@ -10,7 +10,7 @@ from nicegui.elements import echart  # noqa: F401  # offers the module that the 
 from nicegui.events import GenericEventArguments
 
 from emotional_ai.aio import AsyncClient
-from emotional_ai.errors import EmotionalAIError, NotFound, Violation
+from emotional_ai.errors import EmotionalAIError, RequestRejected, Violation
 from emotional_ai.training_job import UNDER_WAY
 from emotional_ai.v1 import training_pb2 as pb
 from emotional_ai.web.page import colours
@@ -34,7 +34,7 @@ async def training(client: AsyncClient) -> None:
 class Training(Kept, component="training.js", esm={"emotional-ai-training": "browser"}):
     """The browser keeps the reports of the job it shows, and is sent those that are new."""
 
-    SECONDS: ClassVar[float] = 2.0
+    SECONDS: ClassVar[float] = 3.0
     PAGE: ClassVar[int] = 50
     """Jobs listed at first, and more at each wish."""
 
@@ -84,7 +84,7 @@ class Training(Kept, component="training.js", esm={"emotional-ai-training": "bro
         """Tells how a job stands, and has it watched if there is, or will be, more of it."""
         try:
             job = self._jobs.get(watched.job_id) or await self._service.get_job(watched.job_id)
-        except NotFound as error:
+        except RequestRejected as error:
             self.show("missing", {"id": watched.job_id, "words": str(error)})
             return
         if watched is not self._watched:

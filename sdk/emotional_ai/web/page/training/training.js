@@ -8,7 +8,7 @@ export default {
   mixins: [Looked],
   template: `
     <div class="kept">
-      <p v-if="late" class="kept-late" role="status">This may be out of date: {{ late }}</p>
+      <p v-if="outdated" class="kept-late" role="status">{{ outdated }}</p>
       <Order ref="order" :recipes="recipes" :ranks="ranks" :fields="fields" @ordered="(given) => $emit('started', given)"/>
       <p role="status" v-show="said">{{ said }}</p>
       <section class="card kept" aria-labelledby="jobs-title">
@@ -25,7 +25,7 @@ export default {
             <td data-name="Started"><span :title="exactly(one.created)">{{ ago(one.created, now) }}</span></td>
           </tr></tbody>
         </table>
-        <p class="muted" v-else>{{ listed ? "No training was started yet." : "..." }}</p>
+        <p class="muted" v-else>{{ known ? "No training was started yet." : "..." }}</p>
         <div v-if="more"><button type="button" class="kept-button small" @click="$emit('more')">Show older jobs</button></div>
       </section>
       <section class="card kept" aria-labelledby="job-title" v-if="shown">
@@ -40,14 +40,14 @@ export default {
         <p v-if="absent">{{ absent }}</p>
         <p v-if="details?.error" class="kept-late job-error" role="alert">{{ details.error }}</p>
         <p v-if="details?.adapters.length">Published: {{ details.adapters.join(", ") }}. See <a href="/adapters">Adapters</a>.</p>
-        <Going ref="going" :key="shown" :job="job" :colours="colours" :others="others"/>
+        <Going v-show="!absent" ref="going" :key="shown" :job="job" :colours="colours" :others="others"/>
         <details v-if="details" class="job-settings"><summary>Settings</summary>
           <dl class="kept-facts"><template v-for="(fact, name) in details.facts" :key="name"><dt>{{ name }}</dt><dd>{{ fact }}</dd></template></dl>
         </details>
       </section>
-      <Ask ref="stop" :title="'Cancel job ' + shown + '?'" back="Keep it running" forth="Cancel the job" grave
+      <Ask ref="stop" :title="'Cancel ' + shown + '?'" back="Keep it running" forth="Cancel the job" grave
         @agreed="$emit('stopped', shown)"><p>It stops at its next step, and can be resumed from there.</p></Ask>
-      <Ask ref="resume" :title="'Resume job ' + shown + '?'" back="Back" forth="Resume" @agreed="$emit('resumed', { id: shown, cost })">
+      <Ask ref="resume" :title="'Resume ' + shown + '?'" back="Back" forth="Resume" @agreed="$emit('resumed', { id: shown, cost })">
         <p>It goes on from its last state, as it was set.</p>
         <label for="resume-cost">Largest cost in US dollars</label>
         <input id="resume-cost" type="text" inputmode="decimal" v-model="cost" aria-describedby="resume-hint">
@@ -57,7 +57,7 @@ export default {
   props: { recipes: Array, ranks: Array, fields: Array, colours: Object, others: Array },
   emits: ["started", "stopped", "resumed", "chosen", "more"],
   data() {
-    return { jobs: [], more: false, listed: false, shown: "", details: null, absent: "", said: "", cost: "" };
+    return { jobs: [], more: false, shown: "", details: null, absent: "", said: "", cost: "" };
   },
   computed: {
     job() {
@@ -76,7 +76,7 @@ export default {
     exactly,
     // What the server calls.
     list({ jobs, more }) {
-      Object.assign(this, { jobs, more, listed: true, now: Date.now() });
+      Object.assign(this, { jobs, more, known: true, now: Date.now() });
       if (!this.shown && jobs.length) this.look_at((jobs.find((one) => one.under_way) ?? jobs[0]).id);
     },
     describe(details) {
@@ -107,8 +107,8 @@ export default {
       this.look_at(id);
     },
     addressed() {
-      const id = decodeURIComponent(location.hash.slice(1));
-      if (id && id !== "main") this.look_at(id);
+      const id = named(location.hash.slice(1));
+      if (id && id !== "main") this.look_at(id); // main is where the link past the navigation leads
     },
     look_at(id) {
       if (id === this.shown) return;
@@ -117,3 +117,11 @@ export default {
     },
   },
 };
+
+function named(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
+}

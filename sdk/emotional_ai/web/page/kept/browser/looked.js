@@ -1,10 +1,11 @@
-// Tells the server whether somebody looks, and keeps what it says when it cannot keep this up to date.
+// Tells the server whether somebody looks, and keeps what it says when it cannot keep this up to date. A component sets `known`
+// once it has something to show.
 const TICK_MS = 20000;
 
 export const Looked = {
   emits: ["looking", "away"],
   data() {
-    return { late: "", now: Date.now() };
+    return { late: "", known: false, now: Date.now() };
   },
   mounted() {
     document.addEventListener("visibilitychange", this.turned);
@@ -14,6 +15,11 @@ export const Looked = {
   beforeUnmount() {
     document.removeEventListener("visibilitychange", this.turned);
     clearInterval(this.ticking);
+  },
+  computed: {
+    outdated() {
+      return this.late && `${this.known ? "This may be out of date" : "Nothing to show yet"}: ${this.late}`;
+    },
   },
   methods: {
     turned() {
