@@ -15,7 +15,7 @@ export default {
           <thead><tr><th scope="col">Part</th><th scope="col">State</th><th scope="col">Answers in</th><th scope="col">About it</th></tr></thead>
           <tbody><tr v-for="one in parts" :key="one.name">
             <td data-name="Part" class="still">{{ one.name }}</td>
-            <td data-name="State" class="still"><span aria-hidden="true">{{ marks[one.standing] }}</span> {{ one.standing }}</td>
+            <td data-name="State" class="still"><span><span aria-hidden="true">{{ marks[one.standing] }}</span> {{ one.standing }}</span></td>
             <td data-name="Answers in" class="numbers still">{{ took(one.milliseconds) }}</td>
             <td data-name="About it">{{ one.words }}</td>
           </tr></tbody>
