@@ -23,8 +23,8 @@ export const Going = {
         <Curve v-for="name in names" :key="name" :name="name" :points="series[name]" :stages="stages" :beat="beat"/>
       </div>
       <details><summary>Last reports as numbers</summary>
-        <div class="kept-scroll" tabindex="0" role="region" aria-label="Last reports as numbers"><table class="going-table numbers">
-          <caption class="sr">Last reports as numbers</caption>
+        <div class="kept-scroll" tabindex="0" role="region" aria-label="Newest reports"><table class="going-table numbers">
+          <caption class="sr">Newest reports</caption>
           <thead><tr><th scope="col">Stage</th><th scope="col">Step</th><th scope="col" v-for="name in names" :key="name">{{ name }}</th></tr></thead>
           <tbody><tr v-for="one in tabled" :key="one.sequence"><td>{{ one.stage }}</td><td>{{ one.step }}</td>
             <td v-for="name in names" :key="name">{{ number(one.metrics[name]) }}</td></tr></tbody>
