@@ -76,6 +76,16 @@ def test_no_other_session_is_made_by_looking_for_it(web: Web, target: str) -> No
         assert "nowhere" not in [one.session_id for one in client.list_sessions()]
 
 
+def test_where_there_is_nothing_it_is_said_so_in_the_frame_of_the_page(web: Web) -> None:
+    page = httpx.get(web.url + "/nothing/<b>here", headers=HTML)
+    assert page.status_code == 404
+    assert "Skip to the content" in page.text
+    assert "<b>here" not in page.text
+    plain_words = httpx.get(web.url + "/nothing")
+    assert plain_words.status_code == 404
+    assert plain_words.text == "there is nothing at /nothing\n"
+
+
 def test_nothing_is_loaded_from_elsewhere_and_nobody_frames_the_page(web: Web) -> None:
     answer = httpx.get(web.url + "/", follow_redirects=True)
     policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))

@@ -10,7 +10,8 @@ What to read, in order: frame, session, desk, then a panel (live, talk, touch, w
 from pathlib import Path
 from typing import Final
 
-from fastapi.responses import RedirectResponse
+from fastapi import Request
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from nicegui import Client, app, ui
 
 from emotional_ai.aio import AsyncClient
@@ -47,6 +48,7 @@ def register(client: AsyncClient, hub: Hub, settings: WebSettings) -> None:
 
     for title, build in rooms:
         _register_room(client, hub, frame, title, build)
+    _register_nothing(frame)
 
 
 def _rooms(hub: Hub) -> tuple[tuple[str, Build], ...]:
@@ -57,6 +59,16 @@ def _rooms(hub: Hub) -> tuple[tuple[str, Build], ...]:
         ("Training", training),
         ("Health", lambda client: health(client, hub.conversations)),
     )
+
+
+def _register_nothing(frame: Frame) -> None:
+    @app.exception_handler(404)
+    async def nothing(request: Request, _: Exception) -> Response:
+        if "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse(f"there is nothing at {request.url.path}\n", 404)
+        with Client(ui.page(""), request=request) as page, frame.around("Nothing here"):
+            ui.label(f"There is nothing at {request.url.path}.").classes("card empty")
+        return page.build_response(request, 404)
 
 
 def end() -> None:
