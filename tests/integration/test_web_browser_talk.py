@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from accessibility import faint, unnamed, wide
+from accessibility import faint, tab_to, unnamed, wide
 from browser import PHONE, Tab, chromium, opened, wanted
 from loopback import PATIENCE
 from playwright.async_api import Browser, Locator, Page, expect
@@ -180,6 +180,26 @@ async def test_what_people_and_models_say_is_shown_as_text_and_never_run(loras: 
         await expect(held.page.locator(".user .said")).to_have_text(SCRIPT)
         assert await held.page.locator("img[src=x]").count() == 0
         assert await held.page.evaluate("window.ran") is None
+
+
+async def test_a_visitor_with_a_keyboard_alone_talks_and_has_it_said_again(loras: Path) -> None:
+    decoder = ScriptedDecoder()
+    decoder.let(6)
+    async with talking(decoder, loras) as held:
+        await expect(held.page.get_by_role("button", name="Send")).to_be_enabled()
+        await tab_to(held.page, "Message")
+        await held.page.keyboard.type("hello")
+        await held.page.keyboard.press("Enter")
+        await expect(reply(held.page, 1)).to_have_attribute("data-outcome", "finished")
+        await held.page.get_by_role("tab", name="Talk").focus()
+        await tab_to(held.page, "Say this again in another state")
+        await held.page.keyboard.press("Enter")
+        await expect(held.page.get_by_role("radio", name="balanced")).to_be_visible()
+        await held.page.get_by_role("radio", name="high dopamine").press("Space")
+        await tab_to(held.page, "Say it")
+        await held.page.keyboard.press("Enter")
+        other = held.page.get_by_role("region", name="Reply 1, as high dopamine")
+        await expect(other).to_have_attribute("data-outcome", "finished")
 
 
 async def test_a_conversation_can_be_read_and_named_and_fits_a_phone(loras: Path) -> None:

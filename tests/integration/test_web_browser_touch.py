@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from accessibility import faint, unnamed, wide
+from accessibility import faint, tab_to, unnamed, wide
 from browser import PHONE, chromium, opened, wanted
 from loopback import service
 from playwright.async_api import Browser, Locator, Page, expect
@@ -238,17 +238,9 @@ async def test_a_visitor_with_a_keyboard_alone_finds_the_signals_and_presses_one
     await client.create_session("keyed")
     async with opened(browser, web.session("keyed"), tmp_path) as tab:
         await expect(felt(tab.page)).to_have_text("neutral")
-        await _tab_to(tab.page, "Talk")
+        await tab_to(tab.page, "Talk")
         await tab.page.keyboard.press("ArrowRight")
-        await _tab_to(tab.page, "threat")
+        await tab_to(tab.page, "threat")
         await tab.page.keyboard.press("Enter")
         await moved(tab.page, "cortisol", over=0.4)
         await expect(level(tab.page, "cortisol")).not_to_have_text("0.30")
-
-
-async def _tab_to(page: Page, name: str) -> None:
-    for _ in range(60):
-        if await page.evaluate("document.activeElement.innerText?.trim()") == name:
-            return
-        await page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not come to {name}")

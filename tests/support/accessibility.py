@@ -4,6 +4,7 @@ unnamed     controls that a screen reader cannot name
 faint       texts whose contrast with what they stand on is below what WCAG 2.2 AA wants
 wide        how far a page can be scrolled sideways
 reached     what Tab comes to, in order
+tab_to      goes on by Tab until it comes to something
 """
 
 from dataclasses import dataclass
@@ -123,3 +124,12 @@ async def reached(page: Page, most: int = 120) -> list[Stop]:
             break
         stops.append(await focused(page))
     return stops
+
+
+async def tab_to(page: Page, name: str, most: int = 120) -> None:
+    """Goes on by Tab until what is called so has the focus. Fails if it is not come to."""
+    for _ in range(most):
+        if (await focused(page)).words == name:
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not come to {name}")
