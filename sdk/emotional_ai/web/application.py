@@ -52,6 +52,7 @@ def application(client: AsyncClient, upstream: Upstream, hub: Hub, settings: Web
         title="Emotional AI",
         favicon=page.FAVICON,
         dark=None,
+        language="en-US",
         reconnect_timeout=RECONNECT_SECONDS,
         message_history_length=100,
         binding_refresh_interval=None,

@@ -72,7 +72,7 @@ export default {
   created() {
     this.past = new Past();
     this.due = false;
-    this.drawnAt = 0;
+    this.drawnAt = this.curvesAt = 0;
   },
   mounted() {
     const colourOf = (name, index) => this.voice_colours[name] ?? this.other_colours[index % this.other_colours.length];
@@ -88,7 +88,7 @@ export default {
     this.theming = new MutationObserver(() => this.styled());
     this.theming.observe(document.body, { attributes: true, attributeFilter: ["class"] });
     document.addEventListener("visibilitychange", this.turned);
-    this.ticking = setInterval(() => this.drawSoon(), TICK_MS);
+    this.ticking = setInterval(() => this.tick(), TICK_MS);
     this.styled();
     this.turned();
   },
@@ -159,6 +159,12 @@ export default {
       for (const { chart } of this.pictures) if (chart.getDom().clientWidth) chart.resize();
       this.drawSoon();
     },
+    // Time goes on while nothing happens; less than a pixel of it is not drawn.
+    tick() {
+      const pixel = (this.past.now - this.past.start) / Math.max(this.$refs.curves.clientWidth, 1);
+      const waiting = this.past.last !== this.shown || this.drawnAt < this.curvesAt;
+      if (waiting || performance.now() - this.curvesAt >= pixel) this.drawSoon();
+    },
     drawSoon() {
       if (this.due || !this.filled || document.hidden || !this.$el.offsetParent) return;
       this.due = true;
@@ -172,6 +178,7 @@ export default {
     draw() {
       const [curves, ...others] = this.pictures;
       curves.draw(this.past);
+      this.curvesAt = performance.now();
       if (performance.now() - this.drawnAt < SLOWER_MS) return; // the next tick at the latest
       this.drawnAt = performance.now();
       for (const picture of others) picture.draw(this.past);
