@@ -116,7 +116,7 @@ async def focused(page: Page) -> Stop:
 
 async def reached(page: Page, most: int = 120) -> list[Stop]:
     """What Tab comes to, from the top of the page until it leaves the page or comes back to where it began."""
-    await page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    await page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
     stops: list[Stop] = []
     for _ in range(most):
         await page.keyboard.press("Tab")
