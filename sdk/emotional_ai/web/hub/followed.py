@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.aio_streams import AsyncStateStream
-from emotional_ai.errors import EmotionalAIError, NotFound, TryAgain, Unavailable
+from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, NotFound, TryAgain, Unavailable
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.hub.moment import Moment, interval_ms, noticeable
 from emotional_ai.web.hub.reach import Reach
@@ -72,6 +72,9 @@ class Followed:
             await stream.flush()
         except ValueError as error:
             raise Unavailable(f"the stream of session {self.session_id} ended before this was stored") from error
+        except DeadlineExceeded:  # the stream goes on, and may store it yet
+            self._reach.look()
+            raise
         except EmotionalAIError:
             self._let_go(stream)
             self._reach.look()
@@ -96,9 +99,10 @@ class Followed:
         return leave
 
     async def close(self) -> None:
-        """Ends the stream."""
+        """Ends the stream; nobody waits any longer to apply something."""
         self._task.cancel()
         await asyncio.wait([self._task])
+        self._stream.cancel()
 
     async def _run(self) -> None:
         while True:
