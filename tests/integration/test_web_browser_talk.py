@@ -207,6 +207,7 @@ async def test_a_conversation_can_be_read_and_named_and_fits_a_phone(loras: Path
     decoder.let(2)
     async with talking(decoder, loras, PHONE) as held:
         await held.page.get_by_role("tab", name="Talk").click()
+        await expect(held.page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
         for number, words in ((1, "https://example.org/" + "a" * 400), (2, "I lost my keys")):
             await say(held.page, words)
             await expect(reply(held.page, number)).to_have_attribute("data-outcome", "finished")
