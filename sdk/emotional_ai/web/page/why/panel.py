@@ -36,6 +36,8 @@ class Why(Element, component="why.js", esm=ESM | lines.ESM):
         super().__init__()
         self._desk = desk
         self._seen = False
+        self._sent = 0
+        """Sequence of the last event the browser was told of."""
         self._without: list[int] = []
         self._props["session"] = desk.session_id
         self._props["chemicals"] = list(CHEMICALS)
@@ -45,20 +47,23 @@ class Why(Element, component="why.js", esm=ESM | lines.ESM):
         self.on("without", self._think_away)
 
     async def _shown(self, _: GenericEventArguments) -> None:
-        self._seen = True
-        entries = self._desk.entries
-        told = await self._desk.asked(self._explanation(Span(entries[0].time)))
-        if told is not None:
-            self.run_method("happened", rows(entries, told.entries))
+        """The browser shows the panel and knows nothing yet."""
+        self._seen, self._sent = True, 0
+        await self._list()
 
-    def _heard(self, news: Sequence[pb.LogEntry]) -> None:
+    def _heard(self, _: Sequence[pb.LogEntry]) -> None:
         if self._seen:
-            background_tasks.create(self._more(news), name="events of the panel why")
+            background_tasks.create(self._list(), name="events of the panel why")
 
-    async def _more(self, news: Sequence[pb.LogEntry]) -> None:
+    async def _list(self) -> None:
+        """Sends the events that were not sent yet; what a call that failed should have told comes with the next."""
+        news = [entry for entry in self._desk.entries if entry.sequence > self._sent]
+        if not news:
+            return
         told = await self._desk.asked(self._explanation(Span(news[0].time)))
         if told is not None:
-            self.run_method("more", rows(news, told.entries))
+            self._sent = max(self._sent, news[-1].sequence)
+            self.run_method("happened", rows(news, told.entries))
 
     async def _explain(self, given: GenericEventArguments) -> None:
         told = await self._desk.asked(self._asked_for(*given.args))

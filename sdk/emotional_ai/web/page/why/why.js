@@ -3,6 +3,7 @@ import { Explained, Happened, Otherwise } from "emotional-ai-why";
 
 const QUIET_MS = 150; // how long nothing is ticked before the service is asked
 const AGAIN_MS = 500; // least time between explanations that are asked for since something happened
+const MOST = 1000; // newest events listed
 
 export default {
   components: { Explained, Happened, Otherwise },
@@ -33,7 +34,7 @@ export default {
     return { kind: "beginning", minutes: 10, first: null, last: null, told: null, filled: false, rows: [], without: [], other: null };
   },
   mounted() {
-    this.visible = this.asked = this.stale = false;
+    this.visible = this.stale = false;
     this.again = null;
     this.watching = new IntersectionObserver((seen) => this.turned(seen.at(-1).isIntersecting));
     this.watching.observe(this.$el);
@@ -46,8 +47,7 @@ export default {
   methods: {
     turned(visible) {
       this.visible = visible;
-      if (visible && !this.asked) {
-        this.asked = true;
+      if (visible && !this.filled) {
         this.$emit("seen");
         this.explain();
       } else if (visible && this.stale) this.refresh();
@@ -55,7 +55,7 @@ export default {
     refresh() {
       this.stale = !this.visible;
       if (this.stale) return;
-      if (this.kind !== "between") this.explain();
+      if (this.kind === "beginning" || (this.kind === "minutes" && this.minutes > 0)) this.explain();
       if (this.without.length) this.think();
     },
     choose(kind) {
@@ -95,16 +95,16 @@ export default {
       this.told = told;
     },
     happened(rows) {
-      this.rows = [...rows, ...this.rows.filter((row) => row.sequence > rows.at(-1).sequence)];
+      const known = new Set(this.rows.map((row) => row.sequence));
+      const news = rows.filter((row) => !known.has(row.sequence));
+      if (!news.length) return;
+      this.rows = [...this.rows, ...news].sort((one, other) => one.sequence - other.sequence).slice(-MOST);
+      if (this.filled) this.again ??= setTimeout(this.follow, AGAIN_MS);
       this.filled = true;
     },
-    more(rows) {
-      const last = this.rows.at(-1)?.sequence ?? 0;
-      this.rows = [...this.rows, ...rows.filter((row) => row.sequence > last)].slice(-1000);
-      this.again ??= setTimeout(() => {
-        this.again = null;
-        this.refresh();
-      }, AGAIN_MS);
+    follow() {
+      this.again = null;
+      this.refresh();
     },
     otherwise(told) {
       this.other = told;
