@@ -1,6 +1,8 @@
 // What happened within the span that is shown, as arrays that only grow at the end and are cut at the beginning.
 const FINEST = 600; // points a span is drawn with; more would not be seen
 const MOST_MARKS = 1000;
+const MOST_POINTS = 2400; // points of a line, as far as they are not of late: a session to which much happens for long is thinned
+const LATELY_MS = 30000;
 const SHORTEST_MS = 60000;
 
 export class Past {
@@ -74,10 +76,8 @@ export class Past {
   manner({ time, temperature, top_p, blend }, jumped = false) {
     this.push("temperature", time, temperature, jumped);
     this.push("top_p", time, top_p, jumped);
-    for (const [name, weight] of Object.entries(blend)) {
-      if (!this.voices.includes(name)) this.join(name);
-      this.push(voiced(name), time, weight, jumped);
-    }
+    for (const name of Object.keys(blend)) if (!this.voices.includes(name)) this.join(name);
+    for (const [name, weight] of Object.entries(blend)) this.push(voiced(name), time, weight, jumped);
   }
 
   // A new adapter had no weight before; stacked areas need a value at every time.
@@ -102,13 +102,18 @@ export class Past {
   mark(marks) {
     const known = new Set(this.marks.map((one) => one.sequence));
     this.marks.push(...marks.filter((one) => !known.has(one.sequence)));
+    this.marks.sort((one, other) => one.sequence - other.sequence); // an answer may be overtaken by a later one
     if (this.marks.length > MOST_MARKS) this.marks.splice(0, this.marks.length - MOST_MARKS);
   }
 
   cut() {
     const start = this.start;
-    for (const line of Object.values(this.lines)) cutBefore(line, (pair) => pair[0], start);
+    for (const [name, line] of Object.entries(this.lines)) {
+      cutBefore(line, (pair) => pair[0], start);
+      this.lines[name] = thinned(line, (pair) => pair[0], this.last.time);
+    }
     cutBefore(this.path, (point) => point[2], start);
+    this.path = thinned(this.path, (point) => point[2], this.last.time);
     cutBefore(this.marks, (one) => one.time, start, 0);
   }
 
@@ -142,4 +147,9 @@ function cutBefore(list, time, start, keep = 1) {
   let gone = 0;
   while (gone < list.length - keep && time(list[gone + keep]) < start) gone += 1;
   if (gone) list.splice(0, gone);
+}
+
+// Every second point of a list that has become long, but all of late.
+function thinned(list, time, now) {
+  return list.length > MOST_POINTS ? list.filter((one, index) => index % 2 === 0 || time(one) >= now - LATELY_MS) : list;
 }
