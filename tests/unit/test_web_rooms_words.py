@@ -21,7 +21,7 @@ def test_every_mode_of_blending_has_words() -> None:
 def test_what_a_backend_does_not_say_of_its_model_is_left_out() -> None:
     told = cards.model(inference_pb2.GetModelResponse(name="tiny", backend="vllm", blend_modes=[1, 2]))
     assert told["name"] == "tiny"
-    assert {"Numbers", "Layers", "Context"} & told["facts"].keys() == set()
+    assert {"Precision", "Layers", "Context"} & told["facts"].keys() == set()
     assert told["facts"]["Blends"].startswith("exact: ")
     assert "nearest: " in told["facts"]["Blends"]
     assert told["facts"]["State"].startswith("not ready")

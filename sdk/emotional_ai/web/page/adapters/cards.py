@@ -45,7 +45,7 @@ def model(told: pb.GetModelResponse) -> Model:
     facts = {
         "Backend": told.backend,
         "State": "ready" if told.ready else "not ready: it is starting, or busy",
-        "Numbers": told.dtype,
+        "Precision": told.dtype,
         "Blends": "; ".join(BLENDS.get(mode, f"mode {mode}, unknown to this page") for mode in told.blend_modes),
         "While it speaks": "a reply follows its session's state" if told.follows else "a reply stays as it began",
         "Context": f"{told.context_length} tokens" if told.context_length else "",
