@@ -169,5 +169,18 @@ def test_what_cannot_be_sent_in_a_header_is_no_token(token: str) -> None:
         WebSettings("127.0.0.1:50051", token=token)
 
 
+@pytest.mark.parametrize("name", ["", "mood.example:8443", "https://mood.example", "mood.example/", "*", "[::1]:80"])
+def test_a_further_name_that_could_never_be_asked_for_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="without scheme and port"):
+        WebSettings("127.0.0.1:50051", allowed_hosts=(name,))
+
+
+@pytest.mark.parametrize("name", ["mood.example", "Mood-2.example.", "192.0.2.7", "2001:db8::7", "[2001:db8::7]"])
+def test_a_further_name_is_asked_for_as_it_was_allowed_even_if_it_is_an_address(name: str) -> None:
+    access = Access.of(WebSettings("127.0.0.1:50051", allowed_hosts=(name,)))
+    asked = f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
+    assert status(access, host=f"{asked}:8443") is None
+
+
 def test_settings_do_not_show_their_token() -> None:
     assert "sesame" not in repr(WebSettings("127.0.0.1:50051", token="open-sesame"))

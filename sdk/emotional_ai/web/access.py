@@ -49,7 +49,9 @@ class Access:
         """The rules that settings ask for."""
         names = {*LOOPBACK, settings.host, *settings.allowed_hosts}
         return cls(
-            frozenset(name.lower().strip("[]") for name in names), not is_loopback(settings.host), settings.token
+            frozenset(name.lower().strip("[]").rstrip(".") for name in names),
+            not is_loopback(settings.host),
+            settings.token,
         )
 
     def refusal(self, method: str, headers: Headers) -> Refusal | None:

@@ -1,16 +1,18 @@
 """What the page is started with."""
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 
 from emotional_ai.names import DEFAULT_SESSION
 
 DEFAULT_PORT = 8080
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Raises ValueError for settings under which anyone on the network could come in, or nobody at all."""
+    """Raises ValueError for settings under which anyone on the network could come in, or somebody who is allowed could not."""
 
     target: str
     """HOST:PORT of the service."""
@@ -33,6 +35,11 @@ class WebSettings:
                 f"listening on {self.host} lets others in, so a token is needed: give --token, "
                 "or EMOTIONAL_AI_WEB_TOKEN in the environment; or listen on 127.0.0.1"
             )
+        for name in self.allowed_hosts:
+            if not _nameable(name):
+                raise ValueError(
+                    f"--allow-host takes a host name or address without scheme and port, such as mood.example; got {name!r}"
+                )
 
 
 def is_loopback(host: str) -> bool:
@@ -41,6 +48,15 @@ def is_loopback(host: str) -> bool:
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _nameable(host: str) -> bool:
+    if _HOST_NAME.fullmatch(host):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).version == 6
     except ValueError:
         return False
 
