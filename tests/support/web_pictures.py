@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,8 @@ from emotional_ai_training.models import cache_dir, default_model_dir, encoder_d
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SESSION: Final = "ada"
+START_US: Final = round(datetime(2026, 1, 5, 9, tzinfo=UTC).timestamp() * 1e6)
+"""When the session begins."""
 PAST: Final = (
     (40, pb.Signals(praise=0.8, achievement=0.5), "the demo went well"),
     (80, pb.Signals(novelty=0.7), "a new idea"),
@@ -43,17 +46,18 @@ LAST_FRAME_MS: Final = 2500
 
 
 class Clock:
-    """Wall time that can be set forward."""
+    """Wall time that all but stands still until it is set forward, so that a session comes to the same states each time."""
 
     def __init__(self) -> None:
-        self._ahead = 0
+        self._now = START_US
 
     def __call__(self) -> int:
-        return time.time_ns() // 1000 + self._ahead
+        self._now += 1  # no two states are of one time
+        return self._now
 
     def forward(self, seconds: float) -> None:
         """Lets time pass at once."""
-        self._ahead += round(seconds * 1e6)
+        self._now += round(seconds * 1e6)
 
 
 @contextmanager
