@@ -513,4 +513,5 @@ def test_what_is_no_request_is_refused_and_survived(
 def test_what_is_not_served_is_told_with_what_is(lasting: str, method: str, path: str, status: int) -> None:
     answer = httpx.request(method, f"{lasting}{path}", timeout=PATIENCE)
     assert answer.status_code == status
+    assert ("allow" in answer.headers) == (status == 405)
     assert "POST /v1/chat/completions" in answer.json()["error"]["message"]

@@ -25,6 +25,8 @@ COMPLETIONS: Final = "/v1/chat/completions"
 MODELS: Final = "/v1/models"
 SERVED: Final = f"here there are POST {COMPLETIONS}, GET {MODELS} and GET {MODELS}/{{model}}"
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ALLOWED: Final = {COMPLETIONS: "POST", MODELS: "GET, HEAD"}
+"""Methods of the paths that are served."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -99,5 +101,9 @@ def _told(endpoint: Endpoint) -> Endpoint:
 
 async def _not_served(request: Request) -> Response:
     path = request.url.path
-    status = 405 if path in (COMPLETIONS, MODELS) else 404
-    return Problem(f"{request.method} {path[:80]} is not served; {SERVED}", status, code="unknown_url").answer()
+    allowed = ALLOWED.get(path)
+    words = f"{request.method} {path[:80]} is not served; {SERVED}"
+    answer = Problem(words, 404 if allowed is None else 405, code="unknown_url").answer()
+    if allowed is not None:
+        answer.headers["allow"] = allowed
+    return answer
