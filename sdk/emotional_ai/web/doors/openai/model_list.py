@@ -1,5 +1,6 @@
 """Models as OpenAI lists them: the one that speaks as the default session, and one for each session there is."""
 
+from contextlib import aclosing
 from typing import Final, Literal, TypedDict
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -34,11 +35,12 @@ async def models(client: AsyncClient, default_session: str) -> ModelList:
     """The models there are. Raises what the client raises."""
     data = [_model(MODEL, await _created(client, default_session))]
     more = False
-    async for one in client.list_sessions(page_size=LISTED):
-        if len(data) > LISTED:
-            more = True
-            break
-        data.append(_model(model_of(one.session_id), one.created_at))
+    async with aclosing(client.list_sessions(page_size=LISTED)) as sessions:  # type: ignore[type-var]
+        async for one in sessions:
+            if len(data) > LISTED:
+                more = True
+                break
+            data.append(_model(model_of(one.session_id), one.created_at))
     return ModelList(object="list", data=data, has_more=more)
 
 
