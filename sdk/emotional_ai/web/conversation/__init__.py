@@ -3,7 +3,8 @@
     page --say, again, stop--> Conversation, one a session --Converse, Generate--> service
     page <------listener------ Conversation <--------------pieces, voices--------- service
 
-What to read, in order: tinted (which voice said which part), reply, turn, audience, conversation, conversations.
+What to read, in order: tinted (which voice said which part), reply, turn, throttle, audience, conversation,
+conversations.
 """
 
 from emotional_ai.web.conversation.audience import Bounds, Grown, Told

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from emotional_ai.web.conversation.pulse import Pulse
 from emotional_ai.web.conversation.reply import Reply
+from emotional_ai.web.conversation.throttle import Throttle
 from emotional_ai.web.conversation.tinted import Part, Voice
 from emotional_ai.web.conversation.turn import Turn
 
 logger = logging.getLogger(__name__)
 
-PULSE_SECONDS: Final = 0.05
+GROWTH_SECONDS: Final = 0.05
 """Least time between two parts of a reply that are told."""
 
 
@@ -48,7 +48,7 @@ class Audience:
         self._growing: Reply | None = None
         self._voices: list[Voice] = []
         self._parts: list[Part] = []
-        self._pulse = Pulse(PULSE_SECONDS, self._tell_growth)
+        self._throttle = Throttle(GROWTH_SECONDS, self._tell_growth)
 
     def __bool__(self) -> bool:
         return bool(self._listeners)
@@ -83,7 +83,7 @@ class Audience:
         """A reply goes on."""
         self._growing = reply
         self._parts.append(part)
-        self._pulse.due()
+        self._throttle.due()
 
     def _tell_growth(self) -> None:
         if self._growing is not None:

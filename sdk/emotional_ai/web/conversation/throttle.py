@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 
 
-class Pulse:
-    """Beats once after each `due`, but at most every so many seconds. Used on a running loop."""
+class Throttle:
+    """Calls `hand_on` once after each `due`, but at most every so many seconds. Used on a running loop."""
 
-    def __init__(self, seconds: float, beat: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, hand_on: Callable[[], None]) -> None:
         self._seconds = seconds
-        self._beat = beat
+        self._hand_on = hand_on
         self._next = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -20,9 +20,9 @@ class Pulse:
             self._timer = loop.call_at(max(self._next, loop.time()), self.now)
 
     def now(self) -> None:
-        """Beats at once."""
+        """Hands on at once."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._next = asyncio.get_running_loop().time() + self._seconds
-        self._beat()
+        self._hand_on()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from emotional_ai.web.conversation.pulse import Pulse
+from emotional_ai.web.conversation.throttle import Throttle
 
 
 async def turned(times: int) -> None:
@@ -12,26 +12,26 @@ async def turned(times: int) -> None:
 
 
 async def test_the_first_is_handed_on_at_once_and_the_next_only_when_it_is_time() -> None:
-    beats: list[None] = []
-    pulse = Pulse(3600, lambda: beats.append(None))
-    pulse.due()
+    handed: list[None] = []
+    throttle = Throttle(3600, lambda: handed.append(None))
+    throttle.due()
     await turned(3)
-    assert len(beats) == 1
+    assert len(handed) == 1
     for _ in range(100):
-        pulse.due()
+        throttle.due()
         await turned(1)
-    assert len(beats) == 1
-    pulse.now()
-    assert len(beats) == 2
+    assert len(handed) == 1
+    throttle.now()
+    assert len(handed) == 2
 
 
 async def test_what_comes_together_is_handed_on_together() -> None:
-    beats: list[None] = []
-    pulse = Pulse(0, lambda: beats.append(None))
+    handed: list[None] = []
+    throttle = Throttle(0, lambda: handed.append(None))
     for _ in range(100):
-        pulse.due()
+        throttle.due()
     await turned(3)
-    assert len(beats) == 1
-    pulse.due()
+    assert len(handed) == 1
+    throttle.due()
     await turned(3)
-    assert len(beats) == 2
+    assert len(handed) == 2
