@@ -2,7 +2,9 @@
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
+import pytest
 from accessibility import faint, unnamed, wide
 from browser import PHONE, chromium, opened, wanted
 from loopback import service
@@ -55,6 +57,21 @@ async def test_a_session_that_is_deleted_elsewhere_says_so_on_its_page_and_can_b
             await expect(tab.page.get_by_text("There is no session gone.")).to_be_visible()
             await tab.page.get_by_role("button", name="Create it").click()
             await expect(felt(tab.page)).to_have_text("neutral")
+
+
+@pytest.mark.parametrize(
+    "path", ["<img src=x onerror='window.ran = true'>", "no such id", "a" * 129, "'\"</script><b>"]
+)
+async def test_an_address_that_is_no_session_is_told_as_text(tmp_path: Path, path: str) -> None:
+    with service() as target, web_process(target, tmp_path / "log") as web:
+        address = web.session(quote(path, safe=""))
+        async with chromium() as browser, opened(browser, address, tmp_path, forgiven=("404",)) as tab:
+            await expect(tab.page.locator("#main")).to_contain_text(re.compile("There is no|cannot|must", re.I))
+            await expect(tab.page.locator("#main .card")).to_be_visible()
+            assert await tab.page.locator("img[src=x], #main b").count() == 0
+            assert await tab.page.evaluate("window.ran") is None
+            await tab.page.get_by_role("link", name="Sessions", exact=True).click()
+            await expect(tab.page.get_by_role("textbox", name="New session")).to_be_visible()
 
 
 async def test_the_longest_id_fits_a_phone(tmp_path: Path) -> None:
