@@ -2,22 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from google.protobuf.timestamp_pb2 import Timestamp
+from datetime import UTC, timedelta
 
 from emotional_ai.errors import InvalidArgument
+from emotional_ai.stimuli import Moment
 from emotional_ai.v1 import engine_pb2 as pb
-
-Moment = datetime | Timestamp | None
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """From `start`, the creation if None, to `end`, now if None."""
 
-    start: Moment = None
-    end: Moment = None
+    start: Moment | None = None
+    end: Moment | None = None
 
 
 def last_minutes(session: pb.Session, minutes: float) -> Span:
