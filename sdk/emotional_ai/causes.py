@@ -26,6 +26,13 @@ def parts(told: pb.ExplainResponse) -> dict[str, dict[str, float]]:
     return every
 
 
+def at_once(entry: pb.EntryContribution) -> str:
+    """What an entry of the log did at its moment, such as "dopamine +0.083, cortisol -0.021"; empty if it moved nothing."""
+    by = [levels(part.events) for part in entry.signals]
+    moved = {name: sum(part[name] for part in by) for name in CHEMICALS}
+    return ", ".join(f"{name} {value:+.3f}" for name, value in moved.items() if abs(value) >= LEAST_SHOWN)
+
+
 def sentences(told: pb.ExplainResponse) -> list[str]:
     """A sentence per chemical, in order of the contract: how it moved, and by what."""
     every = parts(told)

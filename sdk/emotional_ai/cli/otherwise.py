@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from emotional_ai import names
-from emotional_ai.causes import LEAST_SHOWN
+from emotional_ai.causes import at_once
 from emotional_ai.cli import figures
 from emotional_ai.cli.output import aligned, printable
 from emotional_ai.stimuli import CHEMICALS
@@ -20,10 +20,8 @@ def happened(told: pb.ExplainResponse) -> Iterator[str]:
     if earlier > 0:
         yield f"({earlier} earlier entries)"
     for one in told.entries[-LAST:]:
-        by = [names.levels(part.events) for part in one.signals]
-        moved = {name: sum(part[name] for part in by) for name in CHEMICALS}
         what = ", ".join(names.signal(part.signal) for part in one.signals) or "nothing at once"
-        change = ", ".join(f"{name} {value:+.3f}" for name, value in moved.items() if abs(value) >= LEAST_SHOWN)
+        change = at_once(one)
         note = f"  # {' '.join(printable(one.note).split())}" if one.note else ""
         yield f"{one.sequence:>5}  {names.moment(one.time)}  {what}{': ' if change else ''}{change}{note}"
 

@@ -6,6 +6,7 @@ from typing import TypedDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from emotional_ai import names
+from emotional_ai.causes import LEAST_SHOWN
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1 import inference_pb2
 from emotional_ai.web.hub import Moment
@@ -95,7 +96,7 @@ def _mark(entry: pb.LogEntry, did: pb.EntryContribution | None) -> Mark:
 
 
 def _moved(by: pb.ChemicalVector) -> dict[str, float]:
-    return {name: value for name, value in levels(by).items() if abs(value) >= 0.0005}
+    return {name: value for name, value in levels(by).items() if abs(value) >= LEAST_SHOWN}
 
 
 def title(entry: pb.LogEntry) -> str:

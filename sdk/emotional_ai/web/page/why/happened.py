@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, TypedDict
 
-from emotional_ai import names
-from emotional_ai.causes import LEAST_SHOWN
-from emotional_ai.stimuli import CHEMICALS
+from emotional_ai.causes import at_once
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.page.live.points import title
 
@@ -35,21 +33,12 @@ def rows(entries: Iterable[pb.LogEntry], told: Iterable[pb.EntryContribution]) -
     return [_row(entry, did.get(entry.sequence)) for entry in entries]
 
 
-def moved(did: pb.EntryContribution | None) -> str:
-    """What an entry did at its moment, such as "dopamine +0.083, cortisol -0.021"."""
-    if did is None:
-        return ""
-    by = [names.levels(part.events) for part in did.signals]
-    total = {name: sum(part[name] for part in by) for name in CHEMICALS}
-    return ", ".join(f"{name} {value:+.3f}" for name, value in total.items() if abs(value) >= LEAST_SHOWN)
-
-
 def _row(entry: pb.LogEntry, did: pb.EntryContribution | None) -> Row:
     return Row(
         sequence=entry.sequence,
         time=entry.time.ToNanoseconds() / 1e6,
         title=title(entry),
         note=entry.stimulus.note,
-        moved=moved(did),
+        moved="" if did is None else at_once(did),
         fixed=OTHERWISE.get(entry.WhichOneof("effect"), ""),
     )
