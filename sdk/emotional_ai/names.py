@@ -9,6 +9,8 @@ from emotional_ai.v1 import engine_pb2, training_pb2
 
 DEFAULT_SESSION: Final = "default"
 """The session where none is named."""
+SESSION_ID: Final = "[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
+"""Pattern of the ids that a session can be made by, as the contract has it."""
 
 
 def levels(message: engine_pb2.Chemistry | engine_pb2.ChemicalVector) -> dict[str, float]:

@@ -3,12 +3,9 @@
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 from emotional_ai.connection import DEFAULT_TARGET
-from emotional_ai.names import DEFAULT_SESSION
-
-_SESSION_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+from emotional_ai.names import DEFAULT_SESSION, SESSION_ID
 
 
 class Toolset(Enum):
@@ -43,7 +40,7 @@ class Settings:
 
 def session_id(text: str) -> str:
     """An id that a session can be made by, as the contract has it. Raises ValueError saying what is allowed."""
-    if _SESSION_ID.fullmatch(text) is None:
+    if re.fullmatch(SESSION_ID, text) is None:
         raise ValueError(
             "a session id has 1..128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit, "
             f"got {text[:40]!r} ({len(text)} characters)"

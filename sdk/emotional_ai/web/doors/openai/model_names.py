@@ -3,13 +3,12 @@
 import re
 from typing import Final
 
+from emotional_ai.names import SESSION_ID
 from emotional_ai.web.doors.openai.given import Given, shown
 from emotional_ai.web.doors.openai.refusals import Refused
 
 MODEL: Final = "emotional"
 PREFIX: Final = f"{MODEL}/"
-_SESSION_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-"""What a session can be made by, as the contract has it."""
 
 
 def model_of(session_id: str) -> str:
@@ -54,7 +53,7 @@ def unknown_model(model: str, instead: str) -> Refused:
 
 
 def _possible(session_id: str, param: str) -> str:
-    if _SESSION_ID.fullmatch(session_id) is None:
+    if re.fullmatch(SESSION_ID, session_id) is None:
         raise Refused(
             f"{param} names the session {shown(session_id)}; the name of a session has 1..128 characters of letters, "
             "digits, '-', '_', '.', ':', beginning with a letter or digit",

@@ -8,15 +8,15 @@ from nicegui.events import GenericEventArguments
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import EmotionalAIError
+from emotional_ai.names import SESSION_ID
 from emotional_ai.v1.engine_pb2 import SessionSummary
 from emotional_ai.web.page.kept import STYLE, Kept
 from emotional_ai.web.page.sessions.listing import Wish, listing
 
 FETCHED: Final = 1000
 """Sessions asked for at a time, the most the contract allows."""
-ID_FORM: Final = "[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
 ID_WORDS: Final = "1 to 128 letters, digits, - _ . : beginning with a letter or digit"
-"""As the contract has it."""
+"""`SESSION_ID` in words."""
 
 
 async def sessions(client: AsyncClient) -> None:
@@ -36,7 +36,7 @@ class Sessions(Kept, component="sessions.js"):
         self._service = client
         self._wish = Wish()
         self._every: Sequence[SessionSummary] = ()
-        self._props["form"] = ID_FORM
+        self._props["form"] = SESSION_ID
         self._props["allowed"] = ID_WORDS
         self.on("wished", self._wished)
         self.on("made", self._made)
