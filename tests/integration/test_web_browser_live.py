@@ -18,9 +18,10 @@ from emotional_ai.aio import AsyncClient
 from emotional_ai.v1 import engine_pb2 as pb
 
 pytestmark = wanted
-SLOWEST_FRAME_MS: Final = 1000
-"""A page that is busy for as long as this does not feel smooth anywhere; the tests share their machine."""
-MEDIAN_FRAME_MS: Final = 100
+SLOW_FRAME_MS: Final = 100
+"""A frame that takes as long is seen to stand still."""
+MOST_SLOW: Final = 0.4
+"""Greatest share of the time that slow frames may take; the tests share their machine, and a page that is busy has most."""
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +120,7 @@ async def test_a_session_of_a_thousand_events_stays_smooth_while_more_happens(
         happening.cancel()
         await asyncio.wait([happening])
         assert happening.cancelled()
-        taken.sort()
-        assert taken[len(taken) // 2] <= MEDIAN_FRAME_MS
-        assert taken[-1] <= SLOWEST_FRAME_MS
+        assert sum(frame for frame in taken if frame > SLOW_FRAME_MS) <= MOST_SLOW * sum(taken)
 
 
 async def _frames(page: Page, milliseconds: int) -> list[float]:
