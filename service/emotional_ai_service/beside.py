@@ -22,6 +22,7 @@ class PageBeside:
         self._process = process
         self._errors = errors
         self._line: str | None = None
+        """What the page said when it was ready; empty once it ended without."""
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
 
@@ -30,7 +31,7 @@ class PageBeside:
         self._reading.join(PATIENCE_SECONDS)
         if self._line is None:
             return "the page takes its time; `emotional-ai web` starts one that says where it is"
-        if self._line.startswith(READY):
+        if self._line:
             return f"the page: {self._line.removeprefix(READY).strip()}"
         self._process.wait()
         self._errors.seek(0)
@@ -39,7 +40,7 @@ class PageBeside:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        self._line = self._process.stdout.readline()
+        self._line = next((line for line in self._process.stdout if line.startswith(READY)), "")
 
 
 @contextmanager
