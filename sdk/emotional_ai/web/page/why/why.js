@@ -24,7 +24,7 @@ export default {
       <section class="why-part" aria-labelledby="why-otherwise">
         <div class="why-head"><h2 id="why-otherwise" class="panel-title">What if</h2>
           <button v-if="without.length" type="button" class="plain" @click="clear">Clear</button></div>
-        <p class="muted">Untick what had not happened, and see how it would feel.</p>
+        <p class="muted">Untick an event to see how it would feel had that not happened.</p>
         <Happened v-if="filled" :rows="rows" :without="without" @turn="turn" @from="from" @to="to"/>
         <Otherwise v-if="other && without.length" :told="other" :without="without"/>
       </section>

@@ -29,6 +29,7 @@ export const Explained = {
           <tr class="total"><th scope="row">after</th><td v-for="one in told.changes" :key="one.chemical">{{ one.after }}</td></tr>
         </tbody>
       </table></div>
+      <p class="muted">Homeostasis is what the chemistry did by itself: it goes back to rest, and each chemical pulls at the others.</p>
     </div>`,
   props: { told: Object },
   computed: {
