@@ -25,7 +25,7 @@ export class Plane {
       splitLine: { lineStyle: { color: look.line } },
     });
     const graphic = CORNERS.map(([text, left, top]) => ({
-      type: "text", [left]: 26, [top]: top === "top" ? 10 : 24, silent: true,
+      type: "text", [left]: left === "left" ? 32 : 12, [top]: top === "top" ? 10 : 24, silent: true,
       style: { text, fill: look.soft, font: `11px ${look.font}` },
     }));
     const common = base(look);
