@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.aio_streams import AsyncStateStream
-from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, NotFound, TryAgain, Unavailable
+from emotional_ai.errors import DeadlineExceeded, Details, EmotionalAIError, NotFound, TryAgain, Unavailable
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.hub.moment import Moment, interval_ms, noticeable
 from emotional_ai.web.hub.reach import Reach
@@ -56,6 +56,7 @@ class Followed:
         self._began: asyncio.Future[None] = loop.create_future()
         self._stream: asyncio.Future[AsyncStateStream] = loop.create_future()
         self._task = asyncio.create_task(self._run(), name=f"emotional-ai following {session_id}")
+        self._task.add_done_callback(self._broken)
 
     @property
     def over(self) -> bool:
@@ -181,6 +182,12 @@ class Followed:
             callback(what)
         except Exception:
             logger.exception("a page of session %s could not show what it was told", self.session_id)
+
+    def _broken(self, task: asyncio.Task[None]) -> None:
+        """Has pages not stand still for good where following itself fails: they say so, and follow anew."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("session %s could not be followed on", self.session_id, exc_info=error)
+            self._end(EmotionalAIError("the page itself failed; its log says more", Details("PAGE_FAILED")))
 
     def _end(self, error: EmotionalAIError) -> None:
         for future in (self._began, self._stream):
