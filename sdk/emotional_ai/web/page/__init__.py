@@ -2,11 +2,12 @@
 
     every page                         header, navigation, banner       frame, theme
     /s/{session_id}                    live, talk, touch, why           session, choice, desk
-    /sessions /adapters /training /health                               room, and one function each
+    /sessions /adapters /training /health                               one function each
 
 What to read, in order: frame, session, desk, then a panel (live, talk, touch, why) or a room.
 """
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,6 @@ from emotional_ai.web.hub import Hub
 from emotional_ai.web.page.adapters import adapters
 from emotional_ai.web.page.frame import ASSETS, Frame
 from emotional_ai.web.page.health import health
-from emotional_ai.web.page.room import Build, show_room
 from emotional_ai.web.page.session import show_session
 from emotional_ai.web.page.sessions import sessions
 from emotional_ai.web.page.training import training
@@ -29,6 +29,9 @@ __all__ = ["FAVICON", "end", "register"]
 
 FILES: Final = Path(__file__).parent / "assets"
 FAVICON: Final = FILES / "icon.svg"
+
+Build = Callable[[AsyncClient], Awaitable[None]]
+"""Shows a room, which asks the service once somebody looks."""
 
 
 def register(client: AsyncClient, hub: Hub, settings: WebSettings) -> None:
@@ -47,7 +50,7 @@ def register(client: AsyncClient, hub: Hub, settings: WebSettings) -> None:
             await show_session(client, hub, session_id, make=session_id == settings.session)
 
     for title, build in rooms:
-        _register_room(client, hub, frame, title, build)
+        _register_room(client, frame, title, build)
     _register_nothing(frame)
 
 
@@ -78,8 +81,8 @@ def end() -> None:
         one.outbox.updates.clear()
 
 
-def _register_room(client: AsyncClient, hub: Hub, frame: Frame, title: str, build: Build) -> None:
+def _register_room(client: AsyncClient, frame: Frame, title: str, build: Build) -> None:
     @ui.page(f"/{title.lower()}")
     async def room() -> None:
-        with frame.around(title):
-            await show_room(client, hub, build)
+        with frame.around(title), ui.element("div").classes("room"):
+            await build(client)

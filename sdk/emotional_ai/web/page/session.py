@@ -15,7 +15,6 @@ from emotional_ai.web.page.choice import Choice
 from emotional_ai.web.page.desk import Desk, notice
 from emotional_ai.web.page.lifetime import at_the_end
 from emotional_ai.web.page.live import live
-from emotional_ai.web.page.room import AT_ONCE_SECONDS, WAITING
 from emotional_ai.web.page.talk import talk
 from emotional_ai.web.page.touch import touch
 from emotional_ai.web.page.why import why
@@ -27,6 +26,9 @@ PANELS: Final[tuple[tuple[str, Callable[[Desk], None]], ...]] = (
     ("why", why),
 )
 """By name, in order; the first stays beside the others where there is room."""
+AT_ONCE_SECONDS: Final = 1.0
+"""How long a page is held back to come with its content; after that it comes without, and is filled in."""
+WAITING: Final = "Waiting for the service ..."
 RETRY_SECONDS: Final = 2.0
 """Between two looks for a service, or a session, that is not there."""
 
