@@ -21,6 +21,22 @@ READY = "ready "
 """What the command prints, followed by the address of the page, once it serves."""
 NEEDED = ("nicegui", "connectrpc")
 
+Host = Annotated[str, typer.Option(help="Address to listen on; beyond this machine a token is needed.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="EMOTIONAL_AI_WEB_TOKEN",
+        help="What visitors must know, and other clients send as a bearer token.",
+        show_default=False,
+    ),
+]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A further name the page may be reached by. May be repeated."),
+]
+WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Ends when standard input does.")]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -30,25 +46,11 @@ def register(app: typer.Typer) -> None:
 def web(
     ctx: typer.Context,
     session: SessionId = DEFAULT_SESSION,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; beyond this machine a token is needed.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8080,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="EMOTIONAL_AI_WEB_TOKEN",
-            help="What visitors must know, and other clients send as a bearer token.",
-            show_default=False,
-        ),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A further name the page may be reached by. May be repeated."),
-    ] = None,
-    with_parent: Annotated[
-        bool, typer.Option("--with-parent", hidden=True, help="Ends when standard input does.")
-    ] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    token: Token = None,
+    allow_host: AllowHost = None,
+    with_parent: WithParent = False,
     target: Target = None,
 ) -> None:
     """Serve the page: watch a session, talk to it, move it, ask why. It waits for the service if there is none yet.
