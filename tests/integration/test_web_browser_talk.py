@@ -63,7 +63,8 @@ async def talking(decoder: ScriptedDecoder, loras: Path, size: tuple[int, int] =
 
 
 async def say(page: Page, words: str) -> None:
-    """Types and sends."""
+    """Types and sends, as soon as it can be sent."""
+    await expect(page.get_by_role("button", name="Send")).to_be_enabled()
     await page.get_by_role("textbox", name="Message").fill(words)
     await page.get_by_role("textbox", name="Message").press("Enter")
 

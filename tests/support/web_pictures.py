@@ -106,6 +106,7 @@ async def _write(page: Page, words: str, seed: str) -> Locator:
     await options.click()
     await page.get_by_label("Seed", exact=True).fill(seed)
     await options.click()
+    await expect(page.get_by_role("button", name="Send")).to_be_enabled()
     field = page.get_by_role("textbox", name="Message")
     await field.fill(words)
     return field
