@@ -14,6 +14,8 @@ from emotional_ai import (
     AsyncClient,
     AsyncStateStream,
     Backoff,
+    DeadlineExceeded,
+    Deadlines,
     EmotionalAIError,
     InvalidArgument,
     NotFound,
@@ -206,6 +208,20 @@ async def test_what_the_service_refuses_is_told_to_who_asked_and_the_page_goes_o
             await followed.apply([reward(7.0)])
         await followed.apply([reward()])
         await page.until(lambda: page.version == 2)
+
+
+async def test_a_press_that_was_not_stored_in_time_keeps_no_later_one_waiting(address: str) -> None:
+    page = Page()
+    async with CountingClient(address, backoff=SOON, deadlines=Deadlines(update=1e-6)) as client:
+        await client.create_session("ada", config=FROZEN, timeout=PATIENCE)
+        hub = Hub(client)
+        async with showing(hub, "ada", page) as followed:
+            for _ in range(2):
+                with pytest.raises(DeadlineExceeded):
+                    await asyncio.wait_for(followed.apply([reward()]), PATIENCE)
+            await page.until(lambda: page.version == 3)
+            assert client.streams == 1
+        await hub.close()
 
 
 async def test_another_personality_is_told_and_another_pace_kept(hub: Hub, client: CountingClient) -> None:
