@@ -17,6 +17,7 @@ from web_reading import felt
 from emotional_ai import Client
 
 pytestmark = wanted
+TOKEN: Final = "open-sesame-open-sesame"
 REFUSED: Final = ("403", "blocked", "WebSocket", "Content Security Policy", "X-Frame-Options", "ERR_", "CORS")
 """What a browser writes on its console of requests that are refused."""
 ATTEMPTS: Final = """
@@ -93,12 +94,12 @@ async def test_another_name_for_this_machine_opens_nothing_unless_it_was_allowed
     with (
         service() as target,
         web_process(target, tmp_path / "one") as strict,
-        web_process(target, tmp_path / "two", "--allow-host", "mood.example") as lenient,
+        web_process(target, tmp_path / "two", "--allow-host", "mood.example", "--token", TOKEN) as lenient,
     ):
         async with chromium(rules) as browser:
             for web, host, status in ((strict, "mood.example", 421), (lenient, "mood.example", 200)):
                 page = await browser.new_page()
-                answer = await page.goto(web.session("default").replace("127.0.0.1", host))
+                answer = await page.goto(web.session("default").replace("127.0.0.1", host) + f"?token={TOKEN}")
                 assert answer is not None
                 assert answer.status == status
                 if status == 200:

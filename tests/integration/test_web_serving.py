@@ -18,7 +18,7 @@ from web_process import Web, command, web_process
 
 from emotional_ai import Client
 
-TOKEN = "open-sesame"
+TOKEN = "open-sesame-open-sesame"
 RPC = "/emotional_ai.v1.EmotionEngine/ListSessions"
 FOREIGN = {"Origin": "http://evil.example"}
 HTML = {"Accept": "text/html"}
@@ -190,8 +190,10 @@ def test_a_form_shows_what_was_asked_for_as_text(locked: Web) -> None:
 
 
 def test_a_name_that_is_allowed_is_served(target: str, tmp_path: Path) -> None:
-    with web_process(target, tmp_path / "log", "--allow-host", "emotional.example") as page:
+    with web_process(target, tmp_path / "log", "--allow-host", "emotional.example", "--token", TOKEN) as page:
         named = {"Host": "emotional.example", "Origin": "https://emotional.example"}
+        assert httpx.get(page.session("default"), headers=named).status_code == 401
+        named["Authorization"] = f"Bearer {TOKEN}"
         assert httpx.get(page.session("default"), headers=named).status_code == 200
 
 
@@ -200,6 +202,14 @@ def test_to_listen_beyond_this_machine_a_token_is_needed() -> None:
     assert refused.status == 1
     assert "--token" in refused.err
     assert "EMOTIONAL_AI_WEB_TOKEN" in refused.err
+
+
+def test_to_be_reached_by_another_name_a_token_is_needed_that_nobody_guesses() -> None:
+    for more, wrong in (((), "--token"), (("--token", "short"), "16 or more characters")):
+        refused = CommandLine("127.0.0.1:1")("web", "--allow-host", "mood.example", "--port", "0", *more)
+        assert refused.status == 1
+        assert wrong in refused.err
+        assert "secrets.token_urlsafe(24)" in refused.err
 
 
 def test_a_port_that_is_taken_is_named(web: Web) -> None:
@@ -211,7 +221,7 @@ def test_a_port_that_is_taken_is_named(web: Web) -> None:
 
 
 def test_an_address_of_another_machine_is_named() -> None:
-    refused = CommandLine("127.0.0.1:1")("web", "--host", "192.0.2.1", "--token", "t", "--port", "0")
+    refused = CommandLine("127.0.0.1:1")("web", "--host", "192.0.2.1", "--token", TOKEN, "--port", "0")
     assert refused.status == 1
     assert "192.0.2.1" in refused.err
 

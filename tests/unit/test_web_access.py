@@ -1,5 +1,7 @@
 """Who may come in to the page: the rules on names, origins and tokens."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,9 +10,8 @@ from emotional_ai.web import WebSettings
 from emotional_ai.web.access import Access
 
 LOCAL = Access.of(WebSettings("127.0.0.1:50051"))
-OPEN = Access.of(
-    WebSettings("127.0.0.1:50051", host="0.0.0.0", token="open-sesame", allowed_hosts=("emotional.example",))
-)
+TOKEN = "open-sesame-open-sesame"
+OPEN = Access.of(WebSettings("127.0.0.1:50051", host="0.0.0.0", token=TOKEN, allowed_hosts=("emotional.example",)))
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,20}(\.[a-z][a-z0-9-]{0,10}){1,3}", fullmatch=True)
 PORTS = st.integers(1, 65535)
 OWN = st.sampled_from(("127.0.0.1", "localhost", "[::1]", "LOCALHOST", "localhost."))
@@ -124,12 +125,12 @@ def test_without_a_token_everybody_on_this_machine_may_come_in() -> None:
 
 
 def test_a_token_is_taken_as_a_bearer_token_or_as_the_cookie_of_a_login() -> None:
-    assert OPEN.admits({"authorization": "Bearer open-sesame"}, None)
-    assert OPEN.admits({"authorization": "bearer  open-sesame"}, None)
+    assert OPEN.admits({"authorization": f"Bearer {TOKEN}"}, None)
+    assert OPEN.admits({"authorization": f"bearer  {TOKEN}"}, None)
     assert OPEN.admits({}, OPEN.proof())
 
 
-@given(given_token=st.text().filter(lambda text: text.strip() != "open-sesame"))
+@given(given_token=st.text().filter(lambda text: text.strip() != TOKEN))
 def test_no_other_token_will_do(given_token: str) -> None:
     assert not OPEN.admits({"authorization": f"Bearer {given_token}"}, None)
     assert not OPEN.admits({"authorization": f"Basic {given_token}"}, given_token)
@@ -137,7 +138,7 @@ def test_no_other_token_will_do(given_token: str) -> None:
 
 
 def test_the_token_itself_is_no_cookie_and_the_cookie_is_no_token() -> None:
-    assert not OPEN.admits({}, "open-sesame")
+    assert not OPEN.admits({}, TOKEN)
     assert not OPEN.admits({"authorization": f"Bearer {OPEN.proof()}"}, None)
     assert "sesame" not in OPEN.proof()
 
@@ -155,7 +156,24 @@ def test_a_page_without_a_token_is_opened_by_none() -> None:
 def test_beyond_this_machine_a_token_is_needed(host: str) -> None:
     with pytest.raises(ValueError, match="--token"):
         WebSettings("127.0.0.1:50051", host=host)
-    assert WebSettings("127.0.0.1:50051", host=host, token="t").token == "t"
+    assert WebSettings("127.0.0.1:50051", host=host, token=TOKEN).token == TOKEN
+
+
+def test_by_another_name_others_come_in_through_a_proxy_or_a_tunnel_so_a_token_is_needed() -> None:
+    with pytest.raises(ValueError, match=r"--allow-host mood\.example .*--token, or EMOTIONAL_AI_WEB_TOKEN"):
+        WebSettings("127.0.0.1:50051", allowed_hosts=("mood.example",))
+    assert WebSettings("127.0.0.1:50051", token=TOKEN, allowed_hosts=("mood.example",)).token == TOKEN
+
+
+@pytest.mark.parametrize("beyond", [{"host": "0.0.0.0"}, {"allowed_hosts": ("mood.example",)}])
+def test_a_token_that_others_could_guess_is_refused_and_it_is_said_how_to_make_one(beyond: Any) -> None:
+    with pytest.raises(ValueError, match=r"16 or more characters, got 15; make one by python3 -c"):
+        WebSettings("127.0.0.1:50051", token="t" * 15, **beyond)
+    assert WebSettings("127.0.0.1:50051", token="t" * 16, **beyond).token == "t" * 16
+
+
+def test_on_this_machine_a_token_may_be_short() -> None:
+    assert WebSettings("127.0.0.1:50051", token="t").token == "t"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.8.8.8"])
@@ -177,10 +195,10 @@ def test_a_further_name_that_could_never_be_asked_for_is_refused(name: str) -> N
 
 @pytest.mark.parametrize("name", ["mood.example", "Mood-2.example.", "192.0.2.7", "2001:db8::7", "[2001:db8::7]"])
 def test_a_further_name_is_asked_for_as_it_was_allowed_even_if_it_is_an_address(name: str) -> None:
-    access = Access.of(WebSettings("127.0.0.1:50051", allowed_hosts=(name,)))
+    access = Access.of(WebSettings("127.0.0.1:50051", token=TOKEN, allowed_hosts=(name,)))
     asked = f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
     assert status(access, host=f"{asked}:8443") is None
 
 
 def test_settings_do_not_show_their_token() -> None:
-    assert "sesame" not in repr(WebSettings("127.0.0.1:50051", token="open-sesame"))
+    assert "sesame" not in repr(WebSettings("127.0.0.1:50051", token=TOKEN))

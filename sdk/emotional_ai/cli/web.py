@@ -33,7 +33,9 @@ Token = Annotated[
 ]
 AllowHost = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="A further name the page may be reached by. May be repeated."),
+    typer.Option(
+        metavar="NAME", help="A further name the page may be reached by; a token is needed then. May be repeated."
+    ),
 ]
 WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="Ends when standard input does.")]
 
