@@ -160,9 +160,16 @@ def test_a_visitor_gives_the_token_in_a_form_and_is_let_in_by_a_cookie(locked: W
         cookie = let_in.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=strict" in cookie
+        assert "Secure" not in cookie
         assert TOKEN not in cookie
         assert browser.get("/s/default").status_code == 200
         assert " 101 " in handshake(locked, Origin=locked.url, Cookie=cookie.partition(";")[0])
+
+
+def test_the_cookie_of_a_login_by_https_is_sent_by_https_alone(locked: Web) -> None:
+    through_a_proxy = {"Origin": locked.url.replace("http:", "https:")}
+    let_in = httpx.post(locked.url + "/login", data={"token": TOKEN, "next": "/"}, headers=through_a_proxy)
+    assert "; Secure" in let_in.headers["set-cookie"]
 
 
 def test_a_token_in_the_address_is_taken_once_and_leaves_it(locked: Web) -> None:

@@ -82,23 +82,24 @@ class Gate:
         if request.url.path == LOGIN and request.method == "POST":
             given = dict(parse_qsl(await _form_body(request)))
             if self._access.knows(given.get("token", "")):
-                return self._admitted(_local(given.get("next", "/")))
+                return self._admitted(_local(given.get("next", "/")), request)
             return _form(given.get("next", "/"), wrong=True)
         if request.method == "GET" and "token" in request.query_params:
             rest = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != "token"])
             where = request.url.path + (f"?{rest}" if rest else "")
             if self._access.knows(request.query_params["token"]):
-                return self._admitted(_local(where))
+                return self._admitted(_local(where), request)
             return _form(where, wrong=True)
         return None
 
-    def _admitted(self, where: str) -> Response:
+    def _admitted(self, where: str, request: Request) -> Response:
         answer = RedirectResponse(where, status_code=303)
         answer.set_cookie(
             self._cookie,
             self._access.proof(),
             max_age=COOKIE_DAYS * 86_400,
             httponly=True,
+            secure=_encrypted(request),
             samesite="strict",
         )
         return answer
@@ -132,6 +133,11 @@ async def _form_body(request: Request) -> str:
         if len(body) > LONGEST_LOGIN:
             return ""
     return body.decode(errors="replace")
+
+
+def _encrypted(request: Request) -> bool:
+    """Whether a browser came by https: to this server, or to a proxy before it, which the form's Origin tells."""
+    return request.url.scheme == "https" or request.headers.get("origin", "").lower().startswith("https://")
 
 
 def _local(where: str) -> str:
