@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loopback import IN_MEMORY, PATIENCE, hosted, in_file, service
@@ -22,6 +23,7 @@ from emotional_ai import (
     Unavailable,
 )
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai.v1.inference_pb2 import Expression
 from emotional_ai.web.hub import RATE, Followed, Hub, Moment
 
 SOON = Backoff(first_seconds=0.05, longest_seconds=0.2)
@@ -29,9 +31,26 @@ FROZEN = pb.SessionConfig(dynamics=pb.DynamicsConfig(time_scale=0))
 
 
 class CountingClient(AsyncClient):
-    """A client that counts the streams it opens."""
+    """A client that counts the streams it opens and the explanations it asks for, and fails to preview when told to."""
 
     streams = 0
+    explanations = 0
+    failing = 0
+    """Previews and explanations that will fail."""
+
+    def fail(self) -> None:
+        if self.failing:
+            self.failing -= 1
+            raise Unavailable("not now")
+
+    async def explain(self, *args: Any, **kwargs: Any) -> pb.ExplainResponse:
+        self.explanations += 1
+        self.fail()
+        return await super().explain(*args, **kwargs)
+
+    async def preview_expression(self, *args: Any, **kwargs: Any) -> Expression:
+        self.fail()
+        return await super().preview_expression(*args, **kwargs)
 
     def stream(self, session_id: str, *, credit: int = 0, interval_ms: int = 0) -> AsyncStateStream:
         self.streams += 1
@@ -222,6 +241,40 @@ async def test_a_press_that_was_not_stored_in_time_keeps_no_later_one_waiting(ad
             await page.until(lambda: page.version == 3)
             assert client.streams == 1
         await hub.close()
+
+
+async def test_pages_that_want_to_know_what_the_same_entries_did_ask_once(hub: Hub, client: CountingClient) -> None:
+    await client.create_session("ada", config=FROZEN)
+    page = Page()
+    async with showing(hub, "ada", page) as followed:
+        await followed.apply([reward(), reward()])
+        await page.until(lambda: len(page.entries) == 3)
+        told = await asyncio.gather(*[followed.explained(page.entries[1]) for _ in range(50)])
+        assert client.explanations == 1
+        assert [entry.sequence for entry in told[0].entries] == [2, 3]
+        await followed.apply([reward()])
+        await page.until(lambda: len(page.entries) == 4)
+        assert [entry.sequence for entry in (await followed.explained(page.entries[3])).entries] == [4]
+        assert client.explanations == 2
+
+
+async def test_what_could_not_be_explained_is_asked_for_anew(hub: Hub, client: CountingClient) -> None:
+    await client.create_session("ada", config=FROZEN)
+    async with showing(hub, "ada", Page()) as followed:
+        client.failing = 1
+        with pytest.raises(Unavailable):
+            await followed.explained(followed.entries[0])
+        assert (await followed.explained(followed.entries[0])).after.session_id == "ada"
+
+
+async def test_entries_that_could_not_be_told_are_told_with_the_next_moment(hub: Hub, client: CountingClient) -> None:
+    await client.create_session("ada", config=FROZEN)
+    page = Page()
+    async with showing(hub, "ada", page) as followed:
+        client.failing = 1
+        await followed.apply([reward()])
+        await page.until(lambda: page.version == 2)
+        assert [entry.sequence for entry in page.entries] == [1, 2]
 
 
 async def test_another_personality_is_told_and_another_pace_kept(hub: Hub, client: CountingClient) -> None:

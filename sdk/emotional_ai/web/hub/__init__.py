@@ -1,9 +1,9 @@
 """What the open pages know of the service: one stream a session, shared by every page that shows it.
 
-    page --following--> Hub --> Followed, one a session --> bidirectional stream, log, PreviewExpression
+    page --following--> Hub --> Followed, one a session --> bidirectional stream, log, PreviewExpression, Explain
                          +----> Reach, which notices that the service is away, and that it is back
 
-What to read, in order: moment, followed, reach, hub.
+What to read, in order: moment, explaining, followed, reach, hub.
 """
 
 from emotional_ai.web.hub.followed import RATE, Followed, Follower

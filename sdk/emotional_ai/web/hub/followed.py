@@ -16,6 +16,7 @@ from emotional_ai.aio import AsyncClient
 from emotional_ai.aio_streams import AsyncStateStream
 from emotional_ai.errors import DeadlineExceeded, Details, EmotionalAIError, NotFound, TryAgain, Unavailable
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai.web.hub.explaining import Explaining
 from emotional_ai.web.hub.moment import Moment, interval_ms, noticeable
 from emotional_ai.web.hub.reach import Reach
 
@@ -51,6 +52,9 @@ class Followed:
         self._client = client
         self._reach = reach
         self._followers: dict[object, Follower] = {}
+        self._untold: list[pb.LogEntry] = []
+        """Entries no page was told of yet."""
+        self._explaining = Explaining(client, session_id)
         self._config = pb.SessionConfig()
         loop = asyncio.get_running_loop()
         self._began: asyncio.Future[None] = loop.create_future()
@@ -81,6 +85,10 @@ class Followed:
             self._reach.look()
             raise
 
+    async def explained(self, first: pb.LogEntry) -> pb.ExplainResponse:
+        """What each entry from one on did; pages that ask of the same entries share one call. Raises what the call raises."""
+        return await self._explaining.since(first, self._newest)
+
     async def begun(self) -> None:
         """Waits for the first moment. Raises why there is none."""
         await asyncio.wait([self._began, self._task], return_when=asyncio.FIRST_COMPLETED)
@@ -101,6 +109,7 @@ class Followed:
 
     async def close(self) -> None:
         """Ends the stream; nobody waits any longer to apply something."""
+        self._explaining.close()
         self._task.cancel()
         await asyncio.wait([self._task])
         self._stream.cancel()
@@ -151,11 +160,12 @@ class Followed:
         await asyncio.sleep(1 / RATE)
 
     async def _tell(self, state: pb.EmotionalState) -> None:
-        news = await self._news(state)
+        self._untold += await self._news(state)
         expression = await self._client.preview_expression(state.chemistry, config=self._config)
         self.latest = Moment(state, expression, self._config)
         if not self._began.done():
             self._began.set_result(None)
+        news, self._untold = self._untold, []
         for follower in list(self._followers.values()):
             self._told(follower.seen, self.latest)
             if news:
@@ -163,9 +173,10 @@ class Followed:
 
     async def _news(self, state: pb.EmotionalState) -> Sequence[pb.LogEntry]:
         """Entries of the log that are not yet kept; keeps them."""
-        known = self.entries[-1].sequence if self.entries else 0
+        known = self._newest
         if state.version < known:  # another session under this id
             self.entries.clear()
+            self._untold.clear()
             known = 0
         if state.version == known:
             return ()
@@ -176,6 +187,11 @@ class Followed:
             self._config = (await self._client.get_session(self.session_id)).config
         self.entries.extend(news)
         return news
+
+    @property
+    def _newest(self) -> int:
+        """Sequence of the newest entry kept."""
+        return self.entries[-1].sequence if self.entries else 0
 
     def _told(self, callback: Callable[[T], None], what: T) -> None:
         try:

@@ -31,6 +31,8 @@ class Live(Element, component="live.js", esm={"emotional-ai-live": "browser"}):
         super().__init__()
         self._desk = desk
         self._seconds: int | None = None
+        self._unmarked: list[LogEntry] = []
+        """Entries that happened since a span was asked for, and were not sent yet."""
         self._rest = desk.latest.config.dynamics.baseline
         self._props["chemicals"] = [
             {
@@ -66,6 +68,7 @@ class Live(Element, component="live.js", esm={"emotional-ai-live": "browser"}):
 
     def _hidden(self) -> None:
         self._seconds = None
+        self._unmarked.clear()  # told with the span that is asked for next
 
     def _add(self, moment: Moment) -> None:
         if self._seconds is None:
@@ -78,10 +81,15 @@ class Live(Element, component="live.js", esm={"emotional-ai-live": "browser"}):
 
     def _mark(self, entries: Sequence[LogEntry]) -> None:
         if self._seconds is not None:
-            background_tasks.create(self._marked(list(entries)), name="marks")
+            self._unmarked += entries
+            background_tasks.create(self._marked(), name="marks")
 
-    async def _marked(self, entries: list[LogEntry]) -> None:
-        """Sends marks once it is known what each did."""
-        explained = await self._desk.asked(self._desk.client.explain(self._desk.session_id, start=entries[0].time))
+    async def _marked(self) -> None:
+        """Sends marks once it is known what each did; what a call that failed should have told comes with the next."""
+        entries = list(self._unmarked)
+        if not entries:
+            return
+        explained = await self._desk.asked(self._desk.followed.explained(entries[0]))
         if explained is not None and self._seconds is not None:
+            self._unmarked = [entry for entry in self._unmarked if entry.sequence > entries[-1].sequence]
             self.run_method("mark", points.marks(entries, explained))

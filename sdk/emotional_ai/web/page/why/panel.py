@@ -60,7 +60,7 @@ class Why(Element, component="why.js", esm=ESM | lines.ESM):
         news = [entry for entry in self._desk.entries if entry.sequence > self._sent]
         if not news:
             return
-        told = await self._desk.asked(self._explanation(Span(news[0].time)))
+        told = await self._desk.asked(self._desk.followed.explained(news[0]))
         if told is not None:
             self._sent = max(self._sent, news[-1].sequence)
             self.run_method("happened", rows(news, told.entries))
