@@ -183,6 +183,19 @@ async def test_what_people_and_models_say_is_shown_as_text_and_never_run(loras: 
         assert await held.page.evaluate("window.ran") is None
 
 
+async def test_a_chemical_has_the_same_colour_beside_a_reply_as_its_curve_has(loras: Path) -> None:
+    decoder = ScriptedDecoder(tokens=1)
+    decoder.let(1)
+    async with talking(decoder, loras) as held:
+        await say(held.page, "hello")
+        square = reply(held.page, 1).locator(".spoken span", has_text="serotonin").locator("i")
+        for colours, colour in (("light", "rgb(0, 114, 178)"), ("dark", "rgb(86, 180, 233)")):
+            await held.page.emulate_media(color_scheme=colours)
+            await expect(square).to_have_css("background-color", colour)
+            line = held.page.locator(".level[data-chemical=serotonin] line")
+            await expect(line).to_have_css("stroke", colour)
+
+
 async def test_a_visitor_with_a_keyboard_alone_talks_and_has_it_said_again(loras: Path) -> None:
     decoder = ScriptedDecoder()
     decoder.let(6)

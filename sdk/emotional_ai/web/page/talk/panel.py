@@ -41,7 +41,9 @@ class Talk(Element, component="talk.js", esm={"emotional-ai-talk": "browser"}):
         self._leave: Callable[[], None] = lambda: None
         self._opening: asyncio.Task[None] | None = None
         self._props["session"] = desk.session_id
-        self._props["chemicals"] = [{"name": name, "colour": colours.CHEMICALS[name]} for name in CHEMICALS]
+        self._props["chemicals"] = [
+            {"name": name, "colour": colours.CHEMICALS[name], "on_dark": colours.ON_DARK[name]} for name in CHEMICALS
+        ]
         self._props["longest"] = LONGEST
         self._props["most_tokens"] = MOST_TOKENS
         self.on("shown", self._shown)

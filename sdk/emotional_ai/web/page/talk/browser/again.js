@@ -14,7 +14,8 @@ export default {
           <label class="state-choice"><input type="radio" name="state" value="" v-model="name"><i class="own"></i>levels
             of your own</label>
         </fieldset>
-        <div class="sliders"><label v-for="one in chemicals" :key="one.name"><span><i :style="{ background: one.colour }"></i>{{
+        <div class="sliders"><label v-for="one in chemicals" :key="one.name"><span><i class="chemical"
+          :style="{ '--light': one.colour, '--dark': one.on_dark }"></i>{{
           one.name }}</span><input type="range" min="0" max="1" step="0.01" :aria-label="one.name" :value="levels[one.name]"
           @input="set(one.name, $event)"><output class="numbers">{{ two(levels[one.name]) }}</output></label></div>
         <label class="seed-again">Seed of the reply

@@ -24,8 +24,8 @@ export default {
           <summary>The voice moved {{ times }} while it spoke</summary>
           <ol class="moves" aria-label="How the voice moved"><li v-for="(voice, index) in reply.voices" :key="index">{{
             told(index) }}</li></ol></details>
-        <p class="spoken numbers"><b>{{ label }}</b><span v-for="one in chemicals" :key="one.name"><i
-          :style="{ background: one.colour }"></i>{{ one.name }} {{ two(spoken.levels[one.name]) }}</span><span>temperature {{
+        <p class="spoken numbers"><b>{{ label }}</b><span v-for="one in chemicals" :key="one.name"><i class="chemical"
+          :style="{ '--light': one.colour, '--dark': one.on_dark }"></i>{{ one.name }} {{ two(spoken.levels[one.name]) }}</span><span>temperature {{
           two(spoken.temperature) }}</span><span>top_p {{ two(spoken.top_p) }}</span><span>seed {{ spoken.seed }}</span><span
           v-if="!moved">blend: {{ first }}</span></p>
         <details class="more"><summary>More about this reply</summary><dl class="numbers">
