@@ -14,6 +14,12 @@ from emotional_ai import AsyncClient, DynamicsConfig, SessionConfig
 from emotional_ai.v1 import engine_pb2 as pb
 
 pytestmark = wanted
+SAVED_AND_TYPED = """(button, field) => {
+    button.click();
+    field.value = "44";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
+"""Types before the answer to what was saved can be there."""
 
 
 @asynccontextmanager
@@ -70,6 +76,29 @@ async def test_of_two_people_who_edit_the_second_is_told_and_decides(tmp_path: P
             await one.get_by_role("button", name="Take what is in force").click()
             await expect(half_life(one)).to_have_value("90")
             await expect(save(one)).to_be_disabled()
+        assert web.complaints() == ""
+
+
+async def test_what_is_typed_while_it_is_saved_stays_and_can_be_saved_next(tmp_path: Path) -> None:
+    with service() as target, web_process(target, tmp_path / "log") as web:
+        async with (
+            AsyncClient(target) as client,
+            chromium() as browser,
+            opened(browser, web.session("default"), tmp_path) as tab,
+        ):
+            await editor(tab.page)
+            await half_life(tab.page).fill("30")
+            await expect(save(tab.page)).to_be_enabled()
+            field = await half_life(tab.page, "serotonin").element_handle()
+            await save(tab.page).evaluate(SAVED_AND_TYPED, field)
+            await expect(said(tab.page, "Stable: this can be saved.")).to_be_visible()
+            await expect(half_life(tab.page, "serotonin")).to_have_value("44")
+            await save(tab.page).click()
+            await expect(said(tab.page, "Saved; in force from now on.")).to_be_visible()
+            kept = (await client.get_session("default")).config.dynamics.half_life_minutes
+            assert (kept.dopamine, kept.serotonin) == (30, 44)
+            changes = [one.WhichOneof("effect") for one in (await client.history("default")).entries]
+            assert changes == ["created", "configured", "configured"]
         assert web.complaints() == ""
 
 

@@ -13,7 +13,7 @@ export default {
       <p class="muted">What makes this session itself. The service checks it as you type; nothing is in force until it is saved.</p>
       <div v-if="conflict" class="touch-state frozen" role="alert">
         <span>The configuration was changed elsewhere meanwhile. Nothing of yours was saved.</span>
-        <button type="button" class="plain" @click="$emit('taken')">Take what is in force</button>
+        <button type="button" class="plain" @click="$emit('taken', number)">Take what is in force</button>
         <button type="button" class="plain" @click="keep">Keep my edits</button>
       </div>
       <div class="touch-actions">
@@ -59,7 +59,7 @@ export default {
         <p role="status" :class="wrong.length ? 'fault' : 'muted'">{{ status }}</p>
         <ul v-if="wrong.length" class="fault"><li v-for="[path, words] in wrong" :key="path">{{ shown(path) }} {{ words }}</li></ul>
         <div class="touch-actions">
-          <button type="button" class="main" :disabled="!ready" @click="$emit('save', form)">Save</button>
+          <button type="button" class="main" :disabled="!ready" @click="$emit('save', number, form)">Save</button>
           <button type="button" class="plain" :disabled="!dirty" @click="undo">Undo the edits</button>
           <span class="muted">The time scale stays as it is.</span>
         </div>
@@ -174,6 +174,19 @@ export default {
     foretold(told) {
       this.told = told;
     },
+    // An answer to what was sent at edit `number`: what was typed since stays.
+    saved(number, form) {
+      if (number === this.number) this.begin(form);
+      else this.rebase(form);
+      this.last = "Saved; in force from now on.";
+    },
+    took(number, form) {
+      if (number === this.number) this.begin(form);
+      else {
+        this.rebase(form);
+        this.conflict = true;
+      }
+    },
     begin(form) {
       clearTimeout(this.waiting);
       this.form = form;
@@ -193,10 +206,7 @@ export default {
     },
     elsewhere() {
       if (this.dirty) this.conflict = true;
-      else this.$emit("taken");
-    },
-    said(words) {
-      this.last = words;
+      else this.$emit("taken", this.number);
     },
   },
 };

@@ -86,10 +86,11 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
             self.run_method("foretold", told)
 
     async def _save(self, given: GenericEventArguments) -> None:
+        number, form = given.args
         desk = self._desk
         self._saving = True
         try:
-            change = instead_of(self._base, config_of(given.args))
+            change = instead_of(self._base, config_of(form))
             session = await reconfigured(desk.client, desk.session_id, change)
         except EmotionalAIError as error:
             if error.reason == REPLACED:
@@ -97,28 +98,28 @@ class Personality(Element, component="personality.js", esm=FIELDS | lines.ESM):
             else:
                 notice(error)
         else:
-            self._begin_with(session)
-            self.run_method("said", "Saved; in force from now on.")
+            self._based_on(session)
+            self.run_method("saved", number, form_of(session.config))
         finally:
             self._saving = False
 
-    async def _taken(self, _: GenericEventArguments) -> None:
+    async def _taken(self, given: GenericEventArguments) -> None:
         """Begins anew with what is in force."""
         session = await self._desk.asked(self._desk.client.get_session(self._desk.session_id))
         if session is not None:
-            self._begin_with(session)
+            self._based_on(session)
+            self.run_method("took", given.args, form_of(session.config))
             await self._foretell(session.config.dynamics)
 
     async def _kept(self, _: GenericEventArguments) -> None:
         """Takes note of what is in force; saving goes over it."""
         session = await self._desk.asked(self._desk.client.get_session(self._desk.session_id))
         if session is not None:
-            self._base, self._version = session.config, session.state.version
+            self._based_on(session)
             self.run_method("rebase", form_of(session.config))
 
-    def _begin_with(self, session: pb.Session) -> None:
+    def _based_on(self, session: pb.Session) -> None:
         self._base, self._version = session.config, session.state.version
-        self.run_method("begin", form_of(session.config))
 
     async def _to_file(self, given: GenericEventArguments) -> None:
         config = await self._desk.asked(_parsed(given.args))
