@@ -14,6 +14,7 @@ import httpx
 import pytest
 from command_line import CommandLine
 from loopback import PATIENCE, service, service_process
+from openai import APIStatusError, OpenAI
 from web_process import Web, command, web_process
 
 from emotional_ai import Client
@@ -74,6 +75,14 @@ def test_no_other_session_is_made_by_looking_for_it(web: Web, target: str) -> No
     assert "There is no session nowhere" in httpx.get(web.session("nowhere")).text
     with Client(target) as client:
         assert "nowhere" not in [one.session_id for one in client.list_sessions()]
+
+
+def test_of_what_can_be_no_session_it_is_said_what_can(web: Web) -> None:
+    page = httpx.get(web.session("-%20<b>")).text
+    assert "No session can be called" in page
+    assert "1 to 128 letters, digits" in page
+    assert "Create it" not in page
+    assert "<b>" not in page.partition("No session can be called")[2][:20]
 
 
 def test_where_there_is_nothing_it_is_said_so_in_the_frame_of_the_page(web: Web) -> None:
@@ -138,6 +147,27 @@ def test_a_bearer_token_opens_the_doors(locked: Web) -> None:
     assert httpx.post(locked.url + RPC, json={}, headers=right).status_code == 200
     assert httpx.get(locked.url + "/v1/models", headers=right).status_code == 200
     assert httpx.post(locked.url + RPC, json={}, headers={"Authorization": "Bearer wrong"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "status", "code", "words"),
+    [
+        ("wrong", {}, 401, "invalid_api_key", "a token is needed: send it as `Authorization: Bearer TOKEN`"),
+        (TOKEN, FOREIGN, 403, "origin_not_allowed", "a page of http://evil.example may not ask this one"),
+        (TOKEN, {"Host": "evil.example"}, 421, "unknown_host", "this is not evil.example"),
+    ],
+)
+def test_the_official_client_of_the_chat_door_is_told_why_it_may_not_come_in(
+    locked: Web, key: str, headers: dict[str, str], status: int, code: str, words: str
+) -> None:
+    with (
+        OpenAI(base_url=locked.url + "/v1", api_key=key, default_headers=headers, max_retries=0) as client,
+        pytest.raises(APIStatusError, match=words) as refused,
+    ):
+        client.models.list()
+    assert refused.value.status_code == status
+    assert refused.value.code == code
+    assert refused.value.type == "invalid_request_error"
 
 
 def test_a_token_does_not_let_another_site_ask(locked: Web) -> None:

@@ -1,6 +1,7 @@
 """The page of one session: followed while the page is open, whatever becomes of the service meanwhile."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -10,11 +11,13 @@ from nicegui import background_tasks, ui
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import AlreadyExists, EmotionalAIError, NotFound
+from emotional_ai.names import SESSION_ID
 from emotional_ai.web.hub import Hub
 from emotional_ai.web.page.choice import Choice
 from emotional_ai.web.page.desk import Desk, notice
 from emotional_ai.web.page.lifetime import at_the_end
 from emotional_ai.web.page.live import live
+from emotional_ai.web.page.sessions import ID_WORDS
 from emotional_ai.web.page.talk import talk
 from emotional_ai.web.page.touch import touch
 from emotional_ai.web.page.why import why
@@ -36,6 +39,9 @@ RETRY_SECONDS: Final = 2.0
 async def show_session(client: AsyncClient, hub: Hub, session_id: str, *, make: bool) -> None:
     """Shows a session while the page is open; with `make`, one that does not exist is made."""
     shown = _Shown(client, hub, session_id, ui.context.client, make=make)
+    if re.fullmatch(SESSION_ID, session_id) is None:  # nothing to wait for
+        shown.say(f"No session can be called {session_id}: an id has {ID_WORDS}.", _every_session)
+        return
     at_the_end(background_tasks.create(shown.live(), name=f"page of session {session_id}").cancel)
     try:
         async with asyncio.timeout(AT_ONCE_SECONDS):
@@ -125,7 +131,7 @@ class _Shown:
 
     def _offer(self) -> None:
         ui.button("Create it", on_click=self._create).props("unelevated no-caps")
-        ui.link("All sessions", "/sessions")
+        _every_session()
 
     async def _create(self) -> None:
         try:
@@ -146,6 +152,10 @@ class _Shown:
         with self._hub.on_away(told), suppress(TimeoutError):
             async with asyncio.timeout(RETRY_SECONDS):
                 await back.wait()
+
+
+def _every_session() -> None:
+    ui.link("All sessions", "/sessions")
 
 
 def _panels(desk: Desk) -> None:

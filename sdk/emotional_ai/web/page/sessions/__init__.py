@@ -3,6 +3,6 @@
 What to read, in order: room, listing (which of them are shown); then sessions.js.
 """
 
-from emotional_ai.web.page.sessions.room import sessions
+from emotional_ai.web.page.sessions.room import ID_WORDS, sessions
 
-__all__ = ["sessions"]
+__all__ = ["ID_WORDS", "sessions"]
