@@ -123,9 +123,12 @@ class Talk(Element, component="talk.js", esm={"emotional-ai-talk": "browser"}):
 
     async def _states(self) -> None:
         """The browser wants the states there are to choose from."""
-        adapters = await self._desk.asked(self._desk.client.list_adapters())
-        if adapters is not None:
-            self._send("choose", told.states(adapters))
+        try:
+            adapters = await self._desk.client.list_adapters()
+        except EmotionalAIError as error:
+            self._send("choose", [], str(error))
+        else:
+            self._send("choose", told.states(adapters), "")
 
 
 def _why_silent(error: EmotionalAIError) -> str:

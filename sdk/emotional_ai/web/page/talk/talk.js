@@ -97,8 +97,8 @@ export default {
       if (change.grown) this.grow(change.grown);
       if (change.bounds) this.cut(change.bounds);
     },
-    choose(states) {
-      this.$refs.again.choose(states);
+    choose(states, failure) {
+      this.$refs.again.choose(states, failure);
     },
     refused(why) {
       this.refusal = why[0].toUpperCase() + why.slice(1) + ".";

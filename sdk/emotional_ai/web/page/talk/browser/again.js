@@ -9,6 +9,8 @@ export default {
         <p class="muted">The same words and the same conversation before them; the session itself does not move.</p>
         <fieldset><legend>State</legend>
           <p v-if="!states" class="muted">Asking for the states...</p>
+          <p v-if="failure" class="failure" role="alert">The states could not be asked for ({{ failure }}); levels
+            can be set all the same.</p>
           <label v-for="one in states" :key="one.name" class="state-choice"><input type="radio" name="state" :value="one.name"
             v-model="name"><i :style="{ background: one.colour }"></i>{{ words(one.name) }}</label>
           <label class="state-choice"><input type="radio" name="state" value="" v-model="name"><i class="own"></i>levels
@@ -27,7 +29,7 @@ export default {
   props: { chemicals: Array },
   emits: ["states", "again"],
   data() {
-    return { turn: null, states: null, name: "", levels: {}, seed: "" };
+    return { turn: null, states: null, failure: "", name: "", levels: {}, seed: "" };
   },
   watch: {
     name() {
@@ -40,12 +42,12 @@ export default {
     words,
     open(turn) {
       const { levels, seed } = turn.replies[0].spoken;
-      Object.assign(this, { turn, states: null, name: "", levels: { ...levels }, seed });
+      Object.assign(this, { turn, states: null, failure: "", name: "", levels: { ...levels }, seed });
       this.$emit("states");
       this.$refs.dialog.showModal();
     },
-    choose(states) {
-      this.states = states;
+    choose(states, failure) {
+      Object.assign(this, { states, failure });
     },
     set(name, event) {
       this.name = "";
