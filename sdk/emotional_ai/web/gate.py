@@ -11,11 +11,15 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emotional_ai.web.access import Access, Refusal
+from emotional_ai.web.doors.openai.refusals import Problem
 
 LOGIN: Final = "/login"
 LONGEST_LOGIN: Final = 16_384
 """Bytes of a login."""
 COOKIE_DAYS: Final = 30
+OPENAI: Final = "/v1/"
+"""Paths whose clients show what a refusal says if it is told as OpenAI tells it, and its number alone otherwise."""
+CODES: Final = {401: "invalid_api_key", 403: "origin_not_allowed", 421: "unknown_host"}
 POLICY: Final = "; ".join(
     (
         "default-src 'self'",
@@ -68,7 +72,7 @@ class Gate:
         headers = _joined(scope)
         refused = self._access.refusal(scope.get("method", "GET"), headers)
         if refused is not None:
-            return _refused(refused)
+            return _refused(refused, scope)
         if self._access.token is None:
             return None
         if scope["type"] == "http" and (answer := await self._login(Request(scope, receive))) is not None:
@@ -108,7 +112,9 @@ class Gate:
         if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
             return _form(scope["path"], wrong=False)
         words = "a token is needed: send it as `Authorization: Bearer TOKEN`, or open this page in a browser"
-        return PlainTextResponse(words + "\n", 401, {"www-authenticate": "Bearer"})
+        answer = _refused(Refusal(401, words), scope)
+        answer.headers["www-authenticate"] = "Bearer"
+        return answer
 
 
 def _joined(scope: Scope) -> dict[str, str]:
@@ -145,7 +151,9 @@ def _local(where: str) -> str:
     return where if where.startswith("/") and not where.startswith(("//", "/\\")) else "/"
 
 
-def _refused(refusal: Refusal) -> Response:
+def _refused(refusal: Refusal, scope: Scope) -> Response:
+    if scope["path"].startswith(OPENAI):
+        return Problem(refusal.words, refusal.status, code=CODES[refusal.status]).answer()
     return PlainTextResponse(refusal.words + "\n", refusal.status)
 
 
