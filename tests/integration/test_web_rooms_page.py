@@ -1,9 +1,11 @@
 """The rooms of the adapters, of training and of health in a real browser: what is told, drawn, and asked before it is done."""
 
+import re
 from pathlib import Path
 
 from browser import chromium, opened, wanted
-from playwright.async_api import expect
+from loopback import service
+from playwright.async_api import WebSocketRoute, expect
 from scripted_speech import Script, scripted_service
 from tiny_jobs import open_gate, script
 from training_service import Workshop
@@ -17,6 +19,8 @@ from emotional_ai.v1.engine_pb2 import Chemistry
 pytestmark = wanted
 
 DIGEST = "0123456789abcdef" * 4
+LONGEST_MS = 8000
+"""How long a room waits for an answer."""
 CURVE = "loss over {} reports: from 1 to "
 
 
@@ -37,6 +41,28 @@ async def test_an_adapter_is_shown_with_all_that_is_known_of_it_and_why_it_is_re
             await expect(shown).not_to_contain_text("Cannot be blended")
             refused = tab.page.get_by_role("article", name="other")
             await expect(refused).to_contain_text("Cannot be blended: made for <b>another</b> base model")
+
+
+async def test_an_answer_that_was_lost_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    def lossy(browser: WebSocketRoute) -> None:
+        page = browser.connect_to_server()
+        browser.on_message(lambda said: None if "unheard" in str(said) else page.send(said))
+
+    with service() as target, web_process(target, tmp_path / "log") as web:
+        async with chromium() as browser, opened(browser, f"{web.url}/sessions", tmp_path) as tab:
+            await tab.page.route_web_socket(re.compile("socket.io"), lossy)
+            await tab.page.clock.install()
+            await tab.page.reload()
+            create = tab.page.get_by_role("button", name="Create", exact=True)
+            await tab.page.get_by_role("textbox", name="New session").fill("unheard")
+            await create.click()
+            await expect(create).to_be_disabled()
+            await tab.page.clock.fast_forward(LONGEST_MS)
+            await expect(tab.page.get_by_role("alert").filter(has_text="No answer came")).to_be_visible()
+            await tab.page.get_by_role("textbox", name="New session").fill("heard")
+            await create.click()
+            await expect(tab.page.get_by_role("link", name="heard").first).to_be_visible()
+        assert web.complaints() == ""
 
 
 async def test_a_training_is_started_drawn_as_it_goes_cancelled_once_confirmed_and_resumed(

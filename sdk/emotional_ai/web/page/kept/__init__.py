@@ -3,7 +3,7 @@
     browser --looking, away--> Kept --refresh, now and then--> service
     browser <--a method call, if something is otherwise than before
 
-A room declares its component as ever, imports from "emotional-ai-kept" (`Looked`, `Ask`, `Digest`, times in words),
+A room declares its component as ever, imports from "emotional-ai-kept" (`Looked`, `Waiting`, `Ask`, `Digest`, times in words),
 and its page has STYLE.
 """
 

@@ -1,5 +1,5 @@
 // The room `sessions`: what is searched for and in which order is decided here, and which rows that are by the server.
-import { Ask, Looked, ago, exactly } from "emotional-ai-kept";
+import { Ask, Looked, Waiting, ago, exactly } from "emotional-ai-kept";
 
 const SEARCH_MS = 150;
 const COLUMNS = [
@@ -11,7 +11,7 @@ const COLUMNS = [
 
 export default {
   components: { Ask },
-  mixins: [Looked],
+  mixins: [Looked, Waiting],
   template: `
     <div class="kept">
       <p v-if="outdated" class="kept-late" role="status">{{ outdated }}</p>
@@ -20,7 +20,7 @@ export default {
         <span class="grow"><input id="new-session" type="text" v-model="id" maxlength="128" autocomplete="off" spellcheck="false"
           placeholder="its id, or empty for one made up" aria-describedby="new-session-hint new-session-wrong" :aria-invalid="!!wrong"
           @input="refusal = ''"></span>
-        <button type="submit" class="kept-button main" :disabled="making || !fits">Create</button>
+        <button type="submit" class="kept-button main" :disabled="waiting || !fits">Create</button>
         <span id="new-session-hint" class="kept-hint" style="flex-basis: 100%">{{ allowed }}. It begins at its baseline.</span>
         <span id="new-session-wrong" class="kept-wrong" role="alert">{{ wrong }}</span>
       </form>
@@ -64,7 +64,7 @@ export default {
   data() {
     return {
       columns: COLUMNS,
-      id: "", refusal: "", making: false, created: "", said: "",
+      id: "", refusal: "", created: "", said: "",
       search: "", by: "updated", downwards: true, page: 0,
       rows: [], first: 0, found: 0, every: 0, pages: 1,
       doomed: { id: "", entries: 0 }, lost: false,
@@ -100,11 +100,11 @@ export default {
       if (this.lost && !this.rows.some(({ id }) => id === this.doomed.id)) this.$nextTick(this.found_again);
     },
     refused(words) {
-      this.making = false;
+      this.answered();
       this.refusal = words;
     },
     made_one(id) {
-      this.making = false;
+      this.answered();
       this.id = "";
       this.said = "";
       this.created = id;
@@ -115,8 +115,8 @@ export default {
     },
     // What a visitor does.
     make() {
-      if (this.making || !this.fits) return;
-      this.making = true;
+      if (this.waiting || !this.fits) return;
+      this.wait(() => this.refused("No answer came; the list below shows whether it was made."));
       this.refusal = "";
       this.$emit("made", this.id);
     },

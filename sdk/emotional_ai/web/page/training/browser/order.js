@@ -1,5 +1,8 @@
 // The form that starts a training. Every field says what is allowed; what is refused is said under it.
+import { Waiting } from "emotional-ai-kept";
+
 export const Order = {
+  mixins: [Waiting],
   template: `
     <details class="card" :open="open" @toggle="open = $event.target.open">
       <summary class="order-title">Start a training</summary>
@@ -26,14 +29,14 @@ export const Order = {
           <span class="kept-wrong" :id="'order-' + one.name + '-wrong'">{{ wrong[one.name] }}</span>
         </div>
         <p class="kept-wrong order-words" role="alert">{{ words }}</p>
-        <div class="order-send"><button type="submit" class="kept-button main" :disabled="sending">Start</button>
+        <div class="order-send"><button type="submit" class="kept-button main" :disabled="waiting">Start</button>
           <span class="kept-hint">It runs at the service, whatever becomes of this page.</span></div>
       </form>
     </details>`,
   props: { recipes: Array, ranks: Array, fields: Array },
   emits: ["ordered"],
   data() {
-    return { open: false, given: this.empty(), wrong: {}, words: "", sending: false };
+    return { open: false, given: this.empty(), wrong: {}, words: "" };
   },
   computed: {
     meaning() {
@@ -46,19 +49,22 @@ export const Order = {
       return { recipe: this.recipes[0].name, lora_rank: "", ...written };
     },
     send() {
-      if (this.sending) return;
-      Object.assign(this, { sending: true, wrong: {}, words: "" });
+      if (this.waiting) return;
+      this.wait(() => (this.words = "No answer came; the list below shows whether it was started."));
+      Object.assign(this, { wrong: {}, words: "" });
       this.$emit("ordered", { ...this.given });
     },
     refuse({ fields, words }) {
       const first = Object.keys(this.given).find((name) => fields[name]);
-      Object.assign(this, { sending: false, wrong: fields, words });
+      this.answered();
+      Object.assign(this, { wrong: fields, words });
       if (!first) return;
       this.words ||= "Not started: see what is said under the fields.";
       this.$nextTick(() => document.getElementById("order-" + first)?.focus());
     },
     done() {
-      Object.assign(this, { sending: false, wrong: {}, words: "" });
+      this.answered();
+      Object.assign(this, { wrong: {}, words: "" });
       this.open = false;
     },
   },
