@@ -22,9 +22,9 @@ from emotional_ai.web.page.health import health
 from emotional_ai.web.page.health.room import Health
 
 
-async def health_alone(client: AsyncClient) -> None:
+def health_alone(client: AsyncClient) -> None:
     """The room on a page where nobody has said anything."""
-    await health(client, Conversations(client))
+    health(client, Conversations(client))
 
 
 async def reported(client: AsyncClient, job_id: str) -> None:

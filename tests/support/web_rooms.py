@@ -8,7 +8,7 @@ async with entered(sessions, client) as sight:
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -67,13 +67,13 @@ class Sight:
 
 
 @asynccontextmanager
-async def entered(build: Callable[[AsyncClient], Awaitable[None]], client: AsyncClient) -> AsyncIterator[Sight]:
+async def entered(build: Callable[[AsyncClient], None], client: AsyncClient) -> AsyncIterator[Sight]:
     """Shows a room to a visitor who looks at it."""
     core.loop = asyncio.get_running_loop()
     shown = Page(page("/room"))
     try:
         with shown:
-            await build(client)
+            build(client)
         sight = Sight(shown)
         sight.does("looking")
         yield sight

@@ -7,7 +7,7 @@
 What to read, in order: frame, session, desk, then a panel (live, talk, touch, why) or a room.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +30,7 @@ __all__ = ["FAVICON", "end", "register"]
 FILES: Final = Path(__file__).parent / "assets"
 FAVICON: Final = FILES / "icon.svg"
 
-Build = Callable[[AsyncClient], Awaitable[None]]
+Build = Callable[[AsyncClient], None]
 """Shows a room, which asks the service once somebody looks."""
 
 
@@ -83,6 +83,6 @@ def end() -> None:
 
 def _register_room(client: AsyncClient, frame: Frame, title: str, build: Build) -> None:
     @ui.page(f"/{title.lower()}")
-    async def room() -> None:
+    def room() -> None:
         with frame.around(title), ui.element("div").classes("room"):
-            await build(client)
+            build(client)

@@ -15,7 +15,7 @@ from emotional_ai.web.page.kept import STYLE, Kept
 LOOK: Final = Path(__file__).parent / "adapters.css"
 
 
-async def adapters(client: AsyncClient) -> None:
+def adapters(client: AsyncClient) -> None:
     """Shows the room."""
     ui.add_css(STYLE)
     ui.add_css(LOOK)

@@ -19,7 +19,7 @@ FETCHED: Final = 1000
 T = TypeVar("T")
 
 
-async def health(client: AsyncClient, conversations: Conversations) -> None:
+def health(client: AsyncClient, conversations: Conversations) -> None:
     """Shows the room."""
     ui.add_css(STYLE)
     ui.label("Health").classes("room-title").props("role=heading aria-level=1")

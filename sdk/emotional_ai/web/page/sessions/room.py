@@ -19,7 +19,7 @@ ID_WORDS: Final = "1 to 128 letters, digits, - _ . : beginning with a letter or 
 """`SESSION_ID` in words."""
 
 
-async def sessions(client: AsyncClient) -> None:
+def sessions(client: AsyncClient) -> None:
     """Shows the room."""
     ui.add_css(STYLE)
     ui.label("Sessions").classes("room-title").props("role=heading aria-level=1")

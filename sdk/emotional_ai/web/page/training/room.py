@@ -23,7 +23,7 @@ STAGES: Final = ("#CC79A7", "#0072B2", "#F0E442")
 """Colours of stages that train no state: those no adapter has."""
 
 
-async def training(client: AsyncClient) -> None:
+def training(client: AsyncClient) -> None:
     """Shows the room."""
     ui.add_css(STYLE)
     ui.add_css(LOOK)
