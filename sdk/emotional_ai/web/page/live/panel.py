@@ -1,9 +1,10 @@
 """How a session feels, as it moves: the server's half of `live.js`."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
-from nicegui import background_tasks
+from nicegui import background_tasks, ui
 from nicegui.element import Element
 from nicegui.elements import echart  # noqa: F401  # offers the module that live.js draws with
 from nicegui.events import GenericEventArguments
@@ -15,12 +16,14 @@ from emotional_ai.web.page import colours
 from emotional_ai.web.page.desk import Desk
 from emotional_ai.web.page.live import past, points
 
+STYLE: Final = Path(__file__).parent / "live.css"
 SPANS: Final = {"2 min": 120, "10 min": 600, "1 h": 3600, "1 day": 86_400, "all": 0}
 """How far back a visitor may look, in seconds of wall time; 0 is the session's whole life."""
 
 
 def live(desk: Desk) -> None:
     """Shows how a session feels, as it moves."""
+    ui.add_css(STYLE)
     Live(desk)
 
 

@@ -35,7 +35,7 @@ export default {
           <label>Most tokens<input type="number" min="1" :max="most_tokens" v-model="max_tokens" placeholder="160"></label>
           <span class="muted">With a seed, the same state and the same words give the same reply.</span></div></details>
       </form>
-      <div class="hidden-words" aria-live="polite">{{ announced }}</div>
+      <div class="sr" aria-live="polite">{{ announced }}</div>
       <talk-again ref="again" :chemicals="chemicals" @states="$emit('states')" @again="again"></talk-again>
     </div>`,
   props: { session: String, chemicals: Array, longest: Number, most_tokens: Number },

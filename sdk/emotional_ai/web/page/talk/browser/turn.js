@@ -6,7 +6,7 @@ export default {
   components: { TalkReply },
   template: `
     <li class="turn">
-      <div class="user"><span class="hidden-words">You said: </span><p class="said">{{ turn.text }}</p></div>
+      <div class="user"><span class="sr">You said: </span><p class="said">{{ turn.text }}</p></div>
       <p class="heard" v-if="turn.heard">{{ heard }}</p>
       <div class="versions"><talk-reply v-for="reply in turn.replies" :key="reply.key" :reply="reply" :number="turn.number"
         :chemicals="chemicals"></talk-reply></div>
