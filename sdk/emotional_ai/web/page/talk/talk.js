@@ -20,7 +20,8 @@ export default {
       </div>
       <ul v-if="legend.length" class="voices" aria-label="Adapters"><li v-for="[name, colour] in legend" :key="name"><i
         :style="{ background: colour }"></i>{{ name.replaceAll("_", " ") }}</li>
-        <li v-if="moved" class="muted">Behind words: the loudest adapter; the bar below them: the whole blend.</li></ul>
+        <li v-if="moved" class="muted">Behind words: the loudest adapter, which has the largest
+          weight there; the bar below them: the whole blend.</li></ul>
       <div v-if="silent" class="silent" role="status"><p>{{ silent }}</p>
         <p v-if="off">Start one that speaks, without the flag <code>--engine-only</code>:<br>
           <code>emotional-ai serve</code></p></div>

@@ -31,11 +31,11 @@ export default {
         <Field v-for="one in names" :key="one" unit="simulated minutes" v-bind="field('dynamics.half_life_minutes.' + one, one)" @set="set"/>
       </fieldset>
       <fieldset><legend>Couplings</legend>
-        <p class="muted">Log-odds that a row's chemical feels for each unit a column's is off its baseline. Stable while each row's sum of sizes, the mood's pull included, is below 4.</p>
+        <p class="muted">How one chemical pushes another. Log-odds that a row's chemical feels for each unit a column's is off its baseline. Stable while each row's sum of sizes, the mood's pull included, is below 4.</p>
         <Table label="coupling" corner="acts on" :columns="names" :rows="matrix('coupling')" sums="sum" :faults="faults" @set="set"/>
       </fieldset>
       <fieldset><legend>Buffering</legend>
-        <p class="muted">How much a column's chemical weakens pushes on a row's; at least 0, each row adding up to at most 0.5.</p>
+        <p class="muted">How one chemical softens what happens to another. How much a column's chemical weakens pushes on a row's; at least 0, each row adding up to at most 0.5.</p>
         <Table label="buffering" corner="weakened" :columns="names" :rows="matrix('buffering')" sums="sum" :faults="faults" @set="set"/>
       </fieldset>
       <Switched v-for="of in switches" :key="of.name" :of="of" :form="form" :names="names" :faults="faults" @set="set" @turn="turn"/>
@@ -51,7 +51,8 @@ export default {
             <option value="TEMPERATURE_LAW_INVERTED_U">highest in the middle</option></select></label>
           <Field unit="at the baseline, 0.3 to 1.3" v-bind="field('expression.base_temperature', 'temperature')" @set="set"/>
           <Field unit="at the baseline, 0.6 to 0.98" v-bind="field('expression.base_top_p', 'top_p')" @set="set"/>
-          <Field unit="lead another label needs, 0 to 0.9" v-bind="field('expression.label_hysteresis', 'label hysteresis')" @set="set"/>
+          <Field unit="0 to 0.9" v-bind="field('expression.label_hysteresis', 'label hysteresis')" @set="set"/>
+          <p class="muted">How far another label must be ahead before it takes over, so that the label does not flicker between two.</p>
         </fieldset>
       </details>
 

@@ -14,7 +14,7 @@ export default {
         <div class="why-span" role="group" aria-label="Span to explain">
           <button type="button" :aria-pressed="kind === 'beginning'" @click="choose('beginning')">Since the beginning</button>
           <form @submit.prevent="choose('minutes')"><button type="submit" :aria-pressed="kind === 'minutes'" :disabled="!(minutes > 0)">Last</button>
-            <input type="number" min="0.1" step="any" v-model.number="minutes" aria-label="Minutes to look back"> minutes</form>
+            <input type="number" min="0.1" step="any" v-model.number="minutes" aria-label="Minutes to look back by the clock"> minutes by the clock</form>
           <form @submit.prevent="choose('between')"><button type="submit" :aria-pressed="kind === 'between'" :disabled="!(first > 0 && last > 0)">From event</button>
             <input type="number" min="1" step="1" v-model.number="first" aria-label="First event of the span"> to
             <input type="number" min="1" step="1" v-model.number="last" aria-label="Last event of the span"></form>

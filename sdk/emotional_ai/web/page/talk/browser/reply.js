@@ -21,7 +21,7 @@ export default {
           :aria-label="'Blend: ' + strip"><rect v-for="(one, index) in picture" :key="index" :x="one.x" :y="one.y"
           :width="one.width" :height="one.height" :fill="one.colour"/></svg>
         <details v-if="moved" class="more" :open="few">
-          <summary>The voice moved {{ times }} while it spoke</summary>
+          <summary>The blend moved {{ times }} while it spoke</summary>
           <ol class="moves" aria-label="How the voice moved"><li v-for="(voice, index) in reply.voices" :key="index">{{
             told(index) }}</li></ol></details>
         <p class="spoken numbers"><b>{{ label }}</b><span v-for="one in chemicals" :key="one.name"><i class="chemical"
