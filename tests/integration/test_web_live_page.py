@@ -108,3 +108,14 @@ def drawn(picture: list[dict[str, Any]], name: str) -> list[list[float]]:
     """The points drawn under a name."""
     points: list[list[float]] = next(one["data"] for one in picture if one["name"] == name)
     return points
+
+
+async def test_what_has_a_tab_is_the_panel_of_that_tab(tmp_path: Path) -> None:
+    async with looking(tmp_path) as (page, _):
+        await page.get_by_role("tab", name="Why").click()
+        await expect(page.get_by_role("tabpanel", name="Why", exact=True)).to_contain_text("Why it feels so")
+        await expect(page.get_by_role("tabpanel")).to_have_count(1)
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await page.get_by_role("tab", name="Live").click()
+        await expect(page.get_by_role("tabpanel", name="Live", exact=True)).to_contain_text("dopamine")
+        await expect(page.get_by_role("tabpanel")).to_have_count(1)

@@ -24,6 +24,9 @@ export default {
     current() {
       this.apply();
     },
+    shown() {
+      this.apply();
+    },
   },
   mounted() {
     this.media = matchMedia(WIDE);
@@ -39,6 +42,16 @@ export default {
     },
     apply() {
       document.getElementById(this.desk).dataset.panel = this.current;
+      for (const name of this.names) this.label(name);
+    },
+    // What has a tab is the panel of that tab; what stays in sight without one is none.
+    label(name) {
+      const panel = document.getElementById("panel-" + name);
+      const tabbed = this.shown.includes(name);
+      for (const [attribute, value] of [["role", "tabpanel"], ["aria-labelledby", "tab-" + name]]) {
+        if (tabbed) panel.setAttribute(attribute, value);
+        else panel.removeAttribute(attribute);
+      }
     },
     choose(name) {
       this.chosen = name;

@@ -162,5 +162,8 @@ def _panels(desk: Desk) -> None:
     with ui.element("div").classes("desk").props("id=desk"):
         Choice([name for name, _ in PANELS], "desk").classes("desk-choice")
         for name, build in PANELS:
-            with ui.element("section").classes(f"card panel panel-{name}").props(f"id=panel-{name} aria-label={name}"):
+            with (
+                ui.element("div").classes(f"card panel panel-{name}").props(f"id=panel-{name}"),
+                ui.element("section").props(f"aria-label={name}"),
+            ):
                 build(desk)
