@@ -311,6 +311,17 @@ async def test_the_pages_of_a_session_are_told_that_it_was_deleted(hub: Hub, cli
     assert [type(error) for error in page.ended] == [NotFound]
 
 
+async def test_what_was_said_in_a_session_goes_with_it(hub: Hub, client: CountingClient) -> None:
+    session = await client.create_session("ada")
+    said = hub.conversations.of(session)
+    page = Page()
+    async with showing(hub, "ada", page):
+        assert hub.conversations.of(session) is said
+        await client.delete_session("ada")
+        await page.until(lambda: bool(page.ended))
+        assert hub.conversations.of(session) is not said
+
+
 async def test_without_a_service_nothing_is_followed_and_away_says_why() -> None:
     async with AsyncClient("127.0.0.1:9", backoff=SOON) as client:
         hub = Hub(client)

@@ -32,6 +32,12 @@ class Conversations:
         self._kept[session.session_id] = kept
         return kept[1]
 
+    def drop(self, session_id: str) -> None:
+        """Forgets what was said in a session that is no more."""
+        known = self._kept.pop(session_id, None)
+        if known is not None:
+            known[1].stop()
+
     def turns(self) -> Iterator[Turn]:
         """Every turn that is kept, of all sessions."""
         return (turn for _, conversation in self._kept.values() for turn in conversation.turns)

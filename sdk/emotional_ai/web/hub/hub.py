@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 
 from emotional_ai.aio import AsyncClient
-from emotional_ai.errors import EmotionalAIError
+from emotional_ai.errors import EmotionalAIError, NotFound
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.conversation import Conversations
 from emotional_ai.web.hub.followed import Followed, Follower
@@ -44,12 +44,19 @@ class Hub:
         """Follows a session. Raises NotFound, or Unavailable while the service is away.
 
         `seen` gets moments from the next on, at most RATE a second and only if something moved; `heard` gets new entries of
-        the log, in order; `ended` is called once if the session is deleted. None of them is awaited: a slow page slows nobody.
+        the log, in order; `ended` is called once if the session is deleted, when what was said in it is forgotten too. None of
+        them is awaited: a slow page slows nobody.
         """
         followed = self._followed.get(session_id)
         if followed is None or followed.over:
             followed = self._followed[session_id] = Followed(self._client, self.reach, session_id)
-        leave = followed.join(Follower(seen, heard, ended))
+
+        def over(error: EmotionalAIError) -> None:
+            if isinstance(error, NotFound):
+                self.conversations.drop(session_id)
+            ended(error)
+
+        leave = followed.join(Follower(seen, heard, over))
         try:
             await followed.begun()
             yield followed

@@ -57,7 +57,7 @@ def register(client: AsyncClient, hub: Hub, settings: WebSettings) -> None:
 def _rooms(hub: Hub) -> tuple[tuple[str, Build], ...]:
     """Rooms by title; the path is the title in lower case."""
     return (
-        ("Sessions", sessions),
+        ("Sessions", lambda client: sessions(client, hub.conversations)),
         ("Adapters", adapters),
         ("Training", training),
         ("Health", lambda client: health(client, hub.conversations)),

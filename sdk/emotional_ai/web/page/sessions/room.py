@@ -10,6 +10,7 @@ from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import EmotionalAIError
 from emotional_ai.names import SESSION_ID
 from emotional_ai.v1.engine_pb2 import SessionSummary
+from emotional_ai.web.conversation import Conversations
 from emotional_ai.web.page.kept import STYLE, Kept
 from emotional_ai.web.page.sessions.listing import Wish, listing
 
@@ -19,11 +20,11 @@ ID_WORDS: Final = "1 to 128 letters, digits, - _ . : beginning with a letter or 
 """`SESSION_ID` in words."""
 
 
-def sessions(client: AsyncClient) -> None:
-    """Shows the room."""
+def sessions(client: AsyncClient, conversations: Conversations) -> None:
+    """Shows the room. What was said in a session that is deleted here goes with it."""
     ui.add_css(STYLE)
     ui.label("Sessions").classes("room-title").props("role=heading aria-level=1")
-    Sessions(client)
+    Sessions(client, conversations)
 
 
 class Sessions(Kept, component="sessions.js"):
@@ -31,9 +32,10 @@ class Sessions(Kept, component="sessions.js"):
 
     REST: ClassVar[float] = 20.0
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, conversations: Conversations) -> None:
         super().__init__()
         self._service = client
+        self._conversations = conversations
         self._wish = Wish()
         self._every: Sequence[SessionSummary] = ()
         self._props["form"] = SESSION_ID
@@ -72,5 +74,6 @@ class Sessions(Kept, component="sessions.js"):
         except EmotionalAIError as error:
             self.run_method("told", f"{session_id} was not deleted: {error}")
         else:
+            self._conversations.drop(session_id)
             self.run_method("told", f"Deleted {session_id}.")
         self.look()
