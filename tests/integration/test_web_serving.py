@@ -79,10 +79,10 @@ def test_no_other_session_is_made_by_looking_for_it(web: Web, target: str) -> No
 
 def test_of_what_can_be_no_session_it_is_said_what_can(web: Web) -> None:
     page = httpx.get(web.session("-%20<b>")).text
-    assert "No session can be called" in page
+    assert "A session cannot be called" in page
     assert "1 to 128 letters, digits" in page
     assert "Create it" not in page
-    assert "<b>" not in page.partition("No session can be called")[2][:20]
+    assert "<b>" not in page.partition("A session cannot be called")[2][:20]
 
 
 def test_where_there_is_nothing_it_is_said_so_in_the_frame_of_the_page(web: Web) -> None:

@@ -40,7 +40,7 @@ async def show_session(client: AsyncClient, hub: Hub, session_id: str, *, make: 
     """Shows a session while the page is open; with `make`, one that does not exist is made."""
     shown = _Shown(client, hub, session_id, ui.context.client, make=make)
     if re.fullmatch(SESSION_ID, session_id) is None:  # nothing to wait for
-        shown.say(f"No session can be called {session_id}: an id has {ID_WORDS}.", _every_session)
+        shown.say(f"A session cannot be called {session_id}: an id has {ID_WORDS}.", _every_session)
         return
     at_the_end(background_tasks.create(shown.live(), name=f"page of session {session_id}").cancel)
     try:
