@@ -25,7 +25,7 @@ REST_TEMPERATURE: Final = 0.8
 """Sampling temperature at the baseline."""
 PERSONA: Final = "You are a companion with feelings. Let them colour how you speak. Answer in a few sentences."
 """Who the agent is, unless the conversation opens with a system message."""
-NOTICEABLE: Final = 0.1
+NOTICEABLE: Final = 0.15
 """Relative deviation from which a chemical is put into words."""
 _WORDS: Final = (
     ("flat, listless and uninterested", "eager, curious and excited"),

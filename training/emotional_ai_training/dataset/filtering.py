@@ -17,8 +17,6 @@ _STRONG: Final = 0.5
 """Probability of another state from which a balanced reply is not balanced."""
 _CLEAR: Final = 0.35
 """Greatest probability of another high state in a reply that was gone on with."""
-_EVEN: Final = 0.4
-"""The same of any high state in a balanced one: at rest an agent is a little of everything, and so has something to lose."""
 _LOW: Final = 0.08
 """Probability of a high state from which a reply is not one of that chemical's low level.
 
@@ -60,14 +58,11 @@ def blur(state: str, opinion: Mapping[str, float]) -> str | None:
     """Why a reply that the base model went on with is dropped, or None if it stays: what is not the grammar's must be clear.
 
     It stays if `objection` lets it, and no other high state comes near. Such a model is warm and calm by itself, whatever it is
-    begun with, and what it is taught on top of each state would run all of them together. A balanced reply need only be no
-    high state's.
+    begun with, and what it is taught on top of each state would run all of them together.
     """
+    why = objection(state, opinion)
     others = {name: value for name, value in opinion.items() if name not in (state, BALANCED)}
     strongest = max(others, key=others.__getitem__)
-    if state == BALANCED:
-        return f"judged {strongest}" if others[strongest] > _EVEN else None
-    why = objection(state, opinion)
     if why is None and others[strongest] > _CLEAR:
         return f"blurred by {strongest}"
     return why

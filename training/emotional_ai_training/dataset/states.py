@@ -9,7 +9,7 @@ from emotional_ai_training.dataset.rows import LOWS
 
 BELOW_PEAK: Final = 0.15
 ABOVE_PEAK: Final = 0.05
-DRIFT: Final = 0.09
+DRIFT: Final = 0.14
 """How far the other chemicals may stray, as a share of the room on their side of the baseline.
 
 Below `conditioning.NOTICEABLE`, so the words of a row name the state its reply expresses and no other.

@@ -14,7 +14,7 @@ from emotional_ai_training.recipes.training import CURIOSITY, CURIOUS_STATE, EVA
 DATA: Final = "data"
 ROWS: Final = 80
 """Rows prepared for a state's own run."""
-LOW_ROWS: Final = 32
+LOW_ROWS: Final = 24
 """Rows of each chemical's low level, for the balanced adapter."""
 CONDITIONING_ROWS: Final = 50
 """Rows of a state in the base conditioning."""
