@@ -118,7 +118,7 @@ async def test_a_reply_is_tinted_where_what_happened_meanwhile_moved_its_blend(l
         tints = await words.evaluate_all("(every) => every.map((one) => one.style.getPropertyValue('--tint'))")
         assert tints[0] != tints[-1]
         assert "high cortisol" in (await words.last.get_attribute("title") or "")
-        await expect(reply(held.page, 1).get_by_role("list", name="How the voice moved")).to_contain_text(
+        await expect(reply(held.page, 1).get_by_role("list", name="How the blend moved")).to_contain_text(
             "from token 2"
         )
 

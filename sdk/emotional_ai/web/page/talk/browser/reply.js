@@ -22,7 +22,7 @@ export default {
           :width="one.width" :height="one.height" :fill="one.colour"/></svg>
         <details v-if="moved" class="more" :open="few">
           <summary>The blend moved {{ times }} while it spoke</summary>
-          <ol class="moves" aria-label="How the voice moved"><li v-for="(voice, index) in reply.voices" :key="index">{{
+          <ol class="moves" aria-label="How the blend moved"><li v-for="(voice, index) in reply.voices" :key="index">{{
             told(index) }}</li></ol></details>
         <p class="spoken numbers"><b>{{ label }}</b><span v-for="one in chemicals" :key="one.name"><i class="chemical"
           :style="{ '--light': one.colour, '--dark': one.on_dark }"></i>{{ one.name }} {{ two(spoken.levels[one.name]) }}</span><span>temperature {{
