@@ -50,6 +50,7 @@ protos: $(VENV)/installed-dev  ## regenerates the stubs from the contract
 
 bench: $(VENV)/installed-dev  ## runs every benchmark in full; GOEMOTIONS=DIR adds the appraiser's test set
 	@$(BIN)/emotional-ai models pull
+	@sh tests/browser/install.sh
 	@for script in $(filter-out benchmarks/appraisal.py,$(wildcard benchmarks/*.py)); do \
 		echo "== $$script"; $(BIN)/python $$script || exit 1; done
 	@echo "== benchmarks/appraisal.py"

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 from loopback import service
+from openai_door import door
+from scripted_speech import Script, scripted_service
 
 from emotional_ai import Client
 from emotional_ai.v1 import engine_pb2
@@ -25,12 +27,26 @@ PAGES = [
 ]
 
 
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
 def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     with service() as address:
-        exec(block.replace("127.0.0.1:50051", address), {})
+        exec(BLOCKS[0].replace("127.0.0.1:50051", address), {})
     printed = [float(word) for word in capsys.readouterr().out.split()]
     assert printed[0] > 0.5
+
+
+def test_openais_client_in_the_readme_talks_to_a_feeling_agent(capsys: pytest.CaptureFixture[str]) -> None:
+    with scripted_service(Script()) as address, door(address) as url:
+        exec(BLOCKS[1].replace("http://127.0.0.1:8080/v1", url), {})
+    reply, feeling = capsys.readouterr().out.splitlines()
+    assert reply == "I am here for you."
+    assert re.fullmatch(r"[a-z ]+ 0\.\d+ -> 0\.\d+", feeling)
+
+
+def test_every_block_of_python_in_the_readme_is_run() -> None:
+    assert len(BLOCKS) == 2
 
 
 def test_every_file_the_readme_draws_is_there() -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from loopback import service
@@ -24,6 +25,7 @@ SHOWN = """
     $ curl -N --json '{"sessionId": "ada", "text": "I lost my job today"}' $API.Inference/Converse   # a line an event
     $ curl -N --json '{"sessionId": "ada", "intervalMs": 1000}' $API.EmotionEngine/WatchState        # a line a state
 """
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 LINES = [line.removeprefix("    $ ") for line in SHOWN.strip("\n").splitlines()]
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed (apt install curl)")
@@ -54,6 +56,10 @@ def printed(script: str) -> list[dict[str, object]]:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGTERM)
+
+
+def test_the_readme_shows_these_lines() -> None:
+    assert SHOWN in README
 
 
 def test_the_lines_make_a_session_and_move_it(typed: dict[str, list[dict[str, object]]]) -> None:
