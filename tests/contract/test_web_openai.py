@@ -417,6 +417,14 @@ def test_the_same_words_sent_again_move_the_state_again_unless_they_have_the_sam
         )
         assert answer.choices[0].message.content == REPLY
     assert [entry.request_id for entry in stimuli(address, "bob")] == ["order-7"]
+    with pytest.raises(openai.BadRequestError, match="another request") as reused:
+        client.chat.completions.create(
+            model="emotional/bob",
+            messages=[{"role": "user", "content": "good news"}],
+            extra_headers={"Idempotency-Key": "order-7"},
+        )
+    assert reused.value.code == "idempotency_key_reused"
+    assert len(stimuli(address, "bob")) == 1
 
 
 def test_what_goes_wrong_in_mid_stream_is_raised_by_the_official_client() -> None:

@@ -151,6 +151,17 @@ def test_a_signal_this_version_does_not_know_is_refused(client: Client) -> None:
     assert "field 13" in str(error)
 
 
+@pytest.mark.parametrize("session_id", ["../x", "a/b", "<b>", "a\nb", "a\0", "-a", "e\u0301", "x" * 129])
+def test_an_import_takes_the_ids_a_session_can_be_made_by_and_no_other(
+    client: Client, export: Export, session_id: str
+) -> None:
+    error = refused(lambda: client.import_json(json.dumps(export), session_id=session_id))
+    assert fields(error) == ["session_id"]
+    error = refused(lambda: client.import_json(json.dumps(export | {"sessionId": session_id}), session_id="copy"))
+    assert fields(error) == ["session.session_id"]
+    assert [one.session_id for one in client.list_sessions()] == ["ada"]
+
+
 def test_an_import_under_an_id_that_is_taken_changes_nothing(client: Client, export: Export) -> None:
     before = client.export_json("ada")
     del export["entries"][1:]

@@ -196,6 +196,14 @@ def test_a_visitor_gives_the_token_in_a_form_and_is_let_in_by_a_cookie(locked: W
         assert " 101 " in handshake(locked, Origin=locked.url, Cookie=cookie.partition(";")[0])
 
 
+@pytest.mark.parametrize("other", ['prefs={"a":1}', "flag", "a[b]=1", 'x="open', "a b=1"])
+def test_cookies_of_others_on_this_host_are_of_any_form_and_do_not_shut_out(locked: Web, other: str) -> None:
+    let_in = httpx.post(locked.url + "/login", data={"token": TOKEN, "next": "/"})
+    cookie = let_in.headers["set-cookie"].partition(";")[0]
+    assert httpx.get(locked.url + "/health", headers=HTML | {"Cookie": f"{other}; {cookie}"}).status_code == 200
+    assert httpx.get(locked.url + "/health", headers=HTML | {"Cookie": other}).status_code == 401
+
+
 def test_the_cookie_of_a_login_by_https_is_sent_by_https_alone(locked: Web) -> None:
     through_a_proxy = {"Origin": locked.url.replace("http:", "https:")}
     let_in = httpx.post(locked.url + "/login", data={"token": TOKEN, "next": "/"}, headers=through_a_proxy)

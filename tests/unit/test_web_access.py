@@ -90,7 +90,9 @@ def test_another_port_of_this_machine_is_another_site(port: int) -> None:
     assert status(LOCAL, "POST", host="localhost:8080", origin=f"http://localhost:{port}") == 403
 
 
-@pytest.mark.parametrize("origin", ["null", "", "file://", "http://", "http://127.0.0.1", "http://localhost:8080", "x"])
+@pytest.mark.parametrize(
+    "origin", ["null", "", "file://", "http://", "http://127.0.0.1", "http://localhost:8080", "x", "http://["]
+)
 def test_what_is_not_this_very_origin_is_refused(origin: str) -> None:
     assert status(LOCAL, host="127.0.0.1:8080", origin=origin) == 403
 

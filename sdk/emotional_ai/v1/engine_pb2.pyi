@@ -2056,7 +2056,7 @@ class SessionExport(_message.Message):
     format: _builtins.str
     """Form of this export: "emotional-ai/session/1"."""
     session_id: _builtins.str
-    """Id it had."""
+    """Id it had, in the form CreateSession asks for."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogEntry]:
         """The whole log, from `created` on, without gaps and in order of time."""
@@ -2131,7 +2131,7 @@ class ImportSessionRequest(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
-    """Id to give it; the exported one if empty. ALREADY_EXISTS if taken."""
+    """Id to give it, in the form CreateSession asks for; the exported one if empty. ALREADY_EXISTS if taken."""
     @_builtins.property
     def session(self) -> Global___SessionExport:
         """The session."""

@@ -101,7 +101,10 @@ def _named(host: str) -> str | None:
 
 
 def _same(origin: str, host: str) -> bool:
-    parts = urlsplit(origin.lower())
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:  # half of an address of IPv6
+        return False
     return parts.scheme in ("http", "https") and bool(parts.netloc) and parts.netloc == host.strip().lower()
 
 

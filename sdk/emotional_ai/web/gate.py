@@ -1,7 +1,6 @@
 """Stands before the page and the doors: refuses who may not come in, lets a visitor give the token, adds headers."""
 
 from html import escape
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -124,11 +123,9 @@ def _joined(scope: Scope) -> dict[str, str]:
 
 
 def _cookie(headers: dict[str, str], name: str) -> str | None:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(name)
-    except CookieError:
-        return None
-    return None if found is None else found.value
+    """Our cookie among those of the host: others, of other ports too, may be of any form."""
+    pairs = (pair.strip().partition("=") for pair in headers.get("cookie", "").split(";"))
+    return next((value for key, _, value in pairs if key == name), None)
 
 
 async def _form_body(request: Request) -> str:

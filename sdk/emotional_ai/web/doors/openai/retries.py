@@ -28,15 +28,32 @@ class Retries:
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
         self._ids: OrderedDict[bytes, str] = OrderedDict()
+        self._keyed: OrderedDict[str, bytes] = OrderedDict()
+        """Digest of the request that came with a key."""
 
     def request_id(self, request: Request, body: bytes) -> str:
-        """The id under which the words of a request move the state, once. Raises Refused for a key that is too long."""
+        """The id under which the words of a request move the state, once.
+
+        Raises Refused for a key that is too long, or that came with another request.
+        """
         key = request.headers.get(KEY, "")
         if len(key) > LONGEST_KEY:
             raise Refused(
                 f"Idempotency-Key has {len(key)} characters; it has at most {LONGEST_KEY}", param="Idempotency-Key"
             )
-        return key or self._by_count(request, body)
+        if not key:
+            return self._by_count(request, body)
+        digest = hashlib.sha256(body).digest()
+        if self._keyed.setdefault(key, digest) != digest:
+            raise Refused(
+                "this Idempotency-Key came with another request before; give each request a key of its own",
+                param="Idempotency-Key",
+                code="idempotency_key_reused",
+            )
+        self._keyed.move_to_end(key)
+        if len(self._keyed) > self._remembered:
+            self._keyed.popitem(last=False)
+        return key
 
     def _by_count(self, request: Request, body: bytes) -> str:
         caller = f"{request.client.host if request.client else ''} {request.headers.get('authorization', '')}"
