@@ -96,6 +96,13 @@ def test_a_turn_that_fails_is_named_and_the_others_go_on(cli: CommandLine, scrip
     assert "error" in ran.objects[1]
 
 
+def test_a_command_in_a_pipe_is_said_to_the_agent_and_that_is_told(cli: CommandLine, script: Script) -> None:
+    ran = cli("chat", "--session", "piped", stdin="hello\n/why\n")
+    assert ran.status == 0
+    assert [request.text for request in script.asked] == ["hello", "/why"]
+    assert "line 2 of the input is said to the agent as it is" in ran.err
+
+
 def test_a_line_that_is_not_text_is_a_turn_that_fails(cli: CommandLine, script: Script) -> None:
     ran = cli("chat", "--session", "bytes", stdin=b"fine\n\xff\xfe\nfine again\n")
     assert ran.status == 1

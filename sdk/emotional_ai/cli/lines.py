@@ -94,6 +94,10 @@ def _each(lines: Iterable[Line], one: Callable[[str], None], failed: Callable[[L
                 raise CommandFailed(
                     f"line {line.number} of the input has {len(line.text)} characters; a turn has at most {LONGEST}"
                 )
+            if line.text.startswith("/"):
+                note(
+                    f"note: line {line.number} of the input is said to the agent as it is; commands are for a terminal"
+                )
             one(line.text)
         except Unavailable as error:
             if not error.reason:  # nobody is there to take the other turns
