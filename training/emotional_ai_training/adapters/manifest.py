@@ -151,13 +151,13 @@ def _object(directory: Path, file: str) -> dict[str, object]:
     return found
 
 
-def _identity(directory: Path) -> tuple[int, int] | None:
-    """Which directory stands there now; None if none does."""
+def _identity(directory: Path) -> tuple[int, int, int] | None:
+    """Which directory stands there now; None if none does. A freed number may be another one's the next moment."""
     try:
         status = directory.stat()
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    return status.st_dev, status.st_ino, status.st_ctime_ns
 
 
 def _whole(value: object, low: int, high: float) -> bool:
