@@ -12,8 +12,9 @@ from typing import Final
 
 from playwright.async_api import Locator, Page
 
-_CURVES: Final = "window.getElement?.(document.querySelector('.live')?.id.slice(1))"
-"""The component, by the id NiceGUI gave it; nothing while a page is being loaded."""
+_FOUND: Final = "window.getElement?.(document.querySelector('.live')?.id.slice(1))"
+_CURVES: Final = f"(() => {{ try {{ return {_FOUND} }} catch {{ return undefined }} }})()"
+"""The component, by the id NiceGUI gave it; nothing while a page is being loaded, when asking for it fails."""
 _SERIES: Final = f"{_CURVES}?.pictures[0].chart.getOption().series.find((one) => one.name === name)?.data"
 
 

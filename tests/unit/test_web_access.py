@@ -204,3 +204,9 @@ def test_a_further_name_is_asked_for_as_it_was_allowed_even_if_it_is_an_address(
 
 def test_settings_do_not_show_their_token() -> None:
     assert "sesame" not in repr(WebSettings("127.0.0.1:50051", token=TOKEN))
+
+
+@pytest.mark.parametrize("session", ["../x", "a b", "", "x" * 129])
+def test_a_page_begins_with_a_session_there_can_be(session: str) -> None:
+    with pytest.raises(ValueError, match="--session"):
+        WebSettings("127.0.0.1:50051", session=session)

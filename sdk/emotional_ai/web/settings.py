@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
-from emotional_ai.names import DEFAULT_SESSION
+from emotional_ai.names import DEFAULT_SESSION, SESSION_ID
 
 DEFAULT_PORT = 8080
 LEAST_TOKEN = 16
@@ -31,6 +31,11 @@ class WebSettings:
     """Further host names the page may be reached by, without a port."""
 
     def __post_init__(self) -> None:
+        if re.fullmatch(SESSION_ID, self.session) is None:
+            raise ValueError(
+                "--session takes 1..128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit; "
+                f"got {self.session[:40]!r}"
+            )
         for name in self.allowed_hosts:
             if not _nameable(name):
                 raise ValueError(

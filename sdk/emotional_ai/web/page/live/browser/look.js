@@ -31,11 +31,14 @@ export function base(look) {
   };
 }
 
+const WITH_SECONDS = 240000; // milliseconds up to which labels of time tell seconds
+
 export function timeAxis(look, past, splitNumber) {
   return {
     type: "time",
     min: past.start,
     max: past.now,
+    minInterval: past.now - past.start > WITH_SECONDS ? 60000 : 0, // no label twice
     axisLine: { lineStyle: { color: look.line } },
     axisTick: { show: false },
     splitLine: { show: false },
@@ -59,7 +62,7 @@ function clock(past) {
   return (time) => {
     const shown = past.now - past.start;
     const date = new Date(time);
-    const second = shown <= 240000 ? "2-digit" : undefined;
+    const second = shown <= WITH_SECONDS ? "2-digit" : undefined;
     const hours = date.toLocaleTimeString([], { hour: "numeric", minute: "2-digit", second });
     return shown > 43200000 ? date.toLocaleDateString([], { month: "short", day: "numeric" }) + " " + hours : hours;
   };
