@@ -73,7 +73,7 @@ mcp-clients: $(VENV)/installed-dev  ## tries the MCP bridge with clients of othe
 
 browser: $(VENV)/installed-dev  ## tries the web page in a real Chromium, which it sees to first, and tells what passed
 	@sh tests/browser/install.sh
-	@$(BIN)/pytest -v --no-header tests/integration/test_web_browser_*.py
+	@$(BIN)/pytest -v --no-header tests/integration/test_web_browser_*.py tests/integration/test_web_*_page.py tests/integration/test_web_unread.py
 
 vllm: $(VENV)/installed-local  ## installs vLLM for processors in an environment of its own and starts it on the default model
 	@$(BIN)/emotional-ai models pull
