@@ -1,11 +1,10 @@
 """The state of a session as it moves, kept up to date by a thread of its own."""
 
-import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from emotional_ai.cli.following import Following
 from emotional_ai.client import Client
-from emotional_ai.errors import EmotionalAIError
 from emotional_ai.v1.engine_pb2 import EmotionalState
 from emotional_ai.v1.inference_pb2 import Expression
 
@@ -22,29 +21,29 @@ class Glimpse:
 
 
 class Feed:
-    """Follows a session while its context lasts; `latest` is what was seen last."""
+    """Follows a session while its context lasts."""
 
     def __init__(self, client: Client, session_id: str, first: Glimpse) -> None:
-        self.latest = first
+        self._seen = first
         self._client = client
         self._session_id = session_id
-        self._watch = client.watch(session_id, interval_ms=INTERVAL_MS)
-        self._thread = threading.Thread(target=self._follow, name="emotional-ai panel", daemon=True)
+        self._following = Following(client, session_id, INTERVAL_MS, self._take)
+
+    @property
+    def latest(self) -> Glimpse:
+        """What was seen last, and why nothing more will be."""
+        failure = self._following.failure
+        return self._seen if failure is None else replace(self._seen, failure=failure.message)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._following.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._watch.close()
-        self._thread.join()
+        self._following.__exit__()
 
-    def _follow(self) -> None:
-        try:
-            for state in self._watch:
-                self.latest = Glimpse(state, self._client.preview_expression(self._session_id))
-        except EmotionalAIError as error:
-            self.latest = Glimpse(self.latest.state, self.latest.expression, error.message)
+    def _take(self, state: EmotionalState) -> None:
+        self._seen = Glimpse(state, self._client.preview_expression(self._session_id))
 
 
 def glimpse(client: Client, session_id: str) -> Glimpse:

@@ -1,22 +1,21 @@
 """A session shown live at a terminal: a thread takes in the states, the newest is drawn, at most eight times a second."""
 
 import math
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console, Group
 
 from emotional_ai.backoff import Backoff
+from emotional_ai.cli.following import Following
 from emotional_ai.cli.recent import Recent, look, seen
 from emotional_ai.cli.scene import Room, scene
 from emotional_ai.cli.screen import screen
 from emotional_ai.client import Client
-from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, Unavailable
+from emotional_ai.errors import DeadlineExceeded, Unavailable
 from emotional_ai.v1.engine_pb2 import EmotionalState
 
 PERIOD: Final = 1 / 8
@@ -73,44 +72,6 @@ class Patience(Backoff):
         return super().seconds(attempt)
 
 
-class Following:
-    """Takes in the states of a session while its context lasts, `most` of them at most; a slow reader gets the newest."""
-
-    def __init__(self, client: Client, session_id: str, interval_ms: int, most: int | None) -> None:
-        self.over = False
-        """True once no more will come."""
-        self.failure: EmotionalAIError | None = None
-        """Why, if that was not asked for."""
-        self._newest: deque[EmotionalState] = deque(maxlen=1)
-        self._most = most
-        self._watch = client.watch(session_id, interval_ms=interval_ms)
-        self._thread = threading.Thread(target=self._follow, name="emotional-ai watch", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._watch.close()
-        self._thread.join()
-
-    def take(self) -> EmotionalState | None:
-        """The newest state, once; None if none came since."""
-        try:
-            return self._newest.pop()
-        except IndexError:
-            return None
-
-    def _follow(self) -> None:
-        try:
-            for state in islice(self._watch, self._most):
-                self._newest.append(state)
-        except EmotionalAIError as error:
-            self.failure = error
-        finally:
-            self.over = True
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be shown."""
@@ -129,13 +90,14 @@ def show(client: Client, wanted: Wanted, contact: Contact, console: Console) -> 
     Raises what ends the watch for good, such as NotFound for a session that was deleted.
     """
     recent = look(client, wanted.session_id, wanted.span)
-    following = Following(client, wanted.session_id, wanted.interval_ms, wanted.most)
+    newest: deque[EmotionalState] = deque(maxlen=1)
+    following = Following(client, wanted.session_id, wanted.interval_ms, newest.append, wanted.most)
     with screen(console) as (live, asked), following:
         drawn: tuple[int, str, Room] | None = None
         while not asked.signal:
-            over, state = following.over, following.take()
-            if state is not None:
-                recent = _taken_in(client, recent, state, wanted.span, contact)
+            over = following.over
+            if newest:
+                recent = _taken_in(client, recent, newest.pop(), wanted.span, contact)
             room, away = Room(*console.size), contact.told()
             if drawn != (id(recent), away, room):
                 live.update(Group(*scene(recent, wanted.span, room, away)), refresh=True)
