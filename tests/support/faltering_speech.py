@@ -4,15 +4,13 @@ The engine beside it is real; see `scripted_speech`.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import grpc
-from loopback import PATIENCE, service
-from scripted_speech import PassedOn, Script, ScriptedInference, refuse
+from scripted_speech import Script, ScriptedInference, beside_an_engine, refuse
 
-from emotional_ai.v1 import inference_pb2, inference_pb2_grpc
+from emotional_ai.v1 import inference_pb2
 
 
 @dataclass
@@ -63,16 +61,6 @@ def _break_off(fault: Fault, context: grpc.ServicerContext) -> None:
         refuse(context, fault.code, fault.reason, "the decoder is being restarted")
 
 
-@contextmanager
-def faltering_service(script: Faltering) -> Iterator[str]:
-    """Serves the script beside a real engine; yields host:port."""
-    with service() as engine, grpc.insecure_channel(engine) as channel:
-        server = grpc.server(ThreadPoolExecutor(8))
-        inference_pb2_grpc.add_InferenceServicer_to_server(FalteringInference(script, channel), server)
-        server.add_generic_rpc_handlers((PassedOn(channel),))
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            yield f"127.0.0.1:{port}"
-        finally:
-            server.stop(0).wait(PATIENCE)
+def faltering_service(script: Faltering) -> AbstractContextManager[str]:
+    """Serves the script beside a real engine; gives host:port."""
+    return beside_an_engine(lambda channel: FalteringInference(script, channel))

@@ -4,9 +4,9 @@ For tests of what a client does with a conversation; the words are given, the st
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,12 +184,17 @@ class PassedOn(grpc.GenericRpcHandler):
                 raise
 
 
+def scripted_service(script: Script) -> AbstractContextManager[str]:
+    """Serves the script beside a real engine; gives host:port."""
+    return beside_an_engine(lambda channel: ScriptedInference(script, channel))
+
+
 @contextmanager
-def scripted_service(script: Script) -> Iterator[str]:
-    """Serves the script beside a real engine; yields host:port."""
+def beside_an_engine(spoken: Callable[[grpc.Channel], inference_pb2_grpc.InferenceServicer]) -> Iterator[str]:
+    """Serves an Inference of its own, made with a channel to a real engine that serves the rest; yields host:port."""
     with service() as engine, grpc.insecure_channel(engine) as channel:
         server = grpc.server(ThreadPoolExecutor(16))
-        inference_pb2_grpc.add_InferenceServicer_to_server(ScriptedInference(script, channel), server)
+        inference_pb2_grpc.add_InferenceServicer_to_server(spoken(channel), server)
         server.add_generic_rpc_handlers((PassedOn(channel),))
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
