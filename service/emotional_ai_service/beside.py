@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import IO, Final
 
-READY: Final = "ready "
+from emotional_ai.cli.web import NEEDED, READY
+
 PATIENCE_SECONDS: Final = 10.0
 """How long a conversation waits for the page to say where it is."""
-NEEDED: Final = ("nicegui", "connectrpc")
 
 
 class PageBeside:

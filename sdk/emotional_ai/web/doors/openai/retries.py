@@ -6,12 +6,15 @@ same bytes from the same caller tell that a request was here before.
 
 import hashlib
 from collections import OrderedDict
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 
 from emotional_ai.calls import new_request_id
 from emotional_ai.web.doors.openai.refusals import Refused
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 KEY: Final = "idempotency-key"
 LONGEST_KEY: Final = 128
@@ -44,23 +47,26 @@ class Retries:
         if not key:
             return self._by_count(request, body)
         digest = hashlib.sha256(body).digest()
-        if self._keyed.setdefault(key, digest) != digest:
+        known = self._keyed.get(key, digest)
+        self._remember(self._keyed, key, known)
+        if known != digest:
             raise Refused(
                 "this Idempotency-Key came with another request before; give each request a key of its own",
                 param="Idempotency-Key",
                 code="idempotency_key_reused",
             )
-        self._keyed.move_to_end(key)
-        if len(self._keyed) > self._remembered:
-            self._keyed.popitem(last=False)
         return key
 
     def _by_count(self, request: Request, body: bytes) -> str:
         caller = f"{request.client.host if request.client else ''} {request.headers.get('authorization', '')}"
         digest = hashlib.sha256(caller.encode() + b"\n" + body).digest()
         known = self._ids.get(digest) if request.headers.get(COUNT, "0") != "0" else None
-        self._ids[digest] = known or new_request_id()
-        self._ids.move_to_end(digest)
-        if len(self._ids) > self._remembered:
-            self._ids.popitem(last=False)
-        return self._ids[digest]
+        return self._remember(self._ids, digest, known or new_request_id())
+
+    def _remember(self, among: OrderedDict[K, V], key: K, value: V) -> V:
+        """Keeps a value as the latest one, and forgets the oldest beyond what is remembered."""
+        among[key] = value
+        among.move_to_end(key)
+        if len(among) > self._remembered:
+            among.popitem(last=False)
+        return value
