@@ -133,8 +133,12 @@ def start_command(address: str) -> str:
 
 def _local(target: str) -> bool:
     address = target.removeprefix("dns:").lstrip("/")
-    host = address.rpartition(":")[0] or address
-    if target.startswith("unix:") or host == "localhost":
+    return target.startswith("unix:") or is_loopback(address.rpartition(":")[0] or address)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address, which may stand in brackets."""
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback

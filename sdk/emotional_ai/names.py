@@ -1,5 +1,6 @@
 """Messages of the contract in words and plain numbers: names for enums, levels and intensities by name."""
 
+import re
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,6 +12,15 @@ DEFAULT_SESSION: Final = "default"
 """The session where none is named."""
 SESSION_ID: Final = "[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
 """Pattern of the ids that a session can be made by, as the contract has it."""
+SESSION_ID_FORM: Final = "1..128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit"
+"""The same in words."""
+
+
+def session_id(text: str) -> str:
+    """An id that a session can be made by. Raises ValueError saying what is allowed."""
+    if re.fullmatch(SESSION_ID, text) is None:
+        raise ValueError(f"a session id has {SESSION_ID_FORM}, got {text[:40]!r} ({len(text)} characters)")
+    return text
 
 
 def levels(message: engine_pb2.Chemistry | engine_pb2.ChemicalVector) -> dict[str, float]:

@@ -14,6 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emotional_ai.limits import GREATEST_SEED, LONGEST_TEXT, MOST_TOKENS
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1 import inference_pb2
 from emotional_ai_service.core.names import SIGNALS
@@ -127,6 +128,16 @@ def test_a_min_p_outside_its_range_is_refused_by_name_with_the_range(value: floa
         check(message)
     message.sampling.min_p = value
     with pytest.raises(InvalidRequest, match=r"sampling\.min_p.*greater than or equal to 0 and less than 1"):
+        check(message)
+
+
+def test_the_limits_that_clients_tell_of_are_those_of_the_contract() -> None:
+    sampling = inference_pb2.Sampling(max_tokens=MOST_TOKENS, seed=GREATEST_SEED)
+    message = inference_pb2.ConverseRequest(session_id="ada", text="a" * LONGEST_TEXT, sampling=sampling)
+    check(message)
+    message.text += "a"
+    message.sampling.max_tokens += 1
+    with pytest.raises(InvalidRequest, match=r"(?s)text.*sampling\.max_tokens"):
         check(message)
 
 

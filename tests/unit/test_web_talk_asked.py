@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emotional_ai.limits import GREATEST_SEED, LONGEST_TEXT
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1.engine_pb2 import Chemistry
 from emotional_ai.v1.inference_pb2 import Sampling
-from emotional_ai.web.page.talk.asked import GREATEST_SEED, LONGEST, again, asked
+from emotional_ai.web.page.talk.asked import again, asked
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
@@ -42,7 +43,7 @@ def test_most_tokens_are_1_to_4096(most: str) -> None:
         asked({"text": "Hello", "max_tokens": most})
 
 
-@pytest.mark.parametrize("text", ["", " \n", None, 3, "x" * (LONGEST + 1), "half \ud83d"])
+@pytest.mark.parametrize("text", ["", " \n", None, 3, "x" * (LONGEST_TEXT + 1), "half \ud83d"])
 def test_what_cannot_be_said_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"message|something to say"):
         asked({"text": text})

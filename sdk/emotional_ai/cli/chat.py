@@ -13,14 +13,16 @@ from emotional_ai.cli.output import note
 from emotional_ai.cli.reach import SessionId, Target, connected, ensured
 from emotional_ai.cli.talk import Conversation
 from emotional_ai.client import Client
+from emotional_ai.limits import GREATEST_SEED, MOST_TOKENS
 from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.v1.inference_pb2 import Sampling
 
 Seed = Annotated[
-    int | None, typer.Option(min=0, max=2**64 - 1, help="Seed of every reply, which makes the conversation repeatable.")
+    int | None,
+    typer.Option(min=0, max=GREATEST_SEED, help="Seed of every reply, which makes the conversation repeatable."),
 ]
 MaxTokens = Annotated[
-    int | None, typer.Option(min=1, max=4096, help="Most tokens of a reply.", show_default="the service's")
+    int | None, typer.Option(min=1, max=MOST_TOKENS, help="Most tokens of a reply.", show_default="the service's")
 ]
 TimeScale = Annotated[
     float | None,

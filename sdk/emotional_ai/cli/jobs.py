@@ -12,6 +12,7 @@ from emotional_ai.cli.output import CommandFailed, emit, note, say
 from emotional_ai.cli.progress import follow
 from emotional_ai.cli.reach import AsJson, Target, ToldBackoff, connected
 from emotional_ai.client import Client
+from emotional_ai.limits import GREATEST_SEED
 from emotional_ai.training_job import JobUnsuccessful, TrainingJob, succeeded
 from emotional_ai.v1 import training_pb2 as pb
 
@@ -66,7 +67,7 @@ def start(
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate, in (0, 0.1].")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, max=100, help="Passes over the data.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, max=1024, help="Rows per step.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of data, initialisation and sampling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=GREATEST_SEED, help="Seed of data, initialisation and sampling.")] = 0,
     data: Annotated[
         str, typer.Option(metavar="FILE", help="Prepared data on the service's machine; prepared anew if left out.")
     ] = "",

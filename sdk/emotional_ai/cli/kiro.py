@@ -34,7 +34,8 @@ from emotional_ai.kiro import (
     write,
 )
 from emotional_ai.mcp_bridge.autostart import serve_command
-from emotional_ai.mcp_bridge.settings import session_id, toolset_names, toolsets
+from emotional_ai.mcp_bridge.settings import toolset_names, toolsets
+from emotional_ai.names import session_id
 
 COMMAND: Final = ("emotional-ai", "install-kiro")
 FLAGS: Final = ("--target", "--session", "--toolsets", "--autostart", "--read-only")

@@ -12,9 +12,9 @@ from emotional_ai.cli.files import standard_input
 from emotional_ai.cli.lines import Line, decoded
 from emotional_ai.cli.output import CommandFailed, emit
 from emotional_ai.cli.reach import Target, connected
-from emotional_ai.cli.talk import LONGEST
 from emotional_ai.client import Client
 from emotional_ai.errors import InvalidArgument
+from emotional_ai.limits import LONGEST_TEXT
 from emotional_ai.v1.inference_pb2 import Appraisal
 
 BATCH: Final = 256
@@ -53,8 +53,10 @@ def _appraised(client: Client, batch: Sequence[Line]) -> list[Appraisal]:
     for line in batch:
         if line.text is None:
             raise CommandFailed(f"line {line.number} of the input is not UTF-8 text")
-        if len(line.text) > LONGEST:
-            raise CommandFailed(f"line {line.number} has {len(line.text)} characters; a text has at most {LONGEST}")
+        if len(line.text) > LONGEST_TEXT:
+            raise CommandFailed(
+                f"line {line.number} has {len(line.text)} characters; a text has at most {LONGEST_TEXT}"
+            )
     texts = [line.text or "" for line in batch]
     sent = [text for text in texts if text.strip()]
     try:

@@ -8,8 +8,9 @@ import typer
 from emotional_ai import names
 from emotional_ai.cli import figures
 from emotional_ai.cli.output import CommandFailed, emit, note, printable, say, told
-from emotional_ai.cli.talk import LONGEST, Conversation, Turn, turn_record
+from emotional_ai.cli.talk import Conversation, Turn, turn_record
 from emotional_ai.errors import EmotionalAIError, Unavailable
+from emotional_ai.limits import LONGEST_TEXT
 
 INDENT = " " * len("agent: ")
 
@@ -90,9 +91,9 @@ def _each(lines: Iterable[Line], one: Callable[[str], None], failed: Callable[[L
         try:
             if line.text is None:
                 raise CommandFailed(f"line {line.number} of the input is not UTF-8 text")
-            if len(line.text) > LONGEST:
+            if len(line.text) > LONGEST_TEXT:
                 raise CommandFailed(
-                    f"line {line.number} of the input has {len(line.text)} characters; a turn has at most {LONGEST}"
+                    f"line {line.number} of the input has {len(line.text)} characters; a turn has at most {LONGEST_TEXT}"
                 )
             if line.text.startswith("/"):
                 note(

@@ -16,8 +16,6 @@ REPLY_SECONDS: Final = 600.0
 """How long a reply may take: 4096 tokens on a slow machine."""
 GREATEST_HISTORY: Final = 128
 """Turns the contract lets a request carry, two messages each."""
-LONGEST: Final = 32_768
-"""Characters the contract lets a text have."""
 TOO_LONG: Final = "PROMPT_TOO_LONG"
 """Reason of the error that the prompt does not fit the model's context."""
 

@@ -10,9 +10,10 @@ from emotional_ai.cli.commands import Commands
 from emotional_ai.cli.feed import Feed, Glimpse, glimpse
 from emotional_ai.cli.output import CommandFailed, printable, told
 from emotional_ai.cli.panel import Voice, panel
-from emotional_ai.cli.talk import LONGEST, Conversation
+from emotional_ai.cli.talk import Conversation
 from emotional_ai.client import Client
 from emotional_ai.errors import EmotionalAIError
+from emotional_ai.limits import LONGEST_TEXT
 from emotional_ai.v1.inference_pb2 import BlendChange, Sampling
 
 REFRESHES_PER_SECOND: Final = 8
@@ -80,8 +81,8 @@ class Terminal:
             self._print("(stopped)")
 
     def _turn(self, text: str) -> None:
-        if len(text) > LONGEST:
-            raise CommandFailed(f"that has {len(text)} characters; a turn has at most {LONGEST}")
+        if len(text) > LONGEST_TEXT:
+            raise CommandFailed(f"that has {len(text)} characters; a turn has at most {LONGEST_TEXT}")
         self._reply, self._voice, self._moves = "", None, 0
         first = glimpse(self._client, self._session_id)
         with Feed(self._client, self._session_id, first) as feed:

@@ -13,7 +13,8 @@ from typing import Final, Self
 from emotional_ai.connection import service_address
 from emotional_ai.kiro.document import Document, Node
 from emotional_ai.kiro.errors import SettingsBroken
-from emotional_ai.mcp_bridge.settings import Toolset, session_id, toolsets
+from emotional_ai.mcp_bridge.settings import Toolset, toolsets
+from emotional_ai.names import session_id
 
 SERVERS: Final = "mcpServers"
 SERVER: Final = "emotion_engine"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emotional_ai.connection import DEFAULT_TARGET, service_address
-from emotional_ai.mcp_bridge.settings import Settings, Toolset, session_id, toolset_names, toolsets
-from emotional_ai.names import DEFAULT_SESSION
+from emotional_ai.mcp_bridge.settings import Settings, Toolset, toolset_names, toolsets
+from emotional_ai.names import DEFAULT_SESSION, session_id
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server

@@ -5,7 +5,6 @@ Its sessions outlive the client that wanted it, so it goes on until it is stoppe
 
 import asyncio
 import importlib.util
-import ipaddress
 import logging
 import os
 import shlex
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from emotional_ai.aio import AsyncClient
-from emotional_ai.connection import start_command
+from emotional_ai.connection import is_loopback, start_command
 from emotional_ai.errors import EmotionalAIError, Unavailable
 from emotional_ai.mcp_bridge.refusals import Code, Refused
 
@@ -166,7 +165,7 @@ async def answers(target: str) -> bool:
 def serve_command(target: str) -> tuple[str, ...]:
     """What starts a service at `target`. Raises ValueError unless it is host:port on the loopback interface."""
     host, _, port = target.rpartition(":")
-    if not port.isdecimal() or not _loopback(host):
+    if not port.isdecimal() or not is_loopback(host):
         raise ValueError(
             f"--autostart starts a service on this machine only: --target must be 127.0.0.1:PORT, got {target!r}"
         )
@@ -176,12 +175,3 @@ def serve_command(target: str) -> tuple[str, ...]:
 def log_file(home: Path) -> Path:
     """Where a service that was started so writes."""
     return home / ".local" / "state" / "emotional-ai" / "engine.log"
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -13,7 +13,7 @@ from emotional_ai.errors import AlreadyExists, DeadlineExceeded, EmotionalAIErro
 from emotional_ai.mcp_bridge.autostart import Starter
 from emotional_ai.mcp_bridge.refusals import MAKE_SESSION, Code, Refused, advice
 from emotional_ai.mcp_bridge.settings import Settings
-from emotional_ai.mcp_bridge.settings import session_id as valid_id
+from emotional_ai.names import session_id as valid_id
 
 logger = logging.getLogger(__name__)
 

@@ -1,11 +1,10 @@
 """What a bridge is started with."""
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
 from emotional_ai.connection import DEFAULT_TARGET
-from emotional_ai.names import DEFAULT_SESSION, SESSION_ID
+from emotional_ai.names import DEFAULT_SESSION
 
 
 class Toolset(Enum):
@@ -36,16 +35,6 @@ class Settings:
     def offers(self, toolset: Toolset, *, changing: bool = False) -> bool:
         """Whether tools of a toolset are offered, be it those that change something."""
         return toolset in self.toolsets and not (changing and self.read_only)
-
-
-def session_id(text: str) -> str:
-    """An id that a session can be made by, as the contract has it. Raises ValueError saying what is allowed."""
-    if re.fullmatch(SESSION_ID, text) is None:
-        raise ValueError(
-            "a session id has 1..128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit, "
-            f"got {text[:40]!r} ({len(text)} characters)"
-        )
-    return text
 
 
 def toolset_names() -> str:

@@ -11,6 +11,6 @@ they are put together), serving.
 missing.
 """
 
-from emotional_ai.web.settings import DEFAULT_PORT, WebSettings, is_loopback
+from emotional_ai.web.settings import DEFAULT_PORT, WebSettings
 
-__all__ = ["DEFAULT_PORT", "WebSettings", "is_loopback"]
+__all__ = ["DEFAULT_PORT", "WebSettings"]

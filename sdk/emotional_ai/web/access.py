@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from emotional_ai.web.settings import WebSettings, is_loopback
+from emotional_ai.connection import is_loopback
+from emotional_ai.web.settings import WebSettings
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+?)\.?(:[0-9]{1,5})?")

@@ -4,7 +4,8 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
-from emotional_ai.names import DEFAULT_SESSION, SESSION_ID
+from emotional_ai.connection import is_loopback
+from emotional_ai.names import DEFAULT_SESSION, session_id
 
 DEFAULT_PORT = 8080
 LEAST_TOKEN = 16
@@ -31,11 +32,10 @@ class WebSettings:
     """Further host names the page may be reached by, without a port."""
 
     def __post_init__(self) -> None:
-        if re.fullmatch(SESSION_ID, self.session) is None:
-            raise ValueError(
-                "--session takes 1..128 characters of letters, digits, '-', '_', '.', ':', beginning with a letter or digit; "
-                f"got {self.session[:40]!r}"
-            )
+        try:
+            session_id(self.session)
+        except ValueError as error:
+            raise ValueError(f"--session: {error}") from error
         for name in self.allowed_hosts:
             if not _nameable(name):
                 raise ValueError(
@@ -65,16 +65,6 @@ class WebSettings:
 
     def _opened_by(self) -> str:
         return f"--allow-host {self.allowed_hosts[0]}" if is_loopback(self.host) else f"--host {self.host}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _nameable(host: str) -> bool:

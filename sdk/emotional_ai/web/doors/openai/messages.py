@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from emotional_ai.limits import LONGEST_TEXT
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.web.doors.openai.given import Given, object_at, shown, text_at
 from emotional_ai.web.doors.openai.refusals import Refused
@@ -16,8 +17,6 @@ ROLES: Final[Mapping[str, pb.Role.ValueType]] = {
 """Who speaks, by OpenAI's names."""
 MOST: Final = 257
 """Messages the contract carries, the last one included."""
-LONGEST: Final = 32_768
-"""Characters the contract lets a message have."""
 EMPTY: Final[Mapping[str, object]] = {"tool_calls": [], "annotations": []}
 """Members that an answer of ours has when it is sent back, by the value that says nothing."""
 
@@ -52,8 +51,8 @@ def _message(given: Given) -> pb.ChatMessage:
                 code="unsupported_parameter",
             )
     path, content = given.path("content"), _content(given)
-    if len(content) > LONGEST:
-        raise Refused(f"{path} has {len(content)} characters; a message has at most {LONGEST}", param=path)
+    if len(content) > LONGEST_TEXT:
+        raise Refused(f"{path} has {len(content)} characters; a message has at most {LONGEST_TEXT}", param=path)
     if not content and role != pb.ROLE_ASSISTANT:
         raise Refused(f"{path} is empty; a message says something", param=path)
     return pb.ChatMessage(role=role, content=content)

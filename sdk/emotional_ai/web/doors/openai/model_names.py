@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from emotional_ai.names import SESSION_ID
+from emotional_ai.names import SESSION_ID, SESSION_ID_FORM
 from emotional_ai.web.doors.openai.given import Given, shown
 from emotional_ai.web.doors.openai.refusals import Refused
 
@@ -55,8 +55,7 @@ def unknown_model(model: str, instead: str) -> Refused:
 def _possible(session_id: str, param: str) -> str:
     if re.fullmatch(SESSION_ID, session_id) is None:
         raise Refused(
-            f"{param} names the session {shown(session_id)}; the name of a session has 1..128 characters of letters, "
-            "digits, '-', '_', '.', ':', beginning with a letter or digit",
+            f"{param} names the session {shown(session_id)}; the name of a session has {SESSION_ID_FORM}",
             param=param,
         )
     return session_id

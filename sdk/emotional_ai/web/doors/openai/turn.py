@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from emotional_ai.limits import GREATEST_SEED, MOST_TOKENS
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.web.doors.openai.given import Given, text_at
 from emotional_ai.web.doors.openai.messages import conversation_of
@@ -28,10 +29,8 @@ POLICIES: Final[Mapping[str, pb.KvPolicy.ValueType]] = {
     "refresh_at_turn": pb.KV_POLICY_REFRESH_AT_TURN,
     "strict": pb.KV_POLICY_STRICT,
 }
-MOST_TOKENS: Final = 4096
 MOST_STOPS: Final = 8
 LONGEST_STOP: Final = 64
-GREATEST_SEED: Final = 2**64 - 1
 SEED_BITS: Final = 53
 """Bits of a seed that is drawn here: every language reads such a number from JSON as it is, and can send it back."""
 

@@ -1,17 +1,12 @@
 """What a page asks of a conversation, as it comes from the browser: anything at all, until it is read here."""
 
 from dataclasses import dataclass
-from typing import Final
 
+from emotional_ai.limits import GREATEST_SEED, LONGEST_TEXT, MOST_TOKENS
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1.engine_pb2 import Chemistry
 from emotional_ai.v1.inference_pb2 import Sampling
 from emotional_ai.web.conversation import Supposed
-
-LONGEST: Final = 32_768
-"""Characters the contract lets a text have."""
-GREATEST_SEED: Final = 2**64 - 1
-MOST_TOKENS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +31,8 @@ def asked(given: object) -> Asked:
     text = _field(given, "text")
     if not isinstance(text, str) or not text.strip():
         raise ValueError("write something to say first")
-    if len(text) > LONGEST:
-        raise ValueError(f"the message has {len(text)} characters; at most {LONGEST} are allowed")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"the message has {len(text)} characters; at most {LONGEST_TEXT} are allowed")
     if any("\ud800" <= mark <= "\udfff" for mark in text):
         raise ValueError("the message holds half of a character; write it again")
     return Asked(text, sampling(given))

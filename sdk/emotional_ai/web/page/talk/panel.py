@@ -10,13 +10,14 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from emotional_ai.errors import EmotionalAIError
+from emotional_ai.limits import LONGEST_TEXT, MOST_TOKENS
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.web.conversation import Busy, Conversation, Told
 from emotional_ai.web.page import colours
 from emotional_ai.web.page.desk import Desk
 from emotional_ai.web.page.lifetime import at_the_end
 from emotional_ai.web.page.talk import told
-from emotional_ai.web.page.talk.asked import LONGEST, MOST_TOKENS, again, asked
+from emotional_ai.web.page.talk.asked import again, asked
 
 STYLE: Final = Path(__file__).parent / "talk.css"
 AGAIN_SECONDS: Final = 2.0
@@ -44,7 +45,7 @@ class Talk(Element, component="talk.js", esm={"emotional-ai-talk": "browser"}):
         self._props["chemicals"] = [
             {"name": name, "colour": colours.CHEMICALS[name], "on_dark": colours.ON_DARK[name]} for name in CHEMICALS
         ]
-        self._props["longest"] = LONGEST
+        self._props["longest"] = LONGEST_TEXT
         self._props["most_tokens"] = MOST_TOKENS
         self.on("shown", self._shown)
         self.on("say", lambda event: self._carry_out(lambda on: self._say(on, event)))

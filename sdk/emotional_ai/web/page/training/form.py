@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from emotional_ai.errors import Violation
+from emotional_ai.limits import GREATEST_SEED
 from emotional_ai.names import RECIPES
 from emotional_ai.v1 import training_pb2 as pb
 
@@ -19,7 +20,6 @@ MEANINGS: Final[Mapping[str, str]] = {
 RANKS: Final = ("1", "2", "4", "8", "16", "32", "64", "128")
 DEFAULT_RANK: Final = "8"
 UINT32: Final = 2**32 - 1
-UINT64: Final = 2**64 - 1
 COST: Final = "max_cost_usd"
 RECIPE: Final = "recipe"
 RANK: Final = "lora_rank"
@@ -42,7 +42,7 @@ FIELDS: Final = (
     Field("learning_rate", "Learning rate", "above 0, at most 0.1; empty: 0.001"),
     Field("epochs", "Epochs", "1 to 100 passes over the data; empty: 1"),
     Field("batch_size", "Batch size", "1 to 1024 rows a step; empty: 8"),
-    Field("seed", "Seed", f"0 to {UINT64}; empty: 0"),
+    Field("seed", "Seed", f"0 to {GREATEST_SEED}; empty: 0"),
     Field("data_path", "Data", "path on the service's machine, at most 4096 characters; empty: prepared anew"),
     Field(COST, "Largest cost", "US dollars, 0 to 1000000; 0 or empty: local runs only"),
 )
@@ -79,7 +79,7 @@ def order(given: Mapping[str, str]) -> Order | list[Violation]:
         learning_rate=read("learning_rate", _number),
         epochs=read("epochs", _whole),
         batch_size=read("batch_size", _whole),
-        seed=read("seed", lambda text: _whole(text, UINT64)) or 0,
+        seed=read("seed", lambda text: _whole(text, GREATEST_SEED)) or 0,
         states=read("states", _listed) or (),
         data_path=given.get("data_path", "").strip(),
     )
