@@ -78,6 +78,8 @@ class _Handler(grpc.GenericRpcHandler):
         raise AssertionError("abort returned")
 
     def _passed_on(self, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+        if not self._behind:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"nothing stands behind this service to answer {name}")
         (channel,) = self._behind
         try:
             answer: bytes = channel.unary_unary(name)(request, timeout=PATIENCE)
