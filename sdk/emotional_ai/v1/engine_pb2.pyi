@@ -752,6 +752,8 @@ class ExpressionConfig(_message.Message):
     BASE_TEMPERATURE_FIELD_NUMBER: _builtins.int
     BASE_TOP_P_FIELD_NUMBER: _builtins.int
     LABEL_HYSTERESIS_FIELD_NUMBER: _builtins.int
+    INTENSITY_FIELD_NUMBER: _builtins.int
+    CAPS_FIELD_NUMBER: _builtins.int
     temperature_law: Global___TemperatureLaw.ValueType
     """How temperature follows dopamine. Default monotone."""
     base_temperature: _builtins.float
@@ -760,6 +762,14 @@ class ExpressionConfig(_message.Message):
     """Nucleus mass at the baseline, in [0.6, 0.98]. Default 0.92."""
     label_hysteresis: _builtins.float
     """Lead in probability another label needs to replace the one held, in [0, 0.9]. Default 0.10."""
+    intensity: _builtins.float
+    """How much of what is felt is expressed, in [0, 1]: the deviation from the baseline is multiplied by it before anything is
+    made of it. 0 speaks as at the baseline, whatever is felt. Default 1.
+    """
+    @_builtins.property
+    def caps(self) -> Global___ExpressionCaps:
+        """Levels that are not exceeded in expression, whatever is felt."""
+
     def __init__(
         self,
         *,
@@ -767,15 +777,19 @@ class ExpressionConfig(_message.Message):
         base_temperature: _builtins.float | None = ...,
         base_top_p: _builtins.float | None = ...,
         label_hysteresis: _builtins.float | None = ...,
+        intensity: _builtins.float | None = ...,
+        caps: Global___ExpressionCaps | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_base_temperature", b"_base_temperature", "_base_top_p", b"_base_top_p", "_label_hysteresis", b"_label_hysteresis", "base_temperature", b"base_temperature", "base_top_p", b"base_top_p", "label_hysteresis", b"label_hysteresis"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base_temperature", b"_base_temperature", "_base_top_p", b"_base_top_p", "_intensity", b"_intensity", "_label_hysteresis", b"_label_hysteresis", "base_temperature", b"base_temperature", "base_top_p", b"base_top_p", "caps", b"caps", "intensity", b"intensity", "label_hysteresis", b"label_hysteresis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base_temperature", b"_base_temperature", "_base_top_p", b"_base_top_p", "_label_hysteresis", b"_label_hysteresis", "base_temperature", b"base_temperature", "base_top_p", b"base_top_p", "label_hysteresis", b"label_hysteresis", "temperature_law", b"temperature_law"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base_temperature", b"_base_temperature", "_base_top_p", b"_base_top_p", "_intensity", b"_intensity", "_label_hysteresis", b"_label_hysteresis", "base_temperature", b"base_temperature", "base_top_p", b"base_top_p", "caps", b"caps", "intensity", b"intensity", "label_hysteresis", b"label_hysteresis", "temperature_law", b"temperature_law"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__base_temperature: _TypeAlias = _typing.Literal["base_temperature"]  # noqa: Y015
     _WhichOneofArgType__base_temperature: _TypeAlias = _typing.Literal["_base_temperature", b"_base_temperature"]  # noqa: Y015
     _WhichOneofReturnType__base_top_p: _TypeAlias = _typing.Literal["base_top_p"]  # noqa: Y015
     _WhichOneofArgType__base_top_p: _TypeAlias = _typing.Literal["_base_top_p", b"_base_top_p"]  # noqa: Y015
+    _WhichOneofReturnType__intensity: _TypeAlias = _typing.Literal["intensity"]  # noqa: Y015
+    _WhichOneofArgType__intensity: _TypeAlias = _typing.Literal["_intensity", b"_intensity"]  # noqa: Y015
     _WhichOneofReturnType__label_hysteresis: _TypeAlias = _typing.Literal["label_hysteresis"]  # noqa: Y015
     _WhichOneofArgType__label_hysteresis: _TypeAlias = _typing.Literal["_label_hysteresis", b"_label_hysteresis"]  # noqa: Y015
     @_typing.overload
@@ -783,9 +797,60 @@ class ExpressionConfig(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__base_top_p) -> _WhichOneofReturnType__base_top_p | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__intensity) -> _WhichOneofReturnType__intensity | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__label_hysteresis) -> _WhichOneofReturnType__label_hysteresis | None: ...
 
 Global___ExpressionConfig: _TypeAlias = ExpressionConfig  # noqa: Y015
+
+@_typing.final
+class ExpressionCaps(_message.Message):
+    """The greatest level of each chemical that is expressed, at least its baseline. Default 1: no cap."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOPAMINE_FIELD_NUMBER: _builtins.int
+    SEROTONIN_FIELD_NUMBER: _builtins.int
+    CORTISOL_FIELD_NUMBER: _builtins.int
+    OXYTOCIN_FIELD_NUMBER: _builtins.int
+    dopamine: _builtins.float
+    """Of dopamine, in [0, 1]."""
+    serotonin: _builtins.float
+    """Of serotonin, in [0, 1]."""
+    cortisol: _builtins.float
+    """Of cortisol, in [0, 1]."""
+    oxytocin: _builtins.float
+    """Of oxytocin, in [0, 1]."""
+    def __init__(
+        self,
+        *,
+        dopamine: _builtins.float | None = ...,
+        serotonin: _builtins.float | None = ...,
+        cortisol: _builtins.float | None = ...,
+        oxytocin: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cortisol", b"_cortisol", "_dopamine", b"_dopamine", "_oxytocin", b"_oxytocin", "_serotonin", b"_serotonin", "cortisol", b"cortisol", "dopamine", b"dopamine", "oxytocin", b"oxytocin", "serotonin", b"serotonin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cortisol", b"_cortisol", "_dopamine", b"_dopamine", "_oxytocin", b"_oxytocin", "_serotonin", b"_serotonin", "cortisol", b"cortisol", "dopamine", b"dopamine", "oxytocin", b"oxytocin", "serotonin", b"serotonin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cortisol: _TypeAlias = _typing.Literal["cortisol"]  # noqa: Y015
+    _WhichOneofArgType__cortisol: _TypeAlias = _typing.Literal["_cortisol", b"_cortisol"]  # noqa: Y015
+    _WhichOneofReturnType__dopamine: _TypeAlias = _typing.Literal["dopamine"]  # noqa: Y015
+    _WhichOneofArgType__dopamine: _TypeAlias = _typing.Literal["_dopamine", b"_dopamine"]  # noqa: Y015
+    _WhichOneofReturnType__oxytocin: _TypeAlias = _typing.Literal["oxytocin"]  # noqa: Y015
+    _WhichOneofArgType__oxytocin: _TypeAlias = _typing.Literal["_oxytocin", b"_oxytocin"]  # noqa: Y015
+    _WhichOneofReturnType__serotonin: _TypeAlias = _typing.Literal["serotonin"]  # noqa: Y015
+    _WhichOneofArgType__serotonin: _TypeAlias = _typing.Literal["_serotonin", b"_serotonin"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cortisol) -> _WhichOneofReturnType__cortisol | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dopamine) -> _WhichOneofReturnType__dopamine | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__oxytocin) -> _WhichOneofReturnType__oxytocin | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__serotonin) -> _WhichOneofReturnType__serotonin | None: ...
+
+Global___ExpressionCaps: _TypeAlias = ExpressionCaps  # noqa: Y015
 
 @_typing.final
 class SessionConfig(_message.Message):
@@ -893,8 +958,11 @@ class Session(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    TRANSIENT_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Its id."""
+    transient: _builtins.bool
+    """True if nothing of it is stored: it is gone with the process that serves it."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
@@ -914,10 +982,11 @@ class Session(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         config: Global___SessionConfig | None = ...,
         state: Global___EmotionalState | None = ...,
+        transient: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "created_at", b"created_at", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "created_at", b"created_at", "session_id", b"session_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "created_at", b"created_at", "session_id", b"session_id", "state", b"state", "transient", b"transient"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -936,6 +1005,7 @@ class LogEntry(_message.Message):
     STIMULUS_FIELD_NUMBER: _builtins.int
     CONFIGURED_FIELD_NUMBER: _builtins.int
     RESET_FIELD_NUMBER: _builtins.int
+    CONTINUED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position in the log, from 1; equal to the version of the state just after it."""
     request_id: _builtins.str
@@ -960,6 +1030,10 @@ class LogEntry(_message.Message):
     def reset(self) -> Global___SessionReset:
         """The session was put back."""
 
+    @_builtins.property
+    def continued(self) -> Global___SessionContinued:
+        """Older entries were let go; the log begins here."""
+
     def __init__(
         self,
         *,
@@ -970,12 +1044,13 @@ class LogEntry(_message.Message):
         stimulus: Global___Stimulus | None = ...,
         configured: Global___SessionConfig | None = ...,
         reset: Global___SessionReset | None = ...,
+        continued: Global___SessionContinued | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["configured", b"configured", "created", b"created", "effect", b"effect", "reset", b"reset", "stimulus", b"stimulus", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configured", b"configured", "continued", b"continued", "created", b"created", "effect", b"effect", "reset", b"reset", "stimulus", b"stimulus", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["configured", b"configured", "created", b"created", "effect", b"effect", "request_id", b"request_id", "reset", b"reset", "sequence", b"sequence", "stimulus", b"stimulus", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configured", b"configured", "continued", b"continued", "created", b"created", "effect", b"effect", "request_id", b"request_id", "reset", b"reset", "sequence", b"sequence", "stimulus", b"stimulus", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_effect: _TypeAlias = _typing.Literal["created", "stimulus", "configured", "reset"]  # noqa: Y015
+    _WhichOneofReturnType_effect: _TypeAlias = _typing.Literal["created", "stimulus", "configured", "reset", "continued"]  # noqa: Y015
     _WhichOneofArgType_effect: _TypeAlias = _typing.Literal["effect", b"effect"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_effect) -> _WhichOneofReturnType_effect | None: ...
 
@@ -983,7 +1058,7 @@ Global___LogEntry: _TypeAlias = LogEntry  # noqa: Y015
 
 @_typing.final
 class SessionCreated(_message.Message):
-    """First entry of every log."""
+    """First entry of every whole log."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1010,6 +1085,76 @@ class SessionCreated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SessionCreated: _TypeAlias = SessionCreated  # noqa: Y015
+
+@_typing.final
+class SessionContinued(_message.Message):
+    """First entry of a log whose older entries were let go: exactly what the session was after the last of them, so that it goes
+    on as if they were there.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    SIMULATED_MINUTES_FIELD_NUMBER: _builtins.int
+    CHEMISTRY_FIELD_NUMBER: _builtins.int
+    MOOD_FIELD_NUMBER: _builtins.int
+    HABITUATION_FIELD_NUMBER: _builtins.int
+    SUSTAINED_FIELD_NUMBER: _builtins.int
+    SUSTAINED_MINUTES_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    simulated_minutes: _builtins.float
+    """Simulated minutes lived since, at least 0."""
+    sustained_minutes: _builtins.float
+    """Simulated minutes they still hold; without end if unset."""
+    label: Global___EmotionLabel.ValueType
+    """The label held."""
+    @_builtins.property
+    def config(self) -> Global___SessionConfig:
+        """The configuration in force."""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When the session was created."""
+
+    @_builtins.property
+    def chemistry(self) -> Global___Chemistry:
+        """Levels, each in [0, 1]."""
+
+    @_builtins.property
+    def mood(self) -> Global___ChemicalVector:
+        """Slow mood in log-odds; unset if mood is off."""
+
+    @_builtins.property
+    def habituation(self) -> Global___Signals:
+        """Habituation to each signal, each in [0, 1]."""
+
+    @_builtins.property
+    def sustained(self) -> Global___Signals:
+        """Signals sustained; unset if none."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___SessionConfig | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        simulated_minutes: _builtins.float = ...,
+        chemistry: Global___Chemistry | None = ...,
+        mood: Global___ChemicalVector | None = ...,
+        habituation: Global___Signals | None = ...,
+        sustained: Global___Signals | None = ...,
+        sustained_minutes: _builtins.float | None = ...,
+        label: Global___EmotionLabel.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sustained_minutes", b"_sustained_minutes", "chemistry", b"chemistry", "config", b"config", "created_at", b"created_at", "habituation", b"habituation", "mood", b"mood", "sustained", b"sustained", "sustained_minutes", b"sustained_minutes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sustained_minutes", b"_sustained_minutes", "chemistry", b"chemistry", "config", b"config", "created_at", b"created_at", "habituation", b"habituation", "label", b"label", "mood", b"mood", "simulated_minutes", b"simulated_minutes", "sustained", b"sustained", "sustained_minutes", b"sustained_minutes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__sustained_minutes: _TypeAlias = _typing.Literal["sustained_minutes"]  # noqa: Y015
+    _WhichOneofArgType__sustained_minutes: _TypeAlias = _typing.Literal["_sustained_minutes", b"_sustained_minutes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sustained_minutes) -> _WhichOneofReturnType__sustained_minutes | None: ...
+
+Global___SessionContinued: _TypeAlias = SessionContinued  # noqa: Y015
 
 @_typing.final
 class SessionReset(_message.Message):
@@ -1045,10 +1190,13 @@ class CreateSessionRequest(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     INITIAL_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TRANSIENT_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Id of the session: 1..128 letters, digits, `-`, `_`, `.`, `:`; starts with a letter or digit. Made by the service if empty."""
     request_id: _builtins.str
     """Makes a retry safe: a second creation with the same id and request_id returns the session already made. At most 128 characters."""
+    transient: _builtins.bool
+    """Store nothing of it: the session lives in the memory of the process that made it, and is gone with it."""
     @_builtins.property
     def config(self) -> Global___SessionConfig:
         """Configuration; the defaults if unset."""
@@ -1064,10 +1212,11 @@ class CreateSessionRequest(_message.Message):
         config: Global___SessionConfig | None = ...,
         initial: Global___Chemistry | None = ...,
         request_id: _builtins.str = ...,
+        transient: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "initial", b"initial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "initial", b"initial", "request_id", b"request_id", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "initial", b"initial", "request_id", b"request_id", "session_id", b"session_id", "transient", b"transient"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1207,10 +1356,13 @@ class SessionSummary(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    TRANSIENT_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Its id."""
     version: _builtins.int
     """Number of its log entries."""
+    transient: _builtins.bool
+    """True if nothing of it is stored."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
@@ -1226,10 +1378,11 @@ class SessionSummary(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         version: _builtins.int = ...,
+        transient: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "session_id", b"session_id", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "session_id", b"session_id", "transient", b"transient", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1321,12 +1474,19 @@ class DeleteSessionResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    EXPORTED_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def exported_at(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]:
+        """When the session was exported, oldest first, the last 100 times. Those copies are in other hands and are not deleted."""
+
     def __init__(
         self,
+        *,
+        exported_at: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exported_at", b"exported_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2059,7 +2219,7 @@ class SessionExport(_message.Message):
     """Id it had, in the form CreateSession asks for."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogEntry]:
-        """The whole log, from `created` on, without gaps and in order of time."""
+        """The whole log, without gaps and in order of time, from `created` on; from `continued` on where older entries were let go."""
 
     def __init__(
         self,

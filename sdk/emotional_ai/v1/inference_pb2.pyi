@@ -607,8 +607,15 @@ class ReplyStarted(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     EXPRESSION_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    DISCLOSURE_FIELD_NUMBER: _builtins.int
+    FLAGS_FIELD_NUMBER: _builtins.int
+    INTENSITY_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     """The seed in use."""
+    disclosure: _builtins.str
+    """What a client should tell the person, such as that a program answers; empty unless the service is set up to disclose."""
+    intensity: _builtins.float
+    """How much of what is felt is expressed in this reply, in [0, 1]: the session's intensity, lowered where the guard asks for it."""
     @_builtins.property
     def state(self) -> _engine_pb2.EmotionalState:
         """The state it is spoken in; unset if the request named no session."""
@@ -617,16 +624,23 @@ class ReplyStarted(_message.Message):
     def expression(self) -> Global___Expression:
         """The expression it is spoken with."""
 
+    @_builtins.property
+    def flags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the service's guard found in the person's words, by name; empty if nothing."""
+
     def __init__(
         self,
         *,
         state: _engine_pb2.EmotionalState | None = ...,
         expression: Global___Expression | None = ...,
         seed: _builtins.int = ...,
+        disclosure: _builtins.str = ...,
+        flags: _abc.Iterable[_builtins.str] | None = ...,
+        intensity: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expression", b"expression", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expression", b"expression", "seed", b"seed", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disclosure", b"disclosure", "expression", b"expression", "flags", b"flags", "intensity", b"intensity", "seed", b"seed", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1199,6 +1213,61 @@ class GetModelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetModelResponse: _TypeAlias = GetModelResponse  # noqa: Y015
+
+@_typing.final
+class GetLoadRequest(_message.Message):
+    """Request of GetLoad."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLoadRequest: _TypeAlias = GetLoadRequest  # noqa: Y015
+
+@_typing.final
+class GetLoadResponse(_message.Message):
+    """Response of GetLoad. Counts are of this process, since it started."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNNING_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    APPRAISED_FIELD_NUMBER: _builtins.int
+    CLASSIFIED_FIELD_NUMBER: _builtins.int
+    running: _builtins.int
+    """Replies being decoded."""
+    waiting: _builtins.int
+    """Replies waiting for a place among them."""
+    capacity: _builtins.int
+    """Replies that can be decoded together; 0 where the backend does not say."""
+    appraised: _builtins.int
+    """Texts appraised."""
+    classified: _builtins.int
+    """Texts whose signals were clear enough to act on. Their share is the classify rate."""
+    def __init__(
+        self,
+        *,
+        running: _builtins.int = ...,
+        waiting: _builtins.int = ...,
+        capacity: _builtins.int = ...,
+        appraised: _builtins.int = ...,
+        classified: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appraised", b"appraised", "capacity", b"capacity", "classified", b"classified", "running", b"running", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLoadResponse: _TypeAlias = GetLoadResponse  # noqa: Y015
 
 @_typing.final
 class ListAdaptersRequest(_message.Message):

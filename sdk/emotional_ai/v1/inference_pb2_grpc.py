@@ -60,6 +60,11 @@ class InferenceStub:
                 request_serializer=emotional__ai_dot_v1_dot_inference__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=emotional__ai_dot_v1_dot_inference__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.GetLoad = channel.unary_unary(
+                '/emotional_ai.v1.Inference/GetLoad',
+                request_serializer=emotional__ai_dot_v1_dot_inference__pb2.GetLoadRequest.SerializeToString,
+                response_deserializer=emotional__ai_dot_v1_dot_inference__pb2.GetLoadResponse.FromString,
+                _registered_method=True)
         self.ListAdapters = channel.unary_unary(
                 '/emotional_ai.v1.Inference/ListAdapters',
                 request_serializer=emotional__ai_dot_v1_dot_inference__pb2.ListAdaptersRequest.SerializeToString,
@@ -108,6 +113,13 @@ class InferenceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLoad(self, request, context):
+        """Says how busy the decoder is, and how much of what was said to this service it understood.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAdapters(self, request, context):
         """Lists the adapters on this machine that can be blended; a newly trained one appears without a restart.
         """
@@ -142,6 +154,11 @@ def add_InferenceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=emotional__ai_dot_v1_dot_inference__pb2.GetModelRequest.FromString,
                     response_serializer=emotional__ai_dot_v1_dot_inference__pb2.GetModelResponse.SerializeToString,
+            ),
+            'GetLoad': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLoad,
+                    request_deserializer=emotional__ai_dot_v1_dot_inference__pb2.GetLoadRequest.FromString,
+                    response_serializer=emotional__ai_dot_v1_dot_inference__pb2.GetLoadResponse.SerializeToString,
             ),
             'ListAdapters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAdapters,
@@ -285,6 +302,33 @@ class Inference:
             '/emotional_ai.v1.Inference/GetModel',
             emotional__ai_dot_v1_dot_inference__pb2.GetModelRequest.SerializeToString,
             emotional__ai_dot_v1_dot_inference__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLoad(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/emotional_ai.v1.Inference/GetLoad',
+            emotional__ai_dot_v1_dot_inference__pb2.GetLoadRequest.SerializeToString,
+            emotional__ai_dot_v1_dot_inference__pb2.GetLoadResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class InferenceStub:
     """Shows how a state would speak: blend weights, temperature, top_p, conditioning tokens, gloss, label."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_inference_pb2.GetModelRequest, _inference_pb2.GetModelResponse]
     """Names the language model, its digest and its limits."""
+    GetLoad: _grpc.UnaryUnaryMultiCallable[_inference_pb2.GetLoadRequest, _inference_pb2.GetLoadResponse]
+    """Says how busy the decoder is, and how much of what was said to this service it understood."""
     ListAdapters: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ListAdaptersRequest, _inference_pb2.ListAdaptersResponse]
     """Lists the adapters on this machine that can be blended; a newly trained one appears without a restart."""
 
@@ -70,6 +72,8 @@ class InferenceAsyncStub(InferenceStub):
     """Shows how a state would speak: blend weights, temperature, top_p, conditioning tokens, gloss, label."""
     GetModel: _aio.UnaryUnaryMultiCallable[_inference_pb2.GetModelRequest, _inference_pb2.GetModelResponse]  # type: ignore[assignment]
     """Names the language model, its digest and its limits."""
+    GetLoad: _aio.UnaryUnaryMultiCallable[_inference_pb2.GetLoadRequest, _inference_pb2.GetLoadResponse]  # type: ignore[assignment]
+    """Says how busy the decoder is, and how much of what was said to this service it understood."""
     ListAdapters: _aio.UnaryUnaryMultiCallable[_inference_pb2.ListAdaptersRequest, _inference_pb2.ListAdaptersResponse]  # type: ignore[assignment]
     """Lists the adapters on this machine that can be blended; a newly trained one appears without a restart."""
 
@@ -118,6 +122,14 @@ class InferenceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.GetModelResponse, _abc.Awaitable[_inference_pb2.GetModelResponse]]:
         """Names the language model, its digest and its limits."""
+
+    @_abc_1.abstractmethod
+    def GetLoad(
+        self,
+        request: _inference_pb2.GetLoadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_pb2.GetLoadResponse, _abc.Awaitable[_inference_pb2.GetLoadResponse]]:
+        """Says how busy the decoder is, and how much of what was said to this service it understood."""
 
     @_abc_1.abstractmethod
     def ListAdapters(
