@@ -1,0 +1,52 @@
+"""Who calls: the tenant a call belongs to and what its token allows, known from the edge of the service inwards.
+
+The guard sets the caller of each rpc before the servicer runs; whoever keeps something for a tenant asks `caller()`.
+"""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+
+class Scope(Enum):
+    """What a token allows."""
+
+    READ = "read"
+    """Looking: states, histories, lists, previews, simulations, appraisals."""
+    WRITE = "write"
+    """Changing sessions, and speaking."""
+    TRAIN = "train"
+    """Starting and cancelling training jobs, whose adapters all tenants of the service share."""
+    ADMIN = "admin"
+    """All of these, and acting for another tenant by naming it."""
+
+
+DEFAULT_TENANT: Final = "default"
+"""The tenant of whoever calls a service without tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a call."""
+
+    tenant: str = DEFAULT_TENANT
+    """1..64 lower-case letters, digits, `-`, `_`."""
+    scopes: frozenset[Scope] = frozenset(Scope)
+    token_id: str = ""
+    """Public name of the token; empty for a service without tokens."""
+
+
+ANYBODY: Final = Caller()
+"""The caller of a service without tokens."""
+_CALLER: Final[ContextVar[Caller]] = ContextVar("caller", default=ANYBODY)
+
+
+def caller() -> Caller:
+    """The caller of the rpc that is being served."""
+    return _CALLER.get()
+
+
+def called_by(who: Caller) -> None:
+    """Sets the caller for the rest of this task."""
+    _CALLER.set(who)
