@@ -135,6 +135,7 @@ class AsyncClient:
     appraise = _call(inference.appraise)
     preview_expression = _call(inference.preview_expression)
     get_model = _call(inference.get_model)
+    get_load = _call(inference.get_load)
     list_adapters = _call(inference.list_adapters)
 
     start_job = _call(training.start_job)

@@ -39,6 +39,7 @@ RETRIED: Final[Mapping[str, Sequence[str]]] = {
         "Appraise",
         "PreviewExpression",
         "GetModel",
+        "GetLoad",
         "ListAdapters",
     ),
     "emotional_ai.v1.Training": ("StartJob", "GetJob", "ListJobs"),

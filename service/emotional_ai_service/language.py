@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from emotional_ai_service.appraisal import Appraisal, AppraisalJob
@@ -22,6 +22,15 @@ class Appraiser(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Understood:
+    """Texts that were appraised, counted."""
+
+    appraised: int = 0
+    classified: int = 0
+    """Those whose signals were clear enough to act on."""
+
+
 class Language:
     """What understands and what speaks.
 
@@ -32,6 +41,7 @@ class Language:
         self._appraiser = appraiser
         self.decoder = decoder
         self.hosted = hosted
+        self.understood = Understood()
 
     async def appraise(self, texts: Sequence[str], earlier: Sequence[str]) -> list[Appraisal]:
         """Appraises each text by itself, after the person's earlier messages, oldest first.
@@ -42,6 +52,8 @@ class Language:
         async with aclosing(self._appraiser.request(AppraisalJob(tuple(texts), tuple(earlier)))) as parts:
             async for part in parts:
                 found.extend(part)
+        self.understood.appraised += len(found)
+        self.understood.classified += sum(one.classified for one in found)
         return found
 
     def speak(

@@ -56,6 +56,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "Appraise": {"texts": ["hello"]},
     "PreviewExpression": {"chemistry": {"dopamine": 0.9, "serotonin": 0.5, "cortisol": 0.2, "oxytocin": 0.5}},
     "GetModel": {},
+    "GetLoad": {},
     "ListAdapters": {},
     "StartJob": {"recipe": "RECIPE_ALL", "config": {"loraRank": 7}},
     "GetJob": {"jobId": "none"},

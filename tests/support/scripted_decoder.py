@@ -42,6 +42,7 @@ from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServi
 from emotional_ai_service.stores import MemoryStore
 from emotional_ai_service.streams import Drain
 from emotional_ai_service.validation import check
+from emotional_ai_service.workers import Load
 from emotional_ai_training.adapters import Registry
 
 FOLLOWS = ModelDescription(
@@ -88,6 +89,9 @@ class ScriptedDecoder:
 
     def describe(self) -> ModelDescription:
         return self.description
+
+    def load(self) -> Load:
+        return Load(running=self.speaking, capacity=16)
 
     def let(self, tokens: int) -> None:
         """Lets it say so many tokens more."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 from emotional_ai_service.errors import SessionNotFound
-from emotional_ai_service.workers import RoundRobin, Target
+from emotional_ai_service.workers import Load, RoundRobin, Target
 from emotional_ai_service.workers.messages import Ended, Event, Outcome
 
 
@@ -34,6 +34,9 @@ class Echo:
 
     def cancel(self, ticket: int) -> None:
         self._under_way.discard(ticket)
+
+    def load(self) -> Load:
+        return Load(running=len(self._under_way))
 
     def busy(self) -> bool:
         return bool(self._said)

@@ -37,6 +37,11 @@ def get_model(*, timeout: float | None = None) -> Unary[pb.GetModelResponse]:
     return unary(lambda on: on.inference.GetModel, pb.GetModelRequest(), lambda r: r, timeout=timeout)
 
 
+def get_load(*, timeout: float | None = None) -> Unary[pb.GetLoadResponse]:
+    """How many replies are decoded and how many wait, and how many texts were appraised and understood, since it started."""
+    return unary(lambda on: on.inference.GetLoad, pb.GetLoadRequest(), lambda r: r, timeout=timeout)
+
+
 def list_adapters(*, timeout: float | None = None) -> Unary[Sequence[pb.Adapter]]:
     """The adapters that were published whole, in the order blends use; new ones appear as jobs end.
 

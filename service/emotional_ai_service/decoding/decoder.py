@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
 from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription, Voice
+from emotional_ai_service.workers import Load
 
 
 class Decoder(Protocol):
@@ -24,6 +25,10 @@ class Decoder(Protocol):
 
     def describe(self) -> ModelDescription:
         """Which model speaks; known once `start` has returned."""
+        ...
+
+    def load(self) -> Load:
+        """Replies under way, as last heard of; costs no call."""
         ...
 
     def generate(

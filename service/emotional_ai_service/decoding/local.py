@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription, Voice
 from emotional_ai_service.decoding.model import LocalModel
-from emotional_ai_service.workers import Target, Worker, WorkerSpec
+from emotional_ai_service.workers import Load, Target, Worker, WorkerSpec
 from emotional_ai_training.models import check_model_dir
 
 
@@ -46,6 +46,9 @@ class LocalDecoder:
         if not isinstance(self._worker.description, ModelDescription):
             raise RuntimeError("the decoder was not started")
         return self._worker.description
+
+    def load(self) -> Load:
+        return self._worker.load
 
     def generate(
         self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None

@@ -38,6 +38,7 @@ from emotional_ai_service.decoding.sequence import Sequence
 from emotional_ai_service.decoding.stack import Stacks
 from emotional_ai_service.decoding.streaming import TextStream
 from emotional_ai_service.errors import ServiceError
+from emotional_ai_service.workers import Load
 from emotional_ai_service.workers.messages import Ended, Event, Outcome, Raised
 from emotional_ai_service.workers.target import failed
 from emotional_ai_training.adapters import Registry, place_of
@@ -116,6 +117,9 @@ class Scheduler:
 
     def busy(self) -> bool:
         return bool(self._asked or self._waiting or self._active)
+
+    def load(self) -> Load:
+        return Load(len(self._active), len(self._asked) + len(self._waiting), self._speaker.active)
 
     def step(self) -> list[Outcome]:
         outcomes = self._take_in()

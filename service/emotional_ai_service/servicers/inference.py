@@ -153,6 +153,18 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             layers=model.layers,
         )
 
+    async def GetLoad(
+        self, request: pb.GetLoadRequest, context: Context[pb.GetLoadRequest, pb.GetLoadResponse]
+    ) -> pb.GetLoadResponse:
+        load, understood = self._language.decoder.load(), self._language.understood
+        return pb.GetLoadResponse(
+            running=load.running,
+            waiting=load.waiting,
+            capacity=load.capacity,
+            appraised=understood.appraised,
+            classified=understood.classified,
+        )
+
     async def ListAdapters(
         self, request: pb.ListAdaptersRequest, context: Context[pb.ListAdaptersRequest, pb.ListAdaptersResponse]
     ) -> pb.ListAdaptersResponse:

@@ -12,6 +12,7 @@ import threading
 import traceback
 from typing import Any, BinaryIO, Final, TypeAlias
 
+from emotional_ai_service.workers.load import Load
 from emotional_ai_service.workers.messages import (
     Begin,
     Cancel,
@@ -57,19 +58,29 @@ def main() -> None:
 
 
 def serve(target: Target[Any], inbox: Inbox, replies: BinaryIO) -> None:
-    """Works for ever: takes what came in, advances one step, says what came of it."""
+    """Works for ever: takes what came in, advances one step, says what came of it, and how busy it is where that changed."""
+    told = Load()
     while True:
         outcomes = _take_in(target, inbox)
         if target.busy():
             outcomes += target.step()
-        if outcomes:
-            _send(replies, b"".join(frame(outcome) for outcome in outcomes))
+        load = target.load()
+        said = [frame(load)] if load != told else []
+        said += [frame(outcome) for outcome in outcomes]
+        told = load
+        if said:
+            _send(replies, b"".join(said))
 
 
 def _take_in(target: Target[Any], inbox: Inbox) -> list[Outcome]:
-    """Takes messages until none is left and there is work; returns the ends of requests whose updates were refused."""
+    """Takes messages until none is left, and waits for one where there is no work.
+
+    Returns the ends of requests whose updates were refused.
+    """
     refused: list[Outcome] = []
-    while not inbox.empty() or not (target.busy() or refused):
+    idle = not target.busy()
+    while idle or not inbox.empty():
+        idle = False
         match inbox.get():
             case Begin(ticket, request):
                 target.begin(ticket, request)

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
 from emotional_ai_service.workers.errors import Overloaded, WorkerStartFailed, WorkerUnavailable
+from emotional_ai_service.workers.load import Load
 from emotional_ai_service.workers.messages import (
     Begin,
     Cancel,
@@ -55,6 +56,8 @@ class Worker(Generic[RequestT, EventT]):
         self.spec = spec
         self.description: object = None
         """What the target last said of itself; None until it stood once."""
+        self.load = Load()
+        """What the target last said is under way; nothing while there is no process."""
         self._process: Process | None = None
         self._ready = False
         self._delay = FIRST_DELAY
@@ -206,6 +209,7 @@ class Worker(Generic[RequestT, EventT]):
         finally:
             self._ready = False
             self._process = None
+            self.load = Load()
             self._died = asyncio.get_running_loop().time()
             self._fail_pending(problem)
             await _reap(process)
@@ -223,6 +227,8 @@ class Worker(Generic[RequestT, EventT]):
                 self._start_seconds = asyncio.get_running_loop().time() - began
                 if not first.done():
                     first.set_result(None)
+            elif isinstance(message, Load):
+                self.load = message
             elif (outcomes := self._pending.get(message.ticket)) is not None:
                 outcomes.put_nowait(message)
 

@@ -3,7 +3,8 @@
 Both ends are our own processes joined by private pipes, which is what makes pickle acceptable here.
 
     parent -> child    WorkerSpec, once; then Begin, Update and Cancel
-    child -> parent    Ready or StartFailed, once; then for each ticket Event..., and Ended or Raised
+    child -> parent    Ready or StartFailed, once; then for each ticket Event..., and Ended or Raised;
+                       Load whenever it has changed
 """
 
 import pickle
@@ -12,6 +13,7 @@ from asyncio import StreamReader
 from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeAlias
 
+from emotional_ai_service.workers.load import Load
 from emotional_ai_service.workers.spec import WorkerSpec
 
 _LENGTH: Final = struct.Struct(">I")
@@ -80,7 +82,7 @@ class Raised:
 ToTarget: TypeAlias = Begin | Update | Cancel
 ToChild: TypeAlias = WorkerSpec | ToTarget
 Outcome: TypeAlias = Event | Ended | Raised
-FromChild: TypeAlias = Ready | StartFailed | Outcome
+FromChild: TypeAlias = Ready | StartFailed | Load | Outcome
 
 
 def frame(message: ToChild | FromChild) -> bytes:

@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from emotional_ai_service.errors import ServiceError
 from emotional_ai_service.workers.errors import WorkerFault
+from emotional_ai_service.workers.load import Load
 from emotional_ai_service.workers.messages import Ended, Event, Outcome, Raised
 
 RequestT = TypeVar("RequestT")
@@ -41,6 +42,10 @@ class Target(Protocol[RequestT_contra]):
 
     def busy(self) -> bool:
         """Whether a step would do anything."""
+        ...
+
+    def load(self) -> Load:
+        """How much is under way; asked after every step, so it must cost next to nothing."""
         ...
 
     def step(self) -> list[Outcome]:
@@ -80,6 +85,9 @@ class RoundRobin(Generic[RequestT]):
 
     def busy(self) -> bool:
         return bool(self._active or self._waiting)
+
+    def load(self) -> Load:
+        return Load(len(self._active), len(self._waiting), self._most)
 
     def step(self) -> list[Outcome]:
         while self._waiting and len(self._active) < self._most:

@@ -23,7 +23,7 @@ from emotional_ai_service.decoding.tinker.errors import SessionLost, TinkerStart
 from emotional_ai_service.decoding.tinker.planning import Plan, planned
 from emotional_ai_service.decoding.tinker.settings import TinkerSettings
 from emotional_ai_service.decoding.tinker.speaking import Spoken, spoken
-from emotional_ai_service.workers import Overloaded
+from emotional_ai_service.workers import Load, Overloaded
 
 if TYPE_CHECKING:
     from emotional_ai_service.decoding.tinker.connection import Connection
@@ -93,6 +93,10 @@ class TinkerDecoder:
         if self._description is None:
             raise RuntimeError("the decoder was not started")
         return self._description
+
+    def load(self) -> Load:
+        """This service's own requests: how many of them wait at the server, and who else's, it does not say."""
+        return Load(running=self._under_way)
 
     async def generate(
         self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None

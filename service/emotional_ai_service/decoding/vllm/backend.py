@@ -46,7 +46,7 @@ from emotional_ai_service.decoding.vllm.server import VllmServer
 from emotional_ai_service.decoding.vllm.settings import VllmSettings
 from emotional_ai_service.decoding.vllm.shelf import Shelf, ShelfFull
 from emotional_ai_service.decoding.vllm.store import BlendStore
-from emotional_ai_service.workers import Overloaded, Worker, WorkerSpec, WorkerStartFailed
+from emotional_ai_service.workers import Load, Overloaded, Worker, WorkerSpec, WorkerStartFailed
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +122,10 @@ class VllmDecoder:
 
     def describe(self) -> ModelDescription:
         return self._stood.description
+
+    def load(self) -> Load:
+        """This service's own requests: how many of them wait at the server, and who else's, it does not say."""
+        return Load(running=self._under_way)
 
     async def generate(
         self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None
