@@ -14,7 +14,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.configuration import Circadian, Dynamics, Habituation, Mood
 from emotional_ai_service.core.errors import CoreError, InvalidConfiguration, InvalidInput
-from emotional_ai_service.core.expression import ExpressionRule, TemperatureLaw, affect
+from emotional_ai_service.core.expression import NO_CAPS, ExpressionRule, TemperatureLaw, affect
 from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SIGNALS, Matrix4, SignalVector, Vector4
 from emotional_ai_service.core.personality import BigFive, baseline_of
 from emotional_ai_service.core.timeline import (
@@ -199,7 +199,15 @@ def _rule_from(message: pb.ExpressionConfig) -> ExpressionRule:
         label_hysteresis=(
             message.label_hysteresis if message.HasField("label_hysteresis") else standard.label_hysteresis
         ),
+        intensity=message.intensity if message.HasField("intensity") else standard.intensity,
+        caps=_caps_from(message.caps) if message.HasField("caps") else standard.caps,
     )
+
+
+def _caps_from(message: pb.ExpressionCaps) -> Vector4:
+    given: dict[str, float] = {field.name: cap for field, cap in message.ListFields()}
+    da, se, co, ox = (given.get(name, none) for name, none in zip(CHEMICALS, NO_CAPS, strict=True))
+    return da, se, co, ox
 
 
 def config_to(agent: Agent) -> pb.SessionConfig:
@@ -248,6 +256,8 @@ def _rule_to(rule: ExpressionRule) -> pb.ExpressionConfig:
         base_temperature=rule.base_temperature,
         base_top_p=rule.base_top_p,
         label_hysteresis=rule.label_hysteresis,
+        intensity=rule.intensity,
+        caps=pb.ExpressionCaps(**dict(zip(CHEMICALS, rule.caps, strict=True))),
     )
 
 

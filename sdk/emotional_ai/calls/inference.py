@@ -102,12 +102,17 @@ def replay(
     again.seed = applied.seed
     again.repetition_penalty, again.min_p = applied.repetition_penalty, applied.min_p
     again.max_tokens = reply.finished.usage.completion_tokens
+    spoken_by = SessionConfig()
+    if config is not None:
+        spoken_by.CopyFrom(config)
+    for lowers in ("intensity", "caps"):  # the levels told are those expressed, lowered already
+        spoken_by.expression.ClearField(lowers)
     for said_by_the_changes in ("temperature", "top_p"):
         again.ClearField(said_by_the_changes)
     explicit = pb.ExplicitExpression(
         chemistry=reply.started.expression.chemistry,
         without_conditioning=not applied.conditioning,
-        config=config,
+        config=spoken_by,
         schedule=applied.changes,
     )
     request = pb.GenerateRequest(

@@ -229,14 +229,16 @@ class Expression(_message.Message):
     gloss: _builtins.str
     """The same in words, such as ` mood: anxious, tense and worried`."""
     label: _engine_pb2.EmotionLabel.ValueType
-    """The label held."""
+    """The label of what is expressed. What is felt, at a lower intensity maybe another one, is in EmotionalState.label."""
     valence: _builtins.float
-    """Valence relative to the baseline, in [-1, 1]."""
+    """Valence of what is expressed, relative to the baseline, in [-1, 1]."""
     arousal: _builtins.float
-    """Arousal relative to the baseline, in [-1, 1]."""
+    """Arousal of what is expressed, relative to the baseline, in [-1, 1]."""
     @_builtins.property
     def chemistry(self) -> _engine_pb2.Chemistry:
-        """The state it was made from."""
+        """The levels it is made from: those of the state as far as they are expressed, which is all of them at intensity 1
+        without caps.
+        """
 
     @_builtins.property
     def blend(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdapterWeight]:

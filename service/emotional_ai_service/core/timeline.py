@@ -26,7 +26,10 @@ MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """What makes an agent itself: its chemistry and its way of speaking."""
+    """What makes an agent itself: its chemistry and its way of speaking.
+
+    Raises InvalidConfiguration for a cap of expression below the baseline.
+    """
 
     dynamics: Dynamics = field(default_factory=Dynamics)
     expression: ExpressionRule = field(default_factory=ExpressionRule)
@@ -34,6 +37,7 @@ class Agent:
     """The equations, compiled."""
 
     def __post_init__(self) -> None:
+        self.expression.check_caps(self.dynamics.baseline)
         object.__setattr__(self, "model", Model(self.dynamics))
 
 

@@ -54,6 +54,11 @@ export default {
           <Field unit="0 to 0.9" v-bind="field('expression.label_hysteresis', 'label hysteresis')" @set="set"/>
           <p class="muted">How far another label must be ahead before it takes over, so that the label does not flicker between two.</p>
         </fieldset>
+        <fieldset><legend>How much of it shows</legend>
+          <Field slider :min="0" :max="1" unit="0 to 1" v-bind="field('expression.intensity', 'intensity')" @set="set"/>
+          <p class="muted">How much of what is felt is expressed; at 0 it speaks as at rest. No level is expressed above its cap.</p>
+          <Field v-for="one in names" :key="one" unit="cap, from the baseline to 1" v-bind="field('expression.caps.' + one, one)" @set="set"/>
+        </fieldset>
       </details>
 
       <div class="editor-foot">

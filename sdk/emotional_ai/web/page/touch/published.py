@@ -57,7 +57,12 @@ def everything() -> pb.SessionConfig:
             time_scale=10,
         ),
         expression=pb.ExpressionConfig(
-            temperature_law=pb.TEMPERATURE_LAW_MONOTONE, base_temperature=0.8, base_top_p=0.92, label_hysteresis=0.1
+            temperature_law=pb.TEMPERATURE_LAW_MONOTONE,
+            base_temperature=0.8,
+            base_top_p=0.92,
+            label_hysteresis=0.1,
+            intensity=1,
+            caps=pb.ExpressionCaps(dopamine=1, serotonin=1, cortisol=1, oxytocin=1),
         ),
     )
 
@@ -88,7 +93,7 @@ def _fill(given: Message, into: Message, but: tuple[str, ...] = ()) -> None:
     for field, value in given.ListFields():
         if field.name in but:
             continue
-        if field.name in ("mood", "circadian", "habituation"):
+        if field.name in ("mood", "circadian", "habituation", "caps"):
             _fill(value, getattr(into, field.name))
         elif isinstance(value, Message):
             getattr(into, field.name).CopyFrom(value)
