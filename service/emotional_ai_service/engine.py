@@ -8,37 +8,22 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from emotional_ai.v1 import engine_pb2 as pb
-from emotional_ai_service.core.errors import CoreError, InvalidInput
+from emotional_ai_service.core.errors import InvalidInput
 from emotional_ai_service.core.names import Vector4
-from emotional_ai_service.core.replay import Timed, replay
-from emotional_ai_service.core.timeline import Continuation, Moment, begin
-from emotional_ai_service.errors import InvalidRequest, SessionExists, SessionNotFound, SessionUnsettled, Violation
+from emotional_ai_service.core.timeline import Moment, begin
+from emotional_ai_service.errors import SessionExists, SessionNotFound, SessionUnsettled
+from emotional_ai_service.life import Life, checked, resumed
 from emotional_ai_service.session import GREATEST_LEAD_US, REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
 from emotional_ai_service.snapshots import moment_from, moment_to
 from emotional_ai_service.stores import AlreadyExists, NotFound, Record, SessionRow, Store, VersionConflict
-from emotional_ai_service.wire import agent_from, config_to, entry_from, levels_from, levels_to, microseconds, timestamp
+from emotional_ai_service.wire import agent_from, config_to, levels_to, microseconds, timestamp
 
 SNAPSHOT_EVERY = 500
 """Log entries after which a session leaves a snapshot: bounds what bringing it into memory replays."""
 EXPORT_FORMAT = "emotional-ai/session/1"
-FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
-"""What a timestamp can hold, in seconds since the epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """A session's whole log, replayed."""
-
-    messages: list[pb.LogEntry]
-    """Every entry, the creation first."""
-    entries: list[Timed]
-    """Every entry after the creation."""
-    path: list[Continuation]
-    """The session just after each entry, the creation first."""
 
 
 class Engine:
@@ -150,21 +135,21 @@ class Engine:
             live.mark_deleted()
 
     async def life(self, session_id: str) -> Life:
-        """A session's whole log, replayed away from the event loop. Raises SessionNotFound."""
+        """A session's log as far back as it is kept, replayed away from the event loop. Raises SessionNotFound."""
         await self.session(session_id)
         records = await self._store.read(session_id)
         if not records:
             raise SessionNotFound(session_id)
-        return await asyncio.to_thread(_live_through, records)
+        return await asyncio.to_thread(Life.of, records)
 
     async def adopt(self, session_id: str, entries: Sequence[pb.LogEntry]) -> Session:
         """A new session with a log from elsewhere. Raises InvalidRequest unless the log is whole; SessionExists."""
-        moment = await asyncio.to_thread(_check_log, entries, self.clock() + GREATEST_LEAD_US)
+        created_us, moment = await asyncio.to_thread(checked, entries, self.clock() + GREATEST_LEAD_US)
         try:
             await self._append(session_id, 0, entries)
         except AlreadyExists:
             raise SessionExists(session_id) from None
-        return self._keep(Session(session_id, microseconds(entries[0].time), moment, self._store))
+        return self._keep(Session(session_id, created_us, moment, self._store))
 
     @asynccontextmanager
     async def watching(self, session_id: str) -> AsyncIterator[tuple[Session, Subscription]]:
@@ -208,7 +193,7 @@ class Engine:
         records = await self._store.read(session_id, remembered[1].version if remembered else 0)
         if not records and remembered is None:
             raise SessionNotFound(session_id)
-        created_us, moment = await asyncio.to_thread(_resume, remembered, records)
+        created_us, moment = await asyncio.to_thread(resumed, remembered, records)
         session = Session(session_id, created_us, moment, self._store)
         for request_id in await self._store.recent_requests(session_id):
             session.requests[request_id] = None
@@ -221,53 +206,3 @@ class Engine:
             settled = session.settled.moment
             payload = moment_to(session.created_us, settled)
             self._store.put_snapshot(session.session_id, settled.version, payload)
-
-
-def _live_through(records: Sequence[Record]) -> Life:
-    messages = [pb.LogEntry.FromString(record.payload) for record in records]
-    entries = [(microseconds(message.time), entry_from(message)) for message in messages[1:]]
-    return Life(messages, entries, replay(_begun(messages[0]), entries))
-
-
-def _begun(message: pb.LogEntry) -> Moment:
-    created = message.created
-    initial = levels_from(created.initial) if created.HasField("initial") else None
-    return begin(agent_from(created.config, "created.config"), microseconds(message.time), initial)
-
-
-def _resume(remembered: tuple[int, Moment] | None, records: Sequence[Record]) -> tuple[int, Moment]:
-    """Creation time and newest moment of a session, from what a snapshot remembers and the log after it."""
-    messages = [pb.LogEntry.FromString(record.payload) for record in records]
-    if remembered is None:
-        moment = _begun(messages.pop(0))
-        created_us = moment.time_us
-    else:
-        created_us, moment = remembered
-    for message in messages:
-        moment = Continuation(moment).apply(entry_from(message), microseconds(message.time))
-    return created_us, moment
-
-
-def _check_log(entries: Sequence[pb.LogEntry], latest_us: int) -> Moment:
-    """Newest moment of a foreign log. Raises InvalidRequest naming the first entry that cannot be."""
-    moment: Moment | None = None
-    for index, message in enumerate(entries):
-        path = f"session.entries[{index}]"
-        try:
-            if message.sequence != index + 1:
-                raise InvalidInput("sequence", f"must be {index + 1}: entries are numbered from 1 without gaps")
-            if not message.HasField("time") or not FIRST_SECOND <= message.time.seconds <= LAST_SECOND:
-                raise InvalidInput("time", "must be set to a moment of the years 1 to 9999")
-            if microseconds(message.time) > latest_us:
-                raise InvalidInput("time", "lies in the future; a session would stand still until then")
-            if moment is None:
-                if message.WhichOneof("effect") != "created":
-                    raise InvalidInput("effect", "must be `created` in the first entry")
-                moment = _begun(message)
-            else:
-                moment = Continuation(moment).apply(entry_from(message), microseconds(message.time))
-        except CoreError as error:
-            raise InvalidRequest([Violation(f"{path}.{error.field}", error.description)]) from error
-    if moment is None:
-        raise InvalidRequest([Violation("session.entries", "must begin with a `created` entry")])
-    return moment

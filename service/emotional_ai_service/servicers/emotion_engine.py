@@ -11,8 +11,9 @@ from emotional_ai_service.core.names import SIGNALS, ZERO4, Vector4
 from emotional_ai_service.core.replay import Explanation, explain, replay, sample, spread
 from emotional_ai_service.core.simulation import Event, Sample, Span, simulate
 from emotional_ai_service.core.timeline import Configured, Moment, Restored, check_levels
-from emotional_ai_service.engine import EXPORT_FORMAT, Engine, Life
+from emotional_ai_service.engine import EXPORT_FORMAT, Engine
 from emotional_ai_service.guard import Context
+from emotional_ai_service.life import Life
 from emotional_ai_service.session import Applied, Intent, Session
 from emotional_ai_service.streams import Drain, DuplexContext, duplex, intent_of, watch
 from emotional_ai_service.wire import (
@@ -264,7 +265,7 @@ def _explanation(session_id: str, told: Explanation, life: Life) -> pb.ExplainRe
                 sequence=sequence,
                 time=timestamp(time_us),
                 signals=[_contribution(index, part) for index, part in sorted(parts.items())],
-                note=life.messages[sequence - 1].stimulus.note,
+                note=life.messages[sequence - life.first_sequence].stimulus.note,
             )
             for sequence, time_us, parts in told.entries[-GREATEST_EXPLANATION:]
         ],
