@@ -50,6 +50,11 @@ class LocalDecoder:
     def load(self) -> Load:
         return self._worker.load
 
+    @property
+    def restarts(self) -> int:
+        """Times the decoder process was replaced."""
+        return self._worker.restarts
+
     def generate(
         self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None
     ) -> AsyncGenerator[GenerationEvent, None]:

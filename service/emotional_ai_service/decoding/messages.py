@@ -248,6 +248,8 @@ class Finished:
     """The penalty applied, where the backend could not apply the one asked for."""
     min_p: float | None = None
     """The min_p applied, where the backend could not apply the one asked for."""
+    queue_seconds: float | None = None
+    """Wall seconds of `first_token_seconds` that it waited for a place; None where the backend does not say."""
 
 
 GenerationEvent: TypeAlias = Started | Text | VoiceChange | Finished

@@ -189,6 +189,7 @@ class Scheduler:
                 self._pool.release(found)
                 return
             sequence.place(self._pool, found)
+            sequence.placed = self._speaker.clock()
             self._active[sequence.ticket] = self._waiting.popleft()
 
     def _match(self, sequence: Sequence) -> list[Node]:

@@ -61,6 +61,8 @@ class Sequence:
         self.held = held
         """Adapters named so far: they stay as they were, whatever becomes of them."""
         self._began = began
+        self.placed = began
+        """When it got its place among the replies spoken together."""
         self._first_token: float | None = None
 
     @property
@@ -190,4 +192,5 @@ class Sequence:
             kv=tuple(KvSpan(position, blend.as_blend()) for position, blend in self._runs),
             adapters=tuple(self._adapters),
             reused_tokens=self.reused,
+            queue_seconds=self.placed - self._began,
         )

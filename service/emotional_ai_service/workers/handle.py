@@ -58,6 +58,8 @@ class Worker(Generic[RequestT, EventT]):
         """What the target last said of itself; None until it stood once."""
         self.load = Load()
         """What the target last said is under way; nothing while there is no process."""
+        self.restarts = 0
+        """Times a process that had come up was replaced."""
         self._process: Process | None = None
         self._ready = False
         self._delay = FIRST_DELAY
@@ -183,6 +185,7 @@ class Worker(Generic[RequestT, EventT]):
                     self._delay = FIRST_DELAY
                 log.warning("the %s %s; starting it again in %.2f s", self.spec.name, problem, self._delay)
                 await asyncio.sleep(self._delay)
+                self.restarts += 1
                 self._delay = min(2 * self._delay, LONGEST_DELAY)
         finally:
             self._fail_pending("was closed")
