@@ -13,6 +13,11 @@ ServiceError
 +-- JobNotFound           no training job of that id
 +-- JobEnded              a training job that has ended cannot be cancelled
 +-- JobNotResumable       a training job that runs, waits or succeeded, or of another recipe, cannot be resumed
++-- NoToken               a call without a token, where the service asks for one
++-- TokenUnknown          a token the service does not know, or no longer
++-- TokenExpired          a token whose time is over
++-- TokenGuessing         too many wrong tokens from one address
++-- ScopeMissing          a token that does not allow what was asked
 """
 
 from collections.abc import Callable
@@ -145,4 +150,56 @@ class JobNotResumable(ServiceError):
         super().__init__(
             f"training job {job_id!r} cannot be resumed: {why}; start a new one without resume_job_id, or name another",
             job_id=job_id,
+        )
+
+
+class NoToken(ServiceError):
+    """A call without a token, where the service asks for one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this service asks for a token: send it once, as metadata `authorization: Bearer TOKEN`; whoever runs the service "
+            "makes one with `emotional-ai tokens add`"
+        )
+
+
+class TokenUnknown(ServiceError):
+    """A token the service does not know, or no longer: the same whether its id or its secret is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this token is not known here; it may be mistyped, rotated or revoked: ask whoever runs the service for another"
+        )
+
+
+class TokenExpired(ServiceError):
+    """A token whose time is over."""
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__(
+            f"token {token_id} has expired; ask whoever runs the service for another (`emotional-ai tokens add`)",
+            token_id=token_id,
+        )
+
+
+class TokenGuessing(ServiceError):
+    """Too many wrong tokens from one address; `retry_seconds` is how long to wait before the next is looked at."""
+
+    def __init__(self, retry_seconds: float) -> None:
+        super().__init__(
+            "too many tokens that are not known came from this address; check the token, and try again in a moment. A token "
+            "that is known passes at any time"
+        )
+        self.retry_seconds = retry_seconds
+
+
+class ScopeMissing(ServiceError):
+    """A token that does not allow what was asked."""
+
+    def __init__(self, scope: str, token_id: str) -> None:
+        super().__init__(
+            f"token {token_id} lacks the scope {scope!r}, which this call needs; use a token that has it, made with "
+            f"`emotional-ai tokens add --scope {scope}`",
+            scope=scope,
+            token_id=token_id,
         )

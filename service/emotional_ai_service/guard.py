@@ -1,4 +1,4 @@
-"""The edge every rpc passes: rules of the contract on the way in, errors as google.rpc.Status on the way out.
+"""The edge every rpc passes: who calls and the rules of the contract on the way in, errors as google.rpc.Status on the way out.
 
 One table maps each error to a status code and a reason; an error it does not know is a bug, answered as INTERNAL with the id
 under which the log holds its traceback.
@@ -7,7 +7,8 @@ under which the log holds its traceback.
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from functools import partial
 from typing import Final, NoReturn, TypeVar
 
 import grpc
@@ -19,6 +20,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import ServicerContext
 from grpc_status import rpc_status
 
+from emotional_ai_service.access import SCOPES, Call, Gate
 from emotional_ai_service.core.errors import (
     CoreError,
     InvalidConfiguration,
@@ -42,12 +44,17 @@ from emotional_ai_service.errors import (
     JobNotResumable,
     LanguageOff,
     ModelUnavailable,
+    NoToken,
+    ScopeMissing,
     ServiceDraining,
     ServiceError,
     SessionExists,
     SessionNotFound,
     SessionUnsettled,
     StreamMisused,
+    TokenExpired,
+    TokenGuessing,
+    TokenUnknown,
     VersionMismatch,
     Violation,
 )
@@ -101,6 +108,11 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     JobsUnusable: (Code.UNAVAILABLE, "JOBS_UNUSABLE"),
     NotPublished: (Code.FAILED_PRECONDITION, "ADAPTERS_UNWRITABLE"),
     AdapterError: (Code.FAILED_PRECONDITION, "ADAPTERS_UNREADABLE"),
+    NoToken: (Code.UNAUTHENTICATED, "NO_TOKEN"),
+    TokenUnknown: (Code.UNAUTHENTICATED, "TOKEN_UNKNOWN"),
+    TokenExpired: (Code.UNAUTHENTICATED, "TOKEN_EXPIRED"),
+    TokenGuessing: (Code.RESOURCE_EXHAUSTED, "TOKEN_GUESSING"),
+    ScopeMissing: (Code.PERMISSION_DENIED, "SCOPE_MISSING"),
 }
 """Every error a caller can meet, by type; the nearest base class of an error decides."""
 
@@ -112,11 +124,20 @@ Response = TypeVar("Response", bound=Message)
 Servicer = TypeVar("Servicer")
 Context = ServicerContext[Request, Response]
 
+Admit = Callable[[Call], object]
+"""Lets a call in, and sets its caller."""
+Hold = Callable[[Call], AbstractAsyncContextManager[None]]
+"""Lets a stream in, and ends it once its token no longer holds."""
+
 log = logging.getLogger(__name__)
 
 
-def guard(servicer: Servicer, service: ServiceDescriptor, check: Callable[[Message], None]) -> Servicer:
+def guard(
+    servicer: Servicer, service: ServiceDescriptor, check: Callable[[Message], None], gate: Gate | None = None
+) -> Servicer:
     """Puts the edge around every method of a servicer, in place; `check` raises for a request that breaks a rule.
+
+    `gate` says who calls; without one everybody may do everything.
 
     A stream of requests is not checked here: its servicer checks each message as it comes. A method the servicer only inherits
     from the generated base answers UNIMPLEMENTED.
@@ -126,13 +147,19 @@ def guard(servicer: Servicer, service: ServiceDescriptor, check: Callable[[Messa
             setattr(servicer, method.name, _unimplemented(method.full_name))
             continue
         inner = getattr(servicer, method.name)
+        hold: Hold = _free if gate is None else partial(gate.hold, SCOPES[method.full_name])
         if method.client_streaming:
-            setattr(servicer, method.name, _duplex(inner))
+            setattr(servicer, method.name, _duplex(inner, hold))
         elif method.server_streaming:
-            setattr(servicer, method.name, _server_stream(inner, check))
+            setattr(servicer, method.name, _server_stream(inner, check, hold))
         else:
-            setattr(servicer, method.name, _unary(inner, check))
+            admit: Admit | None = None if gate is None else partial(gate.admit, SCOPES[method.full_name])
+            setattr(servicer, method.name, _unary(inner, check, admit))
     return servicer
+
+
+def _free(_call: Call) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
 
 
 def _unimplemented(name: str) -> Callable[..., Awaitable[None]]:
@@ -143,10 +170,12 @@ def _unimplemented(name: str) -> Callable[..., Awaitable[None]]:
 
 
 def _unary(
-    inner: Callable[..., Awaitable[Response]], check: Callable[[Message], None]
+    inner: Callable[..., Awaitable[Response]], check: Callable[[Message], None], admit: Admit | None
 ) -> Callable[..., Awaitable[Response]]:
     async def answered(request: Request, context: Context[Request, Response]) -> Response:
         try:
+            if admit is not None:
+                admit(context)
             check(request)
             return await inner(request, context)
         except Exception as error:
@@ -156,24 +185,27 @@ def _unary(
 
 
 def _server_stream(
-    inner: Callable[..., AsyncIterator[Response]], check: Callable[[Message], None]
-) -> Callable[..., AsyncIterator[Response]]:
-    async def answered(request: Request, context: Context[Request, Response]) -> AsyncIterator[Response]:
+    inner: Callable[..., AsyncIterator[Response]], check: Callable[[Message], None], hold: Hold
+) -> Callable[..., Awaitable[None]]:
+    # Writes by itself: a generator that gRPC drives would not be running when its token lapses.
+    async def answered(request: Request, context: Context[Request, Response]) -> None:
         try:
-            check(request)
-            async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
-                async for response in responses:
-                    yield response
+            async with hold(context):
+                check(request)
+                async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
+                    async for response in responses:
+                        await context.write(response)
         except Exception as error:
             await refuse(context, error)
 
     return answered
 
 
-def _duplex(inner: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+def _duplex(inner: Callable[..., Awaitable[None]], hold: Hold) -> Callable[..., Awaitable[None]]:
     async def answered(requests: AsyncIterator[Request], context: Context[Request, Response]) -> None:
         try:
-            await inner(requests, context)
+            async with hold(context):
+                await inner(requests, context)
         except Exception as error:
             await refuse(context, error)
 

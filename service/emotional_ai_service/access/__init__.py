@@ -1,0 +1,28 @@
+"""Who may call: tokens and their scopes, the gate every rpc passes, and encrypted connections.
+
+token        a token as it is written and kept        records, token_file    the file they are kept in
+keyring      the tokens known now                     guesses                wrong tokens, counted by address
+scopes       what each rpc needs                      gate                   lets calls in, and ends streams
+settings     what the service is told of all this     errors                 what keeps it from starting
+"""
+
+from emotional_ai_service.access.errors import AccessUnusable, CertificateUnfit, NetworkOpen, TokensUnusable
+from emotional_ai_service.access.gate import Call, Gate, guarded
+from emotional_ai_service.access.scopes import SCOPES, allows
+from emotional_ai_service.access.settings import AccessSettings, TlsSettings
+from emotional_ai_service.access.token_file import TokenFile
+
+__all__ = [
+    "SCOPES",
+    "AccessSettings",
+    "AccessUnusable",
+    "Call",
+    "CertificateUnfit",
+    "Gate",
+    "NetworkOpen",
+    "TlsSettings",
+    "TokenFile",
+    "TokensUnusable",
+    "allows",
+    "guarded",
+]

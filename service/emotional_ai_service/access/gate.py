@@ -1,0 +1,191 @@
+"""The gate every rpc passes where the service has tokens: who calls, and whether they may.
+
+A call is let in by the token in its metadata; a stream that was let in ends soon after its token no longer holds.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from emotional_ai_service.access.errors import TokensUnusable
+from emotional_ai_service.access.guesses import Guesses, address_of
+from emotional_ai_service.access.keyring import Keyring, Shown
+from emotional_ai_service.access.scopes import allows
+from emotional_ai_service.access.token import Token, tenant_name
+from emotional_ai_service.access.token_file import TokenFile
+from emotional_ai_service.callers import Caller, Scope, called_by
+from emotional_ai_service.errors import (
+    InvalidRequest,
+    NoToken,
+    ScopeMissing,
+    ServiceError,
+    TokenGuessing,
+    TokenUnknown,
+    Violation,
+)
+
+AUTHORIZATION: Final = "authorization"
+TENANT: Final = "emotional-tenant"
+"""Metadata by which an ADMIN acts for another tenant."""
+LONGEST: Final = 256
+"""Characters of an authorization that is looked at."""
+
+log = logging.getLogger(__name__)
+
+
+class Call(Protocol):
+    """What the gate asks of a call; the context of a gRPC servicer."""
+
+    def invocation_metadata(self) -> object:
+        """Pairs of key and value."""
+
+    def peer(self) -> str:
+        """Who calls, as gRPC names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """By what a call was let in."""
+
+    shown: Shown
+    needed: frozenset[Scope]
+    """What its token has to allow."""
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A stream that was let in."""
+
+    by: Admitted
+    limit: asyncio.Timeout
+    lapsed: ServiceError | None = None
+
+
+class Gate:
+    """Lets calls in by the tokens of a keyring, which may be replaced at any time."""
+
+    def __init__(self, keyring: Keyring, clock: Callable[[], int]) -> None:
+        """`clock` tells wall microseconds since the epoch."""
+        self._keyring = keyring
+        self._clock = clock
+        self._guesses = Guesses()
+        self._held: set[_Held] = set()
+
+    def admit(self, scope: Scope | None, call: Call) -> Admitted:
+        """Lets a call in that needs a scope, any token if None; `caller()` says from then on who it is.
+
+        Raises NoToken, TokenUnknown, TokenExpired, TokenGuessing, ScopeMissing, or InvalidRequest for a tenant that cannot be.
+        """
+        authorization, tenant = _shown(call.invocation_metadata())
+        try:
+            token, shown = self._keyring.known(authorization, self._clock())
+        except TokenUnknown:
+            wait = self._guesses.wait(call.peer(), asyncio.get_running_loop().time())
+            if wait:
+                raise TokenGuessing(wait) from None
+            log.warning("a token that is not known was shown by %s", address_of(call.peer()))
+            raise
+        needed = {scope} if scope is not None else set()
+        if tenant and tenant != token.tenant:
+            needed.add(Scope.ADMIN)
+        _allowed(token, needed)
+        called_by(Caller(_named(tenant) if tenant else token.tenant, token.scopes, token.token_id))
+        return Admitted(shown, frozenset(needed))
+
+    @asynccontextmanager
+    async def hold(self, scope: Scope | None, call: Call) -> AsyncIterator[None]:
+        """Lets a stream in as `admit` does, and ends what is inside by the same errors once its token no longer holds."""
+        held = _Held(self.admit(scope, call), asyncio.timeout(None))
+        try:
+            async with held.limit:
+                self._held.add(held)
+                try:
+                    yield
+                finally:
+                    self._held.discard(held)
+        except TimeoutError:
+            if held.lapsed is None:
+                raise
+            raise held.lapsed from None
+
+    def replace(self, keyring: Keyring) -> None:
+        """Lets calls in by these tokens from now on."""
+        self._keyring = keyring
+
+    def sweep(self) -> None:
+        """Ends the streams whose tokens no longer hold."""
+        now = self._clock()
+        for held in list(self._held):
+            try:
+                _allowed(self._keyring.still(held.by.shown, now), held.by.needed)
+            except ServiceError as error:
+                held.lapsed = error
+                held.limit.reschedule(asyncio.get_running_loop().time())
+
+
+@asynccontextmanager
+async def guarded(file: TokenFile, clock: Callable[[], int], reread_seconds: float) -> AsyncIterator[Gate]:
+    """A gate by a file of tokens that is read again when it changes; a damaged one is logged, and the last good one stays.
+
+    Raises TokensUnusable where the file cannot be read at first.
+    """
+    mark = await asyncio.to_thread(file.mark)
+    gate = Gate(Keyring(await asyncio.to_thread(file.read)), clock)
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(_watch(gate, file, mark, reread_seconds))
+        try:
+            yield gate
+        finally:
+            watching.cancel()
+
+
+async def _watch(gate: Gate, file: TokenFile, mark: object, seconds: float) -> None:
+    complaint = ""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            seen = await asyncio.to_thread(file.mark)
+            if seen != mark:
+                mark = seen
+                keyring = Keyring(await asyncio.to_thread(file.read))
+                gate.replace(keyring)
+                log.info("%s was read again: %d tokens", file.path, len(keyring))
+            complaint = ""
+        except TokensUnusable as error:
+            if str(error) != complaint:
+                complaint = str(error)
+                log.error("%s; the tokens read before stay in force", error)
+        gate.sweep()
+
+
+def _shown(metadata: object) -> tuple[str, str]:
+    """The token and the tenant that metadata names, empty where it names none. Raises NoToken without a single token."""
+    tokens: list[str] = []
+    tenant = ""
+    for key, value in metadata or ():  # type: ignore[attr-defined]
+        if key == AUTHORIZATION:
+            tokens.append(value if isinstance(value, str) else value.decode("latin-1"))
+        elif key == TENANT:
+            tenant = value if isinstance(value, str) else value.decode("latin-1")
+    if len(tokens) != 1:
+        raise NoToken
+    kind, _, token = tokens[0][:LONGEST].partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise NoToken
+    return token.strip(), tenant
+
+
+def _allowed(token: Token, needed: Iterable[Scope]) -> None:
+    for scope in needed:
+        if not allows(token.scopes, scope):
+            raise ScopeMissing(scope.value, token.token_id)
+
+
+def _named(named: str) -> str:
+    try:
+        return tenant_name(named)
+    except ValueError as error:
+        raise InvalidRequest([Violation(TENANT, str(error))]) from None
