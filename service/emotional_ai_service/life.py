@@ -91,14 +91,15 @@ def let_go(records: Sequence[Record], before_us: int) -> Record | None:
     """What stands for those of a log's first records that happened at `before_us` or before; None if that is one at most."""
     messages = _messages(records)
     created_us, moment = begun(messages[0])
-    first = moment.version
+    gone = 0
     for message in messages[1:]:
         if microseconds(message.time) > before_us:
             break
-        moment = onward(moment, message)
-    if moment.version == first:
+        gone, moment = gone + 1, onward(moment, message)
+    if not gone:
         return None
     entry = continued_to(created_us, moment)
+    entry.request_id = messages[gone].request_id
     return Record(entry.sequence, moment.time_us, entry.SerializeToString())
 
 

@@ -9,7 +9,7 @@ from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS
 from emotional_ai_service.core.timeline import Moment
 from emotional_ai_service.wire import agent_from, config_to
 
-_FORM: Final = b"moment/1"
+_FORM: Final = b"moment/2"
 """Changes whenever bytes written before mean something else, or the fold does."""
 _HEAD: Final = struct.Struct("<8sqqqdqqd")
 """The form, created_us, time_us, version, minutes, label, number of flow values, minutes the sustained signals still hold."""

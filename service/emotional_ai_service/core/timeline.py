@@ -210,8 +210,9 @@ class Continuation:
         )
         match entry:
             case Sustained(signals, duration):
-                held = duration if any(signals) else math.inf
-                return _relabelled(now._replace(sustained=signals, sustained_minutes=held))
+                if not any(signals):
+                    return _relabelled(now._replace(sustained=NO_SIGNALS, sustained_minutes=math.inf))
+                return _relabelled(now._replace(sustained=signals, sustained_minutes=duration))
             case Skipped(skipped):
                 return _relabelled(_skip(now, skipped))
             case Configured(agent):
