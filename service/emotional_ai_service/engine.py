@@ -5,7 +5,6 @@ given.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
@@ -16,6 +15,7 @@ from emotional_ai_service.core.names import Vector4
 from emotional_ai_service.core.timeline import Moment, begin
 from emotional_ai_service.errors import SessionExists, SessionNotFound, SessionUnsettled
 from emotional_ai_service.life import Life, checked, resumed
+from emotional_ai_service.room import Room
 from emotional_ai_service.session import GREATEST_LEAD_US, REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
 from emotional_ai_service.snapshots import moment_from, moment_to
 from emotional_ai_service.stores import AlreadyExists, NotFound, Record, SessionRow, Store, VersionConflict
@@ -27,13 +27,13 @@ EXPORT_FORMAT = "emotional-ai/session/1"
 
 
 class Engine:
-    """Sessions over a store. `clock` returns wall microseconds since the epoch; `live_sessions` bounds those in memory."""
+    """Sessions over a store. `clock` returns wall microseconds since the epoch; `room` bounds those in memory."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], *, live_sessions: int = 4096) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int], room: Room | None = None) -> None:
         self.clock = clock
         self._store = store
-        self._limit = live_sessions
-        self._live: OrderedDict[str, Session] = OrderedDict()
+        self._room = Room() if room is None else room
+        self._live: dict[str, Session] = {}
         self._alone: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def create(
@@ -56,7 +56,7 @@ class Engine:
         """The session of that id, brought into memory if need be. Raises SessionNotFound."""
         live = self._live.get(session_id)
         if live is not None:
-            self._live.move_to_end(session_id)
+            self._room.use(live)
             return live
         async with self._alone.setdefault(session_id, asyncio.Lock()):
             return self._live.get(session_id) or self._keep(await self._load(session_id))
@@ -132,6 +132,7 @@ class Engine:
                 raise SessionNotFound(session_id) from None
             live = self._live.pop(session_id, None)
         if live is not None:
+            self._room.leave(live)
             live.mark_deleted()
 
     async def life(self, session_id: str) -> Life:
@@ -176,14 +177,15 @@ class Engine:
             # Only a write before this one that could not be stored leaves a gap; the session goes back to what is stored.
             raise SessionUnsettled(session.session_id) from None
 
+    def let_go(self, session: Session) -> None:
+        """Forgets a session that is in memory; the store has all of it."""
+        if self._live.get(session.session_id) is session:
+            del self._live[session.session_id]
+
     def _keep(self, session: Session) -> Session:
         # A reader may have brought a new session into memory before its creator was told that it is stored.
         session = self._live.setdefault(session.session_id, session)
-        while len(self._live) > self._limit:
-            idle = next((one for one in self._live.values() if one.idle and one is not session), None)
-            if idle is None:
-                break
-            del self._live[idle.session_id]
+        self._room.enter(session, self)
         return session
 
     async def _load(self, session_id: str) -> Session:

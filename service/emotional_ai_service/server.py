@@ -30,14 +30,15 @@ from emotional_ai.v1 import (
     training_pb2,
     training_pb2_grpc,
 )
-from emotional_ai_service.engine import Engine
 from emotional_ai_service.guard import guard
 from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
+from emotional_ai_service.room import Room
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer, TrainingServicer
 from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import MemoryStore, SqliteStore, Store
 from emotional_ai_service.streams import Drain
+from emotional_ai_service.tenants import Engines
 from emotional_ai_service.validation import check
 from emotional_ai_training.adapters import Registry
 
@@ -78,12 +79,12 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         jobs = await stack.enter_async_context(training_jobs(settings.jobs, clock))
         server = _server(settings)
         port = _bind(server, settings)
-        engine = Engine(store, clock, live_sessions=settings.live_sessions)
+        engines = Engines(store, clock, Room(settings.live_sessions))
         drain = Drain()
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
-            guard(EmotionEngineServicer(engine, drain), ENGINE, check), server
+            guard(EmotionEngineServicer(engines, drain), ENGINE, check), server
         )
-        inference = InferenceServicer(engine, language, adapters)
+        inference = InferenceServicer(engines, language, adapters)
         inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check), server)
         training = TrainingServicer(jobs, settings.jobs)
         training_pb2_grpc.add_TrainingServicer_to_server(guard(training, TRAINING, check), server)

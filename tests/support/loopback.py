@@ -29,6 +29,7 @@ from emotional_ai_service.servicers import EmotionEngineServicer
 from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import Store
 from emotional_ai_service.streams import Drain
+from emotional_ai_service.tenants import Engines
 from emotional_ai_service.validation import check
 
 IN_MEMORY = Settings(port=0, store=StoreSettings(StoreKind.MEMORY))
@@ -92,14 +93,14 @@ def hosted_engine(store: Callable[[], Store], clock: Clock = wall_clock) -> Iter
 @asynccontextmanager
 async def _engine_served(make: Callable[[], Store], clock: Clock) -> AsyncIterator[tuple[str, Engine]]:
     store, drain, server = make(), Drain(), grpc.aio.server()
-    engine = Engine(store, clock)
+    engines = Engines(store, clock)
     engine_pb2_grpc.add_EmotionEngineServicer_to_server(
-        guard(EmotionEngineServicer(engine, drain), ENGINE, check), server
+        guard(EmotionEngineServicer(engines, drain), ENGINE, check), server
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        yield f"127.0.0.1:{port}", engine
+        yield f"127.0.0.1:{port}", engines.mine()
     finally:
         drain.begin()
         await server.stop(5)

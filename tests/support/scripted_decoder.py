@@ -41,6 +41,7 @@ from emotional_ai_service.server import ENGINE, INFERENCE, wall_clock
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer
 from emotional_ai_service.stores import MemoryStore
 from emotional_ai_service.streams import Drain
+from emotional_ai_service.tenants import Engines
 from emotional_ai_service.validation import check
 from emotional_ai_service.workers import Load
 from emotional_ai_training.adapters import Registry
@@ -183,15 +184,15 @@ async def speaking_service(
 ) -> AsyncIterator[Speaking]:
     """Serves an engine in memory and the decoder beside it; adapters are those in `loras_dir`, or of `hosted` names."""
     store, server = MemoryStore(), grpc.aio.server()
-    engine = Engine(store, clock)
-    engine_servicer = EmotionEngineServicer(engine, Drain())
-    inference = InferenceServicer(engine, Language(WordAppraiser(), decoder, hosted), Registry(loras_dir), pace)
+    engines = Engines(store, clock)
+    engine_servicer = EmotionEngineServicer(engines, Drain())
+    inference = InferenceServicer(engines, Language(WordAppraiser(), decoder, hosted), Registry(loras_dir), pace)
     engine_pb2_grpc.add_EmotionEngineServicer_to_server(guard(engine_servicer, ENGINE, check), server)
     inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        yield Speaking(f"127.0.0.1:{port}", engine)
+        yield Speaking(f"127.0.0.1:{port}", engines.mine())
     finally:
         await server.stop(0)
         await store.close()

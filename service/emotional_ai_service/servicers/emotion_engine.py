@@ -16,6 +16,7 @@ from emotional_ai_service.guard import Context
 from emotional_ai_service.life import Life
 from emotional_ai_service.session import Applied, Intent, Session
 from emotional_ai_service.streams import Drain, DuplexContext, duplex, intent_of, watch
+from emotional_ai_service.tenants import Engines
 from emotional_ai_service.wire import (
     agent_from,
     config_to,
@@ -39,11 +40,16 @@ GREATEST_EXPLANATION = 1_000
 
 
 class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
-    """Serves an engine; `drain` ends its streams at shutdown."""
+    """Serves each caller the engine of its tenant; `drain` ends the streams at shutdown."""
 
-    def __init__(self, engine: Engine, drain: Drain) -> None:
-        self._engine = engine
+    def __init__(self, engines: Engines, drain: Drain) -> None:
+        self._engines = engines
         self._drain = drain
+
+    @property
+    def _engine(self) -> Engine:
+        """The caller's."""
+        return self._engines.mine()
 
     async def CreateSession(
         self, request: pb.CreateSessionRequest, context: Context[pb.CreateSessionRequest, pb.CreateSessionResponse]

@@ -36,6 +36,7 @@ from emotional_ai_service.servicers.speech import (
 )
 from emotional_ai_service.servicers.voices import MODES, change_to
 from emotional_ai_service.session import Intent
+from emotional_ai_service.tenants import Engines
 from emotional_ai_service.wire import agent_from, levels_to, signals_to
 from emotional_ai_training.adapters import Manifest, Registry
 
@@ -43,14 +44,14 @@ Response = TypeVar("Response", pb.ConverseResponse, pb.GenerateResponse)
 
 
 class InferenceServicer(inference_pb2_grpc.InferenceServicer):
-    """Serves the language side of an engine's sessions, and the adapters of a registry.
+    """Serves the language side of each tenant's sessions, and the adapters of a registry.
 
     Without `language` expressions can be previewed, and adapters listed. `pace` is how often a reply looks at the state of its
     session.
     """
 
-    def __init__(self, engine: Engine, language: Language | None, adapters: Registry, pace: Pace | None = None) -> None:
-        self._engine = engine
+    def __init__(self, engines: Engines, language: Language | None, adapters: Registry, pace: Pace | None = None) -> None:
+        self._engines = engines
         self._optional_language = language
         self._adapters = AdapterSource(adapters, language)
         self._pace = pace or Pace()
@@ -170,6 +171,11 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
     ) -> pb.ListAdaptersResponse:
         # A damaged one is left out, and said to be in the log.
         return pb.ListAdaptersResponse(adapters=[_adapter_to(*one) for one in await self._adapters.adapters()])
+
+    @property
+    def _engine(self) -> Engine:
+        """The caller's."""
+        return self._engines.mine()
 
     @property
     def _language(self) -> Language:

@@ -1,0 +1,38 @@
+"""One engine for each tenant, over one store and one room: whoever asks gets the engine of whoever calls."""
+
+from collections.abc import Callable
+from typing import final
+from weakref import WeakValueDictionary
+
+from emotional_ai_service.callers import DEFAULT_TENANT, caller
+from emotional_ai_service.engine import Engine
+from emotional_ai_service.room import Room
+from emotional_ai_service.stores import Store
+from emotional_ai_service.tenants.store import TenantStore
+
+
+@final
+class Engines:
+    """The engines of all tenants. An engine is there as long as a call uses it or one of its sessions is in memory."""
+
+    def __init__(self, store: Store, clock: Callable[[], int], room: Room | None = None) -> None:
+        self.store = store
+        """What is underneath: sessions of all tenants, by their keys."""
+        self.clock = clock
+        self.room = Room() if room is None else room
+        self._engines: WeakValueDictionary[str, Engine] = WeakValueDictionary()
+        self._own = self.of(DEFAULT_TENANT)
+
+    def mine(self) -> Engine:
+        """The engine of the tenant whose call is being served."""
+        return self.of(caller().tenant)
+
+    def of(self, tenant: str) -> Engine:
+        """The engine of a tenant. Raises ValueError for a name that cannot be a tenant's."""
+        engine = self._engines.get(tenant)
+        if engine is None:
+            engine = self._engines[tenant] = Engine(TenantStore(self.store, tenant), self.clock, self.room)
+        return engine
+
+    def __len__(self) -> int:
+        return len(self._engines)
