@@ -227,6 +227,79 @@ async def test_a_deleted_session_is_gone_with_all_that_was_kept_and_may_begin_an
     assert await store.get_snapshot("b") == Snapshot(2, b"s")
 
 
+async def test_marks_are_noted_without_a_record(store: Store) -> None:
+    await settled(store.append("a", 0, numbered(1), marks={"m": 1}))
+    await store.note("a", {"exported": 5, "m": 2})
+    assert await store.marks("a") == {"m": 2, "exported": 5}
+    await append(store, "a", 1)
+    assert await store.read("a") == numbered(1, 2)
+    with pytest.raises(NotFound):
+        await store.note("b", {"exported": 5})
+    assert await store.get_session("b") is None
+
+
+async def trimmed(store: Store) -> Record:
+    """Ten records of session a, of which the first seven have been made one."""
+    for version in (0, 3, 6):
+        await append(store, "a", version, 3, request=f"r{version + 3}")
+        await settled(store.put_snapshot("a", version + 3, b"s"))
+    await append(store, "a", 9)
+    record = Record(7, 6_500, b"all that was")
+    await store.trim("a", record)
+    return record
+
+
+async def test_a_trimmed_log_begins_with_the_record_put_in_the_place_of_all_before_it(store: Store) -> None:
+    record = await trimmed(store)
+    assert await store.read("a") == [record, *numbered(8, 3)]
+    assert await store.read("a", 3, 2) == [record, *numbered(8)]
+    assert await store.read("a", 7) == numbered(8, 3)
+    assert await store.read("a", 8, 1) == numbered(9)
+    assert await store.get_session("a") == SessionRow("a", created_us=1_000, updated_us=10_000, version=10)
+    assert await store.get_snapshot("a") == Snapshot(9, b"s")
+    assert await store.recent_requests("a") == ["r9"]
+    assert await store.find_request("a", "r9") == 9
+    assert await store.find_request("a", "r3") is None
+    with pytest.raises(VersionConflict):
+        await append(store, "a", 7)
+    await append(store, "a", 10)
+    assert await store.read("a") == [record, *numbered(8, 4)]
+
+
+async def test_a_log_is_trimmed_to_its_end_and_again(store: Store) -> None:
+    await trimmed(store)
+    end = Record(10, 12_000, b"")
+    await store.trim("a", end)
+    assert await store.read("a") == [end]
+    assert await store.read("a", 10) == []
+    assert await store.get_session("a") == SessionRow("a", created_us=1_000, updated_us=12_000, version=10)
+    assert await store.get_snapshot("a") is None
+    again = Record(10, 13_000, b"again")
+    await store.trim("a", again)
+    await append(store, "a", 10)
+    assert await store.read("a") == [again, *numbered(11)]
+
+
+async def test_a_log_that_begins_later_is_not_trimmed_and_what_is_not_there_cannot_be(store: Store) -> None:
+    record = await trimmed(store)
+    await store.trim("a", Record(6, 0, b"earlier"))
+    with pytest.raises(VersionConflict) as caught:
+        await store.trim("a", Record(11, 0, b"later"))
+    assert (caught.value.expected, caught.value.actual) == (11, 10)
+    with pytest.raises(NotFound):
+        await store.trim("b", Record(1, 0, b""))
+    assert await store.read("a") == [record, *numbered(8, 3)]
+    assert await store.get_snapshot("a") == Snapshot(9, b"s")
+
+
+async def test_a_trimmed_session_is_deleted_whole(store: Store) -> None:
+    await trimmed(store)
+    await store.delete("a")
+    assert await store.read("a") == []
+    await append(store, "a", 0)
+    assert await store.read("a") == numbered(1)
+
+
 async def test_an_append_just_before_a_delete_is_gone_with_the_session(store: Store) -> None:
     await append(store, "a", 0)
     pending = store.append("a", 1, numbered(2), request_id="r", marks={"m": 1})
@@ -250,5 +323,11 @@ async def test_a_closed_store_says_so(store: Store) -> None:
         await store.list_sessions()
     with pytest.raises(StoreClosed):
         await store.delete("a")
+    with pytest.raises(StoreClosed):
+        await store.note("a", {})
+    with pytest.raises(StoreClosed):
+        await store.trim("a", Record(1, 0, b""))
+    with pytest.raises(StoreClosed):
+        store.watch("a", lambda: None)
     with pytest.raises(StoreClosed):
         await settled(store.put_snapshot("a", 1, b""))

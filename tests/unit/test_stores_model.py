@@ -30,6 +30,11 @@ async def outcome_of(call: Callable[[], Awaitable[object] | None]) -> Outcome:
         return type(error), str(error)
 
 
+async def latest_once(store: Store, session: str) -> list[str]:
+    """The request ids of a session, newest first, without repetitions."""
+    return list(dict.fromkeys(reversed(await store.recent_requests(session))))
+
+
 class BothStores(RuleBasedStateMachine):
     """Every rule does the same to both stores and compares what they say."""
 
@@ -83,6 +88,16 @@ class BothStores(RuleBasedStateMachine):
         version = self.versions.get(session, 0) - back
         self.same(lambda store: store.put_snapshot(session, version, payload))
 
+    @rule(session=SESSIONS, back=st.integers(-1, 3), payload=st.binary(max_size=5))
+    def trim(self, session: str, back: int, payload: bytes) -> None:
+        self.time += 1
+        record = Record(max(1, self.versions.get(session, 0) - back), self.time, payload)
+        self.same(lambda store: store.trim(session, record))
+
+    @rule(session=SESSIONS, marks=MARKS)
+    def note(self, session: str, marks: dict[str, int]) -> None:
+        self.same(lambda store: store.note(session, marks))
+
     @rule(session=SESSIONS)
     def delete(self, session: str) -> None:
         self.same(lambda store: store.delete(session))
@@ -101,13 +116,13 @@ class BothStores(RuleBasedStateMachine):
     def list_sessions(self, after: str, limit: int) -> None:
         self.same(lambda store: store.list_sessions(after, limit))
 
-    @rule(session=SESSIONS, request=REQUESTS, limit=st.integers(0, 4))
-    def look_at_everything_else(self, session: str, request: str, limit: int) -> None:
+    @rule(session=SESSIONS, request=REQUESTS)
+    def look_at_everything_else(self, session: str, request: str) -> None:
         row = self.same(lambda store: store.get_session(session))
         assert (row is None) == (session not in self.versions)
         self.same(lambda store: store.get_snapshot(session))
         self.same(lambda store: store.find_request(session, request))
-        self.same(lambda store: store.recent_requests(session, limit))
+        self.same(lambda store: latest_once(store, session))
         self.same(lambda store: store.marks(session))
 
 

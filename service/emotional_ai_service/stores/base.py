@@ -1,12 +1,15 @@
 """What every store of session logs promises, and its errors. Payloads are opaque bytes here.
 
-A session in a store is one log of records numbered from 1 without gaps; its version is the number of the last one. Beside the
-log stand the request ids that wrote it, a few named integers (marks) and at most one snapshot.
+A session in a store is one log of records numbered from 1 without gaps; its version is the number of the last one. A log that
+was trimmed begins later, without gaps from there. Beside the log stand the request ids that wrote it, a few named integers
+(marks) and at most one snapshot.
 
-Request ids belong to the log: each is kept with the last record its append wrote, for as long as the log is, so a repeat is
+Request ids belong to the log: each is kept with the last record its append wrote, for as long as that record is, so a repeat is
 recognised after any restart and nothing ever needs to be pruned. Marks are values that change, like the last batch of a
 stream; only the MARKS_KEPT most recently written of a session are sure to be there. Both become durable in the same
 transaction as the records they came with.
+
+A store is shared if other processes write to it too; whoever keeps a session of it in memory watches that session.
 
 StoreError
 +-- NotFound              no session of that id
@@ -24,7 +27,7 @@ StoreError
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -51,7 +54,7 @@ class SessionRow:
 
     session_id: str
     created_us: int
-    """Time of the first record, microseconds since the epoch."""
+    """Time of the record the session began with, microseconds since the epoch; trimming the log leaves it as it is."""
     updated_us: int
     """Time of the last record, microseconds since the epoch."""
     version: int
@@ -75,8 +78,14 @@ class Store(Protocol):
     and a coroutine or a future that is already done would cost more than the append. A write goes on if its future is
     cancelled, so await it through `asyncio.shield` where its outcome matters.
 
-    What has been acknowledged (None returned, or the future done without error) is seen by every later read.
+    What has been acknowledged (None returned, or the future done without error) is seen by every later read, of every process
+    that shares the store.
     """
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes write to the same store."""
+        ...
 
     def append(
         self,
@@ -124,11 +133,36 @@ class Store(Protocol):
         ...
 
     async def recent_requests(self, session_id: str, limit: int = 10_000) -> list[str]:
-        """The last `limit` request ids of a session, oldest first."""
+        """The last `limit` request ids of a session, oldest first; one that was written twice may be there twice."""
         ...
 
     async def marks(self, session_id: str) -> dict[str, int]:
         """The marks of a session by name."""
+        ...
+
+    def watch(self, session_id: str, woken: Callable[[], None]) -> Callable[[], None]:
+        """Has `woken` called after another process wrote to the session or deleted it; returns what ends that.
+
+        It is called on the event loop, within 50 ms where the store is near; the session need not be there yet. It is called
+        too after any time in which a write may have been missed, the first moments of the watch among them, so a call means
+        "look again" and no more. A store that one process owns never calls it. Raises StoreClosed.
+        """
+        ...
+
+    async def note(self, session_id: str, marks: Mapping[str, int]) -> None:
+        """Sets marks without adding a record, as recently written as the last record; use few names over and over.
+
+        Raises NotFound, StoreOverloaded, StoreUnavailable.
+        """
+        ...
+
+    async def trim(self, session_id: str, record: Record) -> None:
+        """Lets go of all records up to `record.sequence` and puts `record` in the place of the last of them, all or none.
+
+        The version stays. Snapshots of versions before `record.sequence` and request ids of the records before it go too;
+        marks stay. A log that begins later already is left alone. Raises NotFound, VersionConflict where the session is not
+        that far, StoreOverloaded, StoreUnavailable.
+        """
         ...
 
     async def delete(self, session_id: str) -> None:

@@ -20,7 +20,7 @@ from emotional_ai_service.stores.base import (
     check_numbering,
 )
 from emotional_ai_service.stores.sqlite_file import Durability, FileLock, connect, open_database, store_error
-from emotional_ai_service.stores.sqlite_transaction import Append, Delete, PutSnapshot
+from emotional_ai_service.stores.sqlite_transaction import Append, Delete, Note, PutSnapshot, Trim
 from emotional_ai_service.stores.sqlite_writer import Writer
 
 READERS = 2
@@ -74,6 +74,11 @@ class SqliteStore:
         self._reading = 0
         self._limit = queue_limit
         self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def shared(self) -> bool:
+        """As the Protocol; one process owns the file."""
+        return False
 
     def append(
         self,
@@ -136,6 +141,21 @@ class SqliteStore:
     async def marks(self, session_id: str) -> dict[str, int]:
         """As the Protocol."""
         return dict(await self._rows(_MARKS, session_id))
+
+    def watch(self, session_id: str, woken: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG002
+        """As the Protocol; nobody else writes, so it is never called."""
+        self._check_open()
+        return lambda: None
+
+    async def note(self, session_id: str, marks: Mapping[str, int]) -> None:
+        """As the Protocol."""
+        self._check_open()
+        await asyncio.shield(self._writer.submit(Note(session_id, marks)))
+
+    async def trim(self, session_id: str, record: Record) -> None:
+        """As the Protocol; the bytes leave the file as pages are written over."""
+        self._check_open()
+        await asyncio.shield(self._writer.submit(Trim(session_id, record)))
 
     async def delete(self, session_id: str) -> None:
         """As the Protocol."""

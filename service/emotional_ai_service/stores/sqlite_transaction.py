@@ -21,6 +21,7 @@ _PUT_HEAD = (
     " ON CONFLICT (key) DO UPDATE SET updated_us = excluded.updated_us, version = excluded.version"
 )
 _ADD_RECORD = "INSERT INTO records (key, sequence, time_us, payload, request_id) VALUES (?, ?, ?, ?, ?)"
+_REPLACE_RECORD = "UPDATE records SET time_us = ?, payload = ? WHERE key = ? AND sequence = ?"
 _PUT_MARK = "INSERT OR REPLACE INTO marks (key, name, value, version) VALUES (?, ?, ?, ?)"
 _PUT_SNAPSHOT = (
     "INSERT INTO snapshots (key, version, payload) VALUES (?, ?, ?) ON CONFLICT (key)"
@@ -59,7 +60,23 @@ class Delete:
     session_id: str
 
 
-Operation = Append | PutSnapshot | Delete
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Marks to set without a record."""
+
+    session_id: str
+    marks: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """A record to put in the place of all up to it."""
+
+    session_id: str
+    record: Record
+
+
+Operation = Append | PutSnapshot | Delete | Note | Trim
 
 
 @dataclass(slots=True)
@@ -113,6 +130,10 @@ class GroupCommit:
                     self._put_snapshot(operation)
                 case Delete():
                     self._delete(operation)
+                case Note():
+                    self._note(operation)
+                case Trim():
+                    self._trim(operation)
         except (NotFound, AlreadyExists, VersionConflict) as refusal:
             return refusal
         return None
@@ -140,17 +161,32 @@ class GroupCommit:
         self._touched[key] = head
 
     def _put_snapshot(self, operation: PutSnapshot) -> None:
-        head = self._head(operation.session_id)
-        if head is None:
-            raise NotFound(operation.session_id)
+        head = self._existing(operation.session_id)
         if operation.version > head.version:
             raise VersionConflict(operation.session_id, operation.version, head.version)
         self._database.execute(_PUT_SNAPSHOT, (head.key, operation.version, operation.payload))
 
+    def _note(self, operation: Note) -> None:
+        head = self._existing(operation.session_id)
+        self._marks += [(head.key, name, value, head.version) for name, value in operation.marks.items()]
+
+    def _trim(self, operation: Trim) -> None:
+        head, record = self._existing(operation.session_id), operation.record
+        if record.sequence > head.version:
+            raise VersionConflict(operation.session_id, record.sequence, head.version)
+        self._flush()
+        replaced = (record.time_us, record.payload, head.key, record.sequence)
+        if self._database.execute(_REPLACE_RECORD, replaced).rowcount == 0:
+            return  # The log begins later already.
+        if record.sequence == head.version:
+            head.updated_us = record.time_us
+            self._touched[head.key] = head
+        for table, number in (("records", "sequence"), ("snapshots", "version")):
+            statement = f"DELETE FROM {table} WHERE key = ? AND {number} < ?"
+            self._database.execute(statement, (head.key, record.sequence))
+
     def _delete(self, operation: Delete) -> None:
-        head = self._head(operation.session_id)
-        if head is None:
-            raise NotFound(operation.session_id)
+        head = self._existing(operation.session_id)
         self._flush()
         del self._heads[head.session_id]
         for table in ("snapshots", "marks", "records", "sessions"):
@@ -165,6 +201,12 @@ class GroupCommit:
         self._database.executemany(_PUT_MARK, self._marks)
         self._database.executemany(_PRUNE_MARKS, self._grown)
         self._drop_rows()
+
+    def _existing(self, session_id: str) -> _Head:
+        head = self._head(session_id)
+        if head is None:
+            raise NotFound(session_id)
+        return head
 
     def _head(self, session_id: str) -> _Head | None:
         head = self._heads.get(session_id)
