@@ -8,6 +8,7 @@ ServiceError
 +-- StreamMisused         messages of a stream in an order the contract does not allow
 +-- ServiceDraining       the service is shutting down
 +-- SessionUnsettled      an earlier write of the session could not be stored; its state is being restored
++-- SessionContended      other replicas were first to write to the session, again and again
 +-- LanguageOff           the service was started without a language model
 +-- ModelUnavailable      the language model cannot take a request now
 +-- JobNotFound           no training job of that id
@@ -107,6 +108,18 @@ class SessionUnsettled(ServiceError):
         super().__init__(
             f"an earlier write of session {session_id!r} could not be stored; nothing of this one was applied, try again",
             session_id=session_id,
+        )
+
+
+class SessionContended(ServiceError):
+    """Other replicas were first to write to the session at each of `tries` tries; nothing was applied."""
+
+    def __init__(self, session_id: str, tries: int) -> None:
+        super().__init__(
+            f"other replicas of the service wrote to session {session_id!r} first, {tries} times; nothing of this write was "
+            "applied, try again in a moment",
+            session_id=session_id,
+            tries=str(tries),
         )
 
 

@@ -9,13 +9,17 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.errors import InvalidInput, TimeReversed
 from emotional_ai_service.core.timeline import Continuation, Entry, Moment
 from emotional_ai_service.errors import SessionNotFound, SessionUnsettled, VersionMismatch
+from emotional_ai_service.life import onward
 from emotional_ai_service.stores import MARKS_KEPT, NO_MARKS, Record, Store
+
+if TYPE_CHECKING:
+    from emotional_ai_service.tether import Tether
 
 REMEMBERED_REQUESTS = 10_000
 """Request ids a session recognises as repeated, newest first; the store keeps at least as many."""
@@ -71,6 +75,8 @@ class Session:
         self.subscriptions: set[Subscription] = set()
         self.requests: OrderedDict[str, asyncio.Future[None] | None] = OrderedDict()
         self.marks: dict[str, int] = {}
+        self.tether: Tether | None = None
+        """What keeps it level with a store that other replicas write to as well; None where nobody else does."""
         self._head = self.settled
         self._store = store
         self._in_flight = 0
@@ -82,6 +88,11 @@ class Session:
     def idle(self) -> bool:
         """True if nobody watches and nothing is being written, so that it may leave memory."""
         return not self.subscriptions and not self._in_flight
+
+    @property
+    def ended(self) -> bool:
+        """True once the session has been deleted."""
+        return self._deleted
 
     @property
     def unstored(self) -> asyncio.Future[None] | None:
@@ -122,9 +133,9 @@ class Session:
         """Folds the intents and hands them to the store, all or none.
 
         `mark` is a number stored under a name along with them. `own` is the writer's own subscription: it counts the change,
-        but need not be woken where the change is stored at once. Returns the session after the intents and what to await
-        before they are stored, None if they are stored already. Raises CoreError for an entry that cannot be,
-        VersionMismatch, SessionUnsettled, or a StoreError; then nothing was written.
+        but need not be woken where the change is stored at once, or the writer waits for it. Returns the session after the
+        intents and what to await before they are stored, None if they are stored already. Raises CoreError for an entry that
+        cannot be, VersionMismatch, SessionUnsettled, or a StoreError; then nothing was written.
         """
         if self._deleted:
             raise SessionNotFound(self.session_id)
@@ -160,8 +171,22 @@ class Session:
         else:
             self._in_flight += 1
             self._newest = pending
-            pending.add_done_callback(lambda done: self._stored(done, head, len(records), request_id))
+            pending.add_done_callback(lambda done: self._stored(done, head, len(records), request_id, own))
         return head.moment, pending
+
+    def take_in(self, entries: Sequence[pb.LogEntry]) -> None:
+        """Folds the next entries of the log, which another replica stored, while nothing of this one's is on its way.
+
+        Raises CoreError for an entry that cannot be.
+        """
+        before, moment = self.settled.moment.version, self.settled.moment
+        for entry in entries:
+            moment = onward(moment, entry)
+            if entry.request_id:
+                self._remember(entry.request_id, None)
+        self._head = Continuation(moment)
+        self.marks.clear()  # Which of them the entries came with is read from the store again.
+        self._settle(self._head, moment.version - before)
 
     def subscribe(self) -> Subscription:
         """A new watcher; end it with `unsubscribe`."""
@@ -191,7 +216,9 @@ class Session:
         if len(self.requests) > REMEMBERED_REQUESTS:
             self.requests.popitem(last=False)
 
-    def _stored(self, done: asyncio.Future[None], head: Continuation, changes: int, request_id: str) -> None:
+    def _stored(
+        self, done: asyncio.Future[None], head: Continuation, changes: int, request_id: str, own: Subscription | None
+    ) -> None:
         self._in_flight -= 1
         if done.cancelled() or done.exception() is not None:
             self._broken = True
@@ -199,7 +226,7 @@ class Session:
         else:
             if request_id in self.requests:
                 self.requests[request_id] = None
-            self._settle(head, changes)
+            self._settle(head, changes, own if self.tether is not None else None)
         if self._broken and not self._in_flight:
             self._head, self._broken = self.settled, False
             self.marks.clear()
