@@ -8,10 +8,11 @@ one stand together in the order of the store.
 """
 
 import asyncio
-import re
-from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar, final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, final
 
+from emotional_ai_service.access.token import tenant_name
 from emotional_ai_service.callers import DEFAULT_TENANT
 from emotional_ai_service.stores import (
     NO_MARKS,
@@ -25,20 +26,14 @@ from emotional_ai_service.stores import (
     VersionConflict,
 )
 
-TENANT: Final = re.compile(r"[a-z0-9_-]{1,64}")
-"""Names of tenants."""
 _MARK: Final = "~"
 _NOBODYS: Final = "~/"
 """Before an id of the default tenant that would read as another tenant's key; the contract allows no such id."""
 
-T = TypeVar("T")
-
 
 def prefix_of(tenant: str) -> str:
     """What keys of a tenant begin with. Raises ValueError for a name that cannot be a tenant's."""
-    if not TENANT.fullmatch(tenant):
-        raise ValueError(f"a tenant's name is 1 to 64 lower-case letters, digits, '-' or '_', got {tenant!r}")
-    return "" if tenant == DEFAULT_TENANT else f"{_MARK}{tenant}/"
+    return "" if tenant_name(tenant) == DEFAULT_TENANT else f"{_MARK}{tenant}/"
 
 
 def owner_of(key: str) -> tuple[str, str]:
@@ -58,6 +53,11 @@ class TenantStore:
     def __init__(self, store: Store, tenant: str) -> None:
         self._store = store
         self._prefix = prefix_of(tenant)
+
+    @property
+    def shared(self) -> bool:
+        """As the Protocol."""
+        return self._store.shared
 
     def append(
         self,
@@ -116,13 +116,21 @@ class TenantStore:
         """As the Protocol."""
         return await self._store.marks(self._key(session_id))
 
+    def watch(self, session_id: str, woken: Callable[[], None]) -> Callable[[], None]:
+        """As the Protocol."""
+        return self._store.watch(self._key(session_id), woken)
+
+    async def note(self, session_id: str, marks: Mapping[str, int]) -> None:
+        """As the Protocol."""
+        await self._asked(session_id, lambda key: self._store.note(key, marks))
+
+    async def trim(self, session_id: str, record: Record) -> None:
+        """As the Protocol."""
+        await self._asked(session_id, lambda key: self._store.trim(key, record))
+
     async def delete(self, session_id: str) -> None:
         """As the Protocol."""
-        key = self._key(session_id)
-        try:
-            await self._store.delete(key)
-        except StoreError as error:
-            raise _told(error, key, session_id) from error.__cause__
+        await self._asked(session_id, self._store.delete)
 
     async def close(self) -> None:
         """Ends nothing: others have their sessions in the same store."""
@@ -133,8 +141,14 @@ class TenantStore:
         return _NOBODYS + session_id if session_id.startswith(_MARK) else session_id
 
     def _row(self, row: SessionRow) -> SessionRow:
-        session_id = row.session_id.removeprefix(self._prefix)
-        return SessionRow(session_id, row.created_us, row.updated_us, row.version)
+        return replace(row, session_id=row.session_id.removeprefix(self._prefix))
+
+    async def _asked(self, session_id: str, ask: Callable[[str], Awaitable[None]]) -> None:
+        key = self._key(session_id)
+        try:
+            await ask(key)
+        except StoreError as error:
+            raise _told(error, key, session_id) from error.__cause__
 
     def _pending(self, pending: asyncio.Future[None] | None, key: str, session_id: str) -> asyncio.Future[None] | None:
         """The same future, or where the key is not the session's id one whose errors know only the latter."""
