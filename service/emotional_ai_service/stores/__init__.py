@@ -11,6 +11,7 @@ sqlite_file          its file: ownership, beginnings, damage
 from emotional_ai_service.stores.base import (
     MARKS_KEPT,
     NO_MARKS,
+    TRANSIENT,
     AlreadyExists,
     NotFound,
     Record,
@@ -36,6 +37,7 @@ from emotional_ai_service.stores.sqlite_file import Durability
 __all__ = [
     "MARKS_KEPT",
     "NO_MARKS",
+    "TRANSIENT",
     "AlreadyExists",
     "Durability",
     "MemoryStore",

@@ -36,6 +36,8 @@ from typing import NamedTuple, Protocol
 MARKS_KEPT = 1_000
 """Marks of one session that are sure to be kept, most recently written first."""
 NO_MARKS: Mapping[str, int] = MappingProxyType({})
+TRANSIENT = "transient"
+"""Mark that a session begins with if it is to be kept in memory only; stores that write elsewhere refuse it."""
 
 
 class Record(NamedTuple):
@@ -59,6 +61,8 @@ class SessionRow:
     """Time of the last record, microseconds since the epoch."""
     version: int
     """Sequence of the last record."""
+    transient: bool = False
+    """Whether it is kept in memory only."""
 
 
 class Snapshot(NamedTuple):
@@ -98,7 +102,8 @@ class Store(Protocol):
     ) -> asyncio.Future[None] | None:
         """Adds records to a session at `expected_version`, all or none; 0 begins the session.
 
-        `records` are numbered on from `expected_version` (ValueError otherwise, or if there are none). A `request_id` other
+        `records` are numbered on from `expected_version` (ValueError otherwise, or if there are none); those a session begins
+        with may be numbered from any number on, as a log from elsewhere may have been trimmed there. A `request_id` other
         than "" is remembered with them, `marks` are set with them. Raises, or ends the future with, AlreadyExists (0 expected,
         session there), NotFound, VersionConflict, StoreOverloaded, StoreUnavailable; then nothing was added.
         """
@@ -252,11 +257,17 @@ class StoreUnwritable(StoreUnusable):
 
 
 def check_numbering(expected_version: int, records: Sequence[Record]) -> None:
-    """Raises ValueError unless `records` are one or more, numbered on from `expected_version`."""
+    """Raises ValueError unless `records` are one or more, numbered on from `expected_version`, or from any number on if 0."""
     if not records:
         raise ValueError("an append needs at least one record")
-    sequence = expected_version
+    sequence = expected_version or max(0, records[0].sequence - 1)
     for record in records:
         sequence += 1
         if record.sequence != sequence:
             raise ValueError(f"expected record {sequence} after version {expected_version}, got {record.sequence}")
+
+
+def check_stored(marks: Mapping[str, int]) -> None:
+    """For stores that write elsewhere: raises ValueError where a session is to be kept in memory only."""
+    if TRANSIENT in marks:
+        raise ValueError("a transient session is kept in memory only; put a TransientStore before this store")

@@ -87,7 +87,7 @@ class MemoryStore:
         check_numbering(expected_version, records)
         log = self._logs.get(session_id)
         if log is None or log.before + len(log.records) != expected_version or self._closed:
-            log = self._begin(session_id, expected_version, records[0].time_us)
+            log = self._begin(session_id, expected_version, records[0])
         log.records.extend(records)
         if request_id:
             log.requests.pop(request_id, None)
@@ -207,7 +207,7 @@ class MemoryStore:
         for watch in self._watches.get(session_id, ()):
             asyncio.get_running_loop().call_soon(watch.call)
 
-    def _begin(self, session_id: str, expected_version: int, created_us: int) -> _Log:
+    def _begin(self, session_id: str, expected_version: int, first: Record) -> _Log:
         """A new log, or the reason why the session cannot be appended to at that version."""
         self._check_open()
         log = self._logs.get(session_id)
@@ -217,7 +217,7 @@ class MemoryStore:
             raise VersionConflict(session_id, expected_version, log.version)
         if expected_version != 0:
             raise NotFound(session_id)
-        log = self._logs[session_id] = _Log(created_us)
+        log = self._logs[session_id] = _Log(first.time_us, before=first.sequence - 1)
         self._ids = None
         return log
 

@@ -18,6 +18,7 @@ from emotional_ai_service.stores.base import (
     StoreError,
     StoreOverloaded,
     check_numbering,
+    check_stored,
 )
 from emotional_ai_service.stores.sqlite_file import Durability, FileLock, connect, open_database, store_error
 from emotional_ai_service.stores.sqlite_transaction import Append, Delete, Note, PutSnapshot, Trim
@@ -91,6 +92,7 @@ class SqliteStore:
     ) -> asyncio.Future[None]:
         """As the Protocol; whether the version fits is known when the future ends."""
         check_numbering(expected_version, records)
+        check_stored(marks)
         self._check_open()
         return self._writer.submit(Append(session_id, expected_version, records, request_id, marks))
 
