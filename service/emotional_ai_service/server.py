@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from emotional_ai.v1 import (
     engine_pb2,
@@ -30,6 +30,7 @@ from emotional_ai.v1 import (
     training_pb2,
     training_pb2_grpc,
 )
+from emotional_ai_service.access import REFLECTION, Reflection, check_exposure, gated, server_credentials
 from emotional_ai_service.guard import guard
 from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
@@ -68,8 +69,13 @@ def wall_clock() -> int:
 
 @asynccontextmanager
 async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> AsyncIterator[Running]:
-    """Serves until the context ends, then drains. Raises AddressInUse, or StoreUnusable for a store that cannot be opened."""
+    """Serves until the context ends, then drains.
+
+    Raises AddressInUse, StoreUnusable for a store that cannot be opened, or AccessUnusable for tokens or a certificate.
+    """
+    check_exposure(settings.host, settings.access)
     async with AsyncExitStack() as stack:
+        gate = await stack.enter_async_context(gated(settings.access, clock))
         store = await open_store(settings.store)
         stack.push_async_callback(store.close)
         _ask_for_port(settings)  # First, so that a taken port is told before models are loaded.
@@ -82,16 +88,17 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         engines = Engines(store, clock, Room(settings.live_sessions))
         drain = Drain()
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
-            guard(EmotionEngineServicer(engines, drain), ENGINE, check), server
+            guard(EmotionEngineServicer(engines, drain), ENGINE, check, gate), server
         )
         inference = InferenceServicer(engines, language, adapters)
-        inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check), server)
+        inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check, gate), server)
         training = TrainingServicer(jobs, settings.jobs)
-        training_pb2_grpc.add_TrainingServicer_to_server(guard(training, TRAINING, check), server)
+        training_pb2_grpc.add_TrainingServicer_to_server(guard(training, TRAINING, check, gate), server)
         names = [service.full_name for service in (ENGINE, INFERENCE, TRAINING)]
         vitals = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in grpc-stubs
         health_pb2_grpc.add_HealthServicer_to_server(vitals, server)
-        reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        told = Reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME))
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(guard(told, REFLECTION, check, gate), server)
         await server.start()
         served = {
             "": True,
@@ -180,8 +187,10 @@ def _ask_for_port(settings: Settings) -> None:
 
 
 def _bind(server: grpc.aio.Server, settings: Settings) -> int:
+    where, tls = f"{settings.host}:{settings.port}", settings.access.tls
+    credentials = None if tls is None else server_credentials(tls)
     try:
-        return server.add_insecure_port(f"{settings.host}:{settings.port}")
+        return server.add_insecure_port(where) if credentials is None else server.add_secure_port(where, credentials)
     except RuntimeError as error:
         raise _address_in_use(settings) from error
 

@@ -5,6 +5,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
 
+from emotional_ai_service.access import AccessSettings
 from emotional_ai_service.decoding import BlendMode, Precision, RuntimeKind
 from emotional_ai_service.stores import Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
@@ -112,6 +113,7 @@ class Settings:
     language: LanguageSettings | None = None
     """None serves the emotion engine alone; Converse, Generate and Appraise then answer FAILED_PRECONDITION."""
     jobs: JobSettings = field(default_factory=JobSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
     live_sessions: int = 4096
     """Sessions kept in memory."""
     drain_seconds: float = 5.0

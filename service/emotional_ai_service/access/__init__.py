@@ -3,16 +3,22 @@
 token        a token as it is written and kept        records, token_file    the file they are kept in
 keyring      the tokens known now                     guesses                wrong tokens, counted by address
 scopes       what each rpc needs                      gate                   lets calls in, and ends streams
+tls          encrypted connections                    exposure               what must be there beyond this machine
+reflection   the contract told to who has a token
 settings     what the service is told of all this     errors                 what keeps it from starting
 """
 
 from emotional_ai_service.access.errors import AccessUnusable, CertificateUnfit, NetworkOpen, TokensUnusable
-from emotional_ai_service.access.gate import Call, Gate, guarded
+from emotional_ai_service.access.exposure import check_exposure
+from emotional_ai_service.access.gate import Call, Gate, gated
+from emotional_ai_service.access.reflection import REFLECTION, Reflection
 from emotional_ai_service.access.scopes import SCOPES, allows
 from emotional_ai_service.access.settings import AccessSettings, TlsSettings
+from emotional_ai_service.access.tls import server_credentials
 from emotional_ai_service.access.token_file import TokenFile
 
 __all__ = [
+    "REFLECTION",
     "SCOPES",
     "AccessSettings",
     "AccessUnusable",
@@ -20,9 +26,12 @@ __all__ = [
     "CertificateUnfit",
     "Gate",
     "NetworkOpen",
+    "Reflection",
     "TlsSettings",
     "TokenFile",
     "TokensUnusable",
     "allows",
-    "guarded",
+    "check_exposure",
+    "gated",
+    "server_credentials",
 ]

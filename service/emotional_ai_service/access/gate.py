@@ -14,6 +14,7 @@ from emotional_ai_service.access.errors import TokensUnusable
 from emotional_ai_service.access.guesses import Guesses, address_of
 from emotional_ai_service.access.keyring import Keyring, Shown
 from emotional_ai_service.access.scopes import allows
+from emotional_ai_service.access.settings import AccessSettings
 from emotional_ai_service.access.token import Token, tenant_name
 from emotional_ai_service.access.token_file import TokenFile
 from emotional_ai_service.callers import Caller, Scope, called_by
@@ -127,15 +128,19 @@ class Gate:
 
 
 @asynccontextmanager
-async def guarded(file: TokenFile, clock: Callable[[], int], reread_seconds: float) -> AsyncIterator[Gate]:
-    """A gate by a file of tokens that is read again when it changes; a damaged one is logged, and the last good one stays.
+async def gated(settings: AccessSettings, clock: Callable[[], int]) -> AsyncIterator[Gate | None]:
+    """A gate by the file of tokens, which is read again when it changes; none where there is no such file.
 
-    Raises TokensUnusable where the file cannot be read at first.
+    A file that is damaged later is logged, and the last good one stays. Raises TokensUnusable where it cannot be read at first.
     """
+    if settings.tokens is None:
+        yield None
+        return
+    file = TokenFile(settings.tokens)
     mark = await asyncio.to_thread(file.mark)
     gate = Gate(Keyring(await asyncio.to_thread(file.read)), clock)
     async with asyncio.TaskGroup() as group:
-        watching = group.create_task(_watch(gate, file, mark, reread_seconds))
+        watching = group.create_task(_watch(gate, file, mark, settings.reread_seconds))
         try:
             yield gate
         finally:

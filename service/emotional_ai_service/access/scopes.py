@@ -1,4 +1,4 @@
-"""Which scope each rpc needs: one table over the whole contract."""
+"""Which scope each rpc needs: one table over the whole contract, and reflection, which tells it."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -36,6 +36,7 @@ _BY_SERVICE: Final[Mapping[str, Mapping[Scope, tuple[str, ...]]]] = {
         Scope.READ: ("GetJob", "ListJobs", "WatchJob"),
         Scope.TRAIN: ("StartJob", "CancelJob"),
     },
+    "grpc.reflection.v1alpha.ServerReflection": {Scope.READ: ("ServerReflectionInfo",)},
 }
 
 SCOPES: Final[Mapping[str, Scope]] = {
