@@ -31,6 +31,7 @@ from emotional_ai_service.backends import (
     backend_of,
 )
 from emotional_ai_service.beside import PageBeside, missing, page_beside
+from emotional_ai_service.safety import Disclosure, DisclosureEvery, Guard, SafetyFlags, safety_of
 from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
@@ -140,6 +141,9 @@ def serve(
     tinker_model: TinkerModel = None,
     tinker_adapters: TinkerAdapters = None,
     blend_mode: Mode = None,
+    safeguard: Guard = None,
+    disclosure: Disclosure = None,
+    disclosure_every: DisclosureEvery = None,
     job_target: JobTarget = DEFAULT_TARGET,
     with_parent: WithParent = False,
 ) -> None:
@@ -158,6 +162,9 @@ def serve(
         tinker_adapters=tinker_adapters,
         blend_mode=blend_mode,
     )
+    safety = SafetyFlags(safeguard=safeguard, disclosure=disclosure, disclosure_every=disclosure_every)
+    if engine_only and safety.any_given:
+        raise typer.BadParameter("serves no language, so a guard or a disclosure has no use", param_hint="--engine-only")
     if engine_only and (backend is not BackendKind.LOCAL or flags.any_given):
         raise typer.BadParameter("serves no language, so flags of a backend have no use", param_hint="--engine-only")
     if loras.exists() and not loras.is_dir():
@@ -176,6 +183,7 @@ def serve(
         jobs=JobSettings(
             (jobs or _jobs_dir(db)).resolve(), loras.resolve(), base_model or _base_model(model), job_target
         ),
+        safety=safety_of(safety),
     )
     _serve(settings, with_parent=with_parent)
 

@@ -35,6 +35,7 @@ from emotional_ai_service.guard import guard
 from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
 from emotional_ai_service.room import Room
+from emotional_ai_service.safeguard import Oversight, Rules
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer, TrainingServicer
 from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import MemoryStore, SqliteStore, Store
@@ -90,7 +91,8 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
             guard(EmotionEngineServicer(engines, drain), ENGINE, check, gate), server
         )
-        inference = InferenceServicer(engines, language, adapters)
+        oversight = Oversight(clock, Rules(settings.safety.rules), settings.safety.notice)
+        inference = InferenceServicer(engines, language, adapters, oversight)
         inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check, gate), server)
         training = TrainingServicer(jobs, settings.jobs)
         training_pb2_grpc.add_TrainingServicer_to_server(guard(training, TRAINING, check, gate), server)

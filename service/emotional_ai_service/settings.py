@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from emotional_ai_service.access import AccessSettings
 from emotional_ai_service.decoding import BlendMode, Precision, RuntimeKind
+from emotional_ai_service.safeguard import Notice, Rule, built_in
 from emotional_ai_service.stores import Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
 
@@ -103,6 +104,16 @@ class JobSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SafetySettings:
+    """What replies must keep to, whatever is felt."""
+
+    rules: tuple[Rule, ...] = field(default_factory=built_in)
+    """Of the guard over what is said; it is off if there are none."""
+    notice: Notice = field(default_factory=Notice)
+    """What clients are to disclose now and then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the server is built from."""
 
@@ -113,6 +124,7 @@ class Settings:
     language: LanguageSettings | None = None
     """None serves the emotion engine alone; Converse, Generate and Appraise then answer FAILED_PRECONDITION."""
     jobs: JobSettings = field(default_factory=JobSettings)
+    safety: SafetySettings = field(default_factory=SafetySettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     live_sessions: int = 4096
     """Sessions kept in memory."""

@@ -37,6 +37,7 @@ from emotional_ai_service.engine import Engine
 from emotional_ai_service.following import Pace
 from emotional_ai_service.guard import guard
 from emotional_ai_service.language import Language
+from emotional_ai_service.safeguard import Oversight
 from emotional_ai_service.server import ENGINE, INFERENCE, wall_clock
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer
 from emotional_ai_service.stores import MemoryStore
@@ -181,12 +182,14 @@ async def speaking_service(
     clock: Clock = wall_clock,
     pace: Pace | None = None,
     hosted: frozenset[str] | None = None,
+    oversight: Oversight | None = None,
 ) -> AsyncIterator[Speaking]:
     """Serves an engine in memory and the decoder beside it; adapters are those in `loras_dir`, or of `hosted` names."""
     store, server = MemoryStore(), grpc.aio.server()
     engines = Engines(store, clock)
     engine_servicer = EmotionEngineServicer(engines, Drain())
-    inference = InferenceServicer(engines, Language(WordAppraiser(), decoder, hosted), Registry(loras_dir), pace)
+    language = Language(WordAppraiser(), decoder, hosted)
+    inference = InferenceServicer(engines, language, Registry(loras_dir), oversight or Oversight(clock), pace)
     engine_pb2_grpc.add_EmotionEngineServicer_to_server(guard(engine_servicer, ENGINE, check), server)
     inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check), server)
     port = server.add_insecure_port("127.0.0.1:0")

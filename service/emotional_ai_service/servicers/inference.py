@@ -17,6 +17,7 @@ from emotional_ai_service.following import Pace, follow
 from emotional_ai_service.guard import Context
 from emotional_ai_service.language import Language
 from emotional_ai_service.repertoire import NOTHING, AdapterSource, Repertoire
+from emotional_ai_service.safeguard import Oversight, Restraint
 from emotional_ai_service.servicers.manner import (
     Manner,
     Outright,
@@ -46,12 +47,20 @@ Response = TypeVar("Response", pb.ConverseResponse, pb.GenerateResponse)
 class InferenceServicer(inference_pb2_grpc.InferenceServicer):
     """Serves the language side of each tenant's sessions, and the adapters of a registry.
 
-    Without `language` expressions can be previewed, and adapters listed. `pace` is how often a reply looks at the state of its
-    session.
+    Without `language` expressions can be previewed, and adapters listed. `oversight` says what replies must keep to, `pace` how
+    often one looks at the state of its session.
     """
 
-    def __init__(self, engines: Engines, language: Language | None, adapters: Registry, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        language: Language | None,
+        adapters: Registry,
+        oversight: Oversight,
+        pace: Pace | None = None,
+    ) -> None:
         self._engines = engines
+        self._oversight = oversight
         self._optional_language = language
         self._adapters = AdapterSource(adapters, language)
         self._pace = pace or Pace()
@@ -67,7 +76,8 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             except InvalidRequest as error:
                 raise InvalidRequest([Violation("text", v.description) for v in error.violations]) from error
             messages = (*messages_from(request.history), Message(Role.USER, request.text))
-            with_adapters, there = self._manner(request), NOTHING
+            restraint = self._oversight.restrain(request.session_id, request.text, said_by_person(request.history))
+            with_adapters, there = self._manner(request, restraint), NOTHING
             heard = Happened(appraisal.signals)
             foreseen = session.foresee(heard, engine.clock())
             # A prompt that cannot be put to the model is refused before the session has heard it; a model that is away
@@ -87,7 +97,8 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         if away is not None:
             raise away
         manner = with_adapters(there)
-        yield pb.ConverseResponse(started=manner.started(moment))
+        disclosure = self._oversight.disclosure(request.session_id, restraint)
+        yield pb.ConverseResponse(started=manner.started(moment, disclosure))
         voices = None if request.fixed_blend else self._voices(manner, moment)
         async with aclosing(
             _spoken(language, manner.generation(messages, moment), pb.ConverseResponse, voices)
@@ -102,14 +113,16 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         check_policy(request.kv_policy, language.decoder.describe())
         voices: AsyncGenerator[Voice, None] | None = None
         if request.HasField("explicit"):
-            generation, started = await self._explicit(request)
+            generation, started = await self._explicit(request, self._restraint(request))
         else:
             session = await self._engine.session(request.session_id)
             moment, messages = await session.read(self._engine.clock()), messages_from(request.messages)
-            with_adapters = self._manner(request)
+            restraint = self._restraint(request)
+            with_adapters = self._manner(request, restraint)
             there = await self._adapters.admitted(lambda there: with_adapters(there).generation(messages, moment))
             manner = with_adapters(there)
-            generation, started = manner.generation(messages, moment), manner.started(moment)
+            generation = manner.generation(messages, moment)
+            started = manner.started(moment, self._oversight.disclosure(request.session_id, restraint))
             voices = None if request.fixed_blend else self._voices(manner, moment)
         yield pb.GenerateResponse(started=started)
         async with aclosing(_spoken(language, generation, pb.GenerateResponse, voices)) as responses:
@@ -183,10 +196,18 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             raise LanguageOff
         return self._optional_language
 
-    def _manner(self, request: pb.ConverseRequest | pb.GenerateRequest) -> Callable[[Repertoire], Manner]:
+    def _restraint(self, request: pb.GenerateRequest) -> Restraint:
+        """What the reply to the last message of the person must keep to."""
+        *earlier, last = said_by_person(request.messages) or [""]
+        return self._oversight.restrain(request.session_id, last, earlier)
+
+    def _manner(
+        self, request: pb.ConverseRequest | pb.GenerateRequest, restraint: Restraint
+    ) -> Callable[[Repertoire], Manner]:
         """How a reply under a session is to be spoken, but for the adapters; the seed is drawn now."""
         sampling = request.sampling
-        return partial(Manner, request.session_id, sampling, seed_of(sampling), request.kv_policy, self._adapters)
+        seed = seed_of(sampling)
+        return partial(Manner, request.session_id, sampling, seed, request.kv_policy, restraint, self._adapters)
 
     def _voices(self, manner: Manner, moment: Moment) -> AsyncGenerator[Voice, None] | None:
         """How the session's state goes on from `moment`; None where the decoder does not follow."""
@@ -194,16 +215,18 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             return None
         return follow(self._engine, manner.session_id, manner, manner.voice(moment), self._pace)
 
-    async def _explicit(self, request: pb.GenerateRequest) -> tuple[GenerationRequest, pb.ReplyStarted]:
+    async def _explicit(
+        self, request: pb.GenerateRequest, restraint: Restraint
+    ) -> tuple[GenerationRequest, pb.ReplyStarted]:
         """What is asked of the decoder, which takes it on, for an expression given outright; and how the reply begins."""
-        explicit, manner = request.explicit, Outright(request, seed_of(request.sampling))
+        explicit, manner = request.explicit, Outright(request, seed_of(request.sampling), restraint)
         check_schedule(manner.schedule, self._language.decoder.describe())
         if explicit.blend or explicit.schedule:
             there = await self._adapters.repertoire()
             await self._language.admit(manner.generation(there))
         else:
             there = await self._adapters.admitted(manner.generation)
-        return manner.generation(there), manner.started(there)
+        return manner.generation(there), manner.started(there, self._oversight.disclosure("", restraint))
 
 
 def _adapter_to(manifest: Manifest, refused: str) -> pb.Adapter:

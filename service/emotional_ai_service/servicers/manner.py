@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 
 from emotional_ai.v1 import engine_pb2
 from emotional_ai.v1 import inference_pb2 as pb
-from emotional_ai_service.core.expression import Expression, express
+from emotional_ai_service.core.expression import Expression, ExpressionRule, express
 from emotional_ai_service.core.names import Vector4
 from emotional_ai_service.core.timeline import Agent, Moment, check_levels
 from emotional_ai_service.decoding import GenerationRequest, Message
 from emotional_ai_service.decoding.errors import CannotBlend, CannotFollow
 from emotional_ai_service.decoding.messages import ModelDescription, Voice, VoiceChange
 from emotional_ai_service.repertoire import AdapterSource, Repertoire
+from emotional_ai_service.safeguard import UNRESTRAINED, Restraint
 from emotional_ai_service.servicers.speech import expression_to, generation_of, messages_from
 from emotional_ai_service.servicers.voices import blend_from, schedule_from, voice_of
 from emotional_ai_service.wire import agent_from, levels_from, state_to
@@ -24,6 +25,7 @@ class Manner:
     sampling: pb.Sampling
     seed: int
     kv_policy: pb.KvPolicy.ValueType
+    restraint: Restraint
     source: AdapterSource
     repertoire: Repertoire
     """What `source` had."""
@@ -33,8 +35,8 @@ class Manner:
         return replace(self, repertoire=await self.source.repertoire())
 
     def expression(self, moment: Moment) -> Expression:
-        """How the session speaks at a moment."""
-        return expression_of(moment, self.repertoire)
+        """How the session speaks at a moment, as far as the restraint lets it."""
+        return expression_of(moment, self.repertoire, self.restraint)
 
     def voice(self, moment: Moment) -> Voice:
         """The same for the decoder, with the numbers the caller set instead."""
@@ -53,22 +55,30 @@ class Manner:
             session=self.session_id,
         )
 
-    def started(self, moment: Moment) -> pb.ReplyStarted:
+    def started(self, moment: Moment, disclosure: str) -> pb.ReplyStarted:
         """What the caller is told as the reply begins."""
         return pb.ReplyStarted(
-            state=state_to(self.session_id, moment), expression=expression_to(self.expression(moment)), seed=self.seed
+            state=state_to(self.session_id, moment),
+            expression=expression_to(self.expression(moment)),
+            seed=self.seed,
+            disclosure=disclosure,
+            flags=self.restraint.flags,
+            intensity=_restrained(moment.agent, self.restraint).intensity,
         )
 
 
 class Outright:
     """How one reply under an expression given outright is to be spoken.
 
+    A restraint lowers what is made of its state; numbers of the caller's own, a blend or a schedule, stay as they are.
+
     Raises InvalidRequest naming each field of its blend or schedule that cannot be, InvalidConfiguration for its `config`.
     """
 
-    def __init__(self, request: pb.GenerateRequest, seed: int) -> None:
+    def __init__(self, request: pb.GenerateRequest, seed: int, restraint: Restraint) -> None:
         explicit = request.explicit
-        self._request, self._seed = request, seed
+        self._request, self._seed, self._flags = request, seed, restraint.flags
+        self._restraint = UNRESTRAINED if explicit.blend or explicit.schedule else restraint
         self._agent = agent_from(explicit.config, "explicit.config")
         self._blend = blend_from(explicit.blend, "explicit.blend")
         self.schedule = schedule_from(explicit.schedule, "explicit.schedule", request.sampling)
@@ -94,12 +104,18 @@ class Outright:
             schedule=self.schedule,
         )
 
-    def started(self, there: Repertoire) -> pb.ReplyStarted:
+    def started(self, there: Repertoire, disclosure: str) -> pb.ReplyStarted:
         """What the caller is told as the reply begins."""
-        return pb.ReplyStarted(expression=expression_to(self._expression(there)), seed=self._seed)
+        return pb.ReplyStarted(
+            expression=expression_to(self._expression(there)),
+            seed=self._seed,
+            disclosure=disclosure,
+            flags=self._flags,
+            intensity=_restrained(self._agent, self._restraint).intensity,
+        )
 
     def _expression(self, there: Repertoire) -> Expression:
-        return outright(self._agent, self._request.explicit.chemistry, "explicit.chemistry", there)
+        return outright(self._agent, self._request.explicit.chemistry, "explicit.chemistry", there, self._restraint)
 
 
 def check_policy(policy: pb.KvPolicy.ValueType, model: ModelDescription) -> None:
@@ -117,17 +133,29 @@ def check_schedule(schedule: tuple[VoiceChange, ...], model: ModelDescription) -
         raise CannotFollow(model.backend)
 
 
-def expression_of(moment: Moment, there: Repertoire) -> Expression:
+def expression_of(moment: Moment, there: Repertoire, restraint: Restraint = UNRESTRAINED) -> Expression:
     """The way a session speaks at a moment, with the adapters there are."""
-    return _express(moment.agent, moment.levels, moment.label, there)
+    return _express(moment.agent, moment.levels, moment.label, there, restraint)
 
 
-def outright(agent: Agent, chemistry: engine_pb2.Chemistry, path: str, there: Repertoire) -> Expression:
+def outright(
+    agent: Agent,
+    chemistry: engine_pb2.Chemistry,
+    path: str,
+    there: Repertoire,
+    restraint: Restraint = UNRESTRAINED,
+) -> Expression:
     """The way an agent speaks in a state given outright. Raises InvalidInput, its path below `path`."""
     levels = levels_from(chemistry)
     check_levels(levels, path)
-    return _express(agent, levels, 0, there)
+    return _express(agent, levels, 0, there, restraint)
 
 
-def _express(agent: Agent, levels: Vector4, held_label: int, there: Repertoire) -> Expression:
-    return express(levels, agent.dynamics.baseline, agent.expression, held_label, there.further)
+def _express(agent: Agent, levels: Vector4, held_label: int, there: Repertoire, restraint: Restraint) -> Expression:
+    return express(levels, agent.dynamics.baseline, _restrained(agent, restraint), held_label, there.further)
+
+
+def _restrained(agent: Agent, restraint: Restraint) -> ExpressionRule:
+    """How the agent expresses itself where it may express no more than the restraint lets it."""
+    rule = agent.expression
+    return rule if rule.intensity <= restraint.intensity else replace(rule, intensity=restraint.intensity)

@@ -23,6 +23,7 @@ def serving(loras: Path, model: Path | None, log: Path) -> Iterator[str]:
     Raises ServiceUnsuitable if it does not come up.
     """
     command = [sys.executable, "-m", "emotional_ai", "serve", "--port", "0", "--store", "memory", "--loras", str(loras)]
+    command += ["--safeguard", "off"]  # the model is measured, not the guard over it
     if model is not None:
         command += ["--model", str(model)]
     log.parent.mkdir(parents=True, exist_ok=True)
