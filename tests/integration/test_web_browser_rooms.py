@@ -94,7 +94,7 @@ async def test_adapters_and_health_tell_what_there_is(tmp_path: Path) -> None:
                 await expect(main).to_contain_text("high_cortisol")
                 await expect(main).to_contain_text(DIGEST[:8])
                 await expect(main).to_contain_text("0.85")
-                for room, words in (("adapters", "tiny"), ("health", "engine")):
+                for room, words in (("adapters", "tiny"), ("health", "0 being decoded, 0 waiting")):
                     await tab.page.goto(f"{web.url}/{room}")
                     await expect(main).to_contain_text(re.compile(words, re.I))
                     assert await wide(tab.page) == 0, room

@@ -1,30 +1,22 @@
 """The rooms of the adapters and of health, over real services."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from loopback import IN_MEMORY, PATIENCE, hosted, in_file, service
+from loopback import IN_MEMORY, hosted, in_file, service
 from mcp_bridge import nowhere
-from scripted_speech import Script, scripted_service
+from scripted_decoder import ScriptedDecoder, speaking_service
 from tiny_adapters import published
 from tiny_jobs import script
 from training_service import Workshop
 from web_rooms import entered
 
-from emotional_ai import AsyncClient, TrainingConfig
-from emotional_ai.v1 import inference_pb2 as pb
+from emotional_ai import AsyncClient, Chemistry, TrainingConfig
 from emotional_ai.v1 import training_pb2
-from emotional_ai.web.conversation import Conversation, Conversations, Outcome, Told, Turn
 from emotional_ai.web.page.adapters import adapters
 from emotional_ai.web.page.health import health
 from emotional_ai.web.page.health.room import Health
-
-
-def health_alone(client: AsyncClient) -> None:
-    """The room on a page where nobody has said anything."""
-    health(client, Conversations(client))
 
 
 async def reported(client: AsyncClient, job_id: str) -> None:
@@ -33,21 +25,6 @@ async def reported(client: AsyncClient, job_id: str) -> None:
         async for news in watch:
             if news.progress.step:
                 return
-
-
-async def answered(conversation: Conversation, text: str) -> None:
-    """Says something, and waits until it was answered."""
-    finished = asyncio.Event()
-
-    def told(what: Told) -> None:
-        if isinstance(what, Turn) and what.reply.outcome is Outcome.FINISHED:
-            finished.set()
-
-    leave = conversation.join(told)
-    conversation.say(text, pb.Sampling())
-    async with asyncio.timeout(PATIENCE):
-        await finished.wait()
-    leave()
 
 
 async def test_adapters_are_shown_without_a_model_which_is_said_to_be_off(tmp_path: Path) -> None:
@@ -85,25 +62,29 @@ async def test_every_part_of_a_service_without_language_is_told(workshop: Worksh
             config = TrainingConfig(data_path=str(path))
             first, _ = [await client.start_job(training_pb2.RECIPE_ALL, config=config) for _ in range(2)]
             await reported(client, first.job_id)
-            async with entered(health_alone, client) as sight:
+            async with entered(health, client) as sight:
                 parts = {one["name"]: one for one in await sight.shows("fill")}
                 standings = {name: one["standing"] for name, one in parts.items()}
                 assert standings == {"Emotion engine": "up", "Language model": "off", "Training": "up"}
                 assert "--engine-only" in parts["Language model"]["words"]
                 assert all(one["milliseconds"] > 0 for one in parts.values())
                 assert await sight.shows("count") == {"sessions": 1, "running": 1, "queued": 1, "jobs": 2}
-                assert await sight.shows("appraise") == {"turns": 0, "classified": 0}
+                assert await sight.shows("carry") == {"replies": "–", "texts": "–"}
 
 
-async def test_what_was_said_on_the_page_and_classified_is_counted() -> None:
-    with scripted_service(Script()) as target:
-        async with AsyncClient(target) as client:
-            conversations = Conversations(client)
-            conversation = conversations.of(await client.create_session("ada"))
-            for text in ("you are kind", "the table is brown"):
-                await answered(conversation, text)
-            async with entered(lambda on: health(on, conversations), client) as sight:
-                assert await sight.shows("appraise") == {"turns": 2, "classified": 1}
+async def test_replies_under_way_and_the_share_of_texts_that_carried_a_signal_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Health, "SECONDS", 0.05)
+    decoder = ScriptedDecoder(tokens=1)
+    async with speaking_service(decoder, tmp_path) as served, AsyncClient(served.address) as client:
+        await client.appraise(["you are kind", "the table is brown"])
+        async with entered(health, client) as sight, client.generate("hello", under=Chemistry()) as reply:
+            assert (await sight.shows("carry"))["texts"] == "1 of 2 carried a signal (50 %)"
+            await anext(aiter(reply))
+            await sight.shows("carry", lambda told: told["replies"] == "1 being decoded, 0 waiting (16 fit together)")
+            decoder.let(1)
+            await sight.shows("carry", lambda told: told["replies"].startswith("0 being decoded"))
 
 
 async def test_a_service_that_is_away_is_down_and_up_again_by_itself(
@@ -112,7 +93,7 @@ async def test_a_service_that_is_away_is_down_and_up_again_by_itself(
     monkeypatch.setattr(Health, "SECONDS", 0.05)
     target = nowhere()
     settings = replace(in_file(tmp_path / "sessions.db"), port=int(target.rpartition(":")[2]))
-    async with AsyncClient(target) as client, entered(health_alone, client) as sight:
+    async with AsyncClient(target) as client, entered(health, client) as sight:
         parts = await sight.shows("fill")
         assert {one["standing"] for one in parts} == {"down"}
         assert {one["milliseconds"] for one in parts} == {None}

@@ -5,7 +5,6 @@ import pytest
 from emotional_ai import DeadlineExceeded, Details, EmotionalAIError, FailedPrecondition, Unavailable
 from emotional_ai.v1 import inference_pb2, training_pb2
 from emotional_ai.v1.engine_pb2 import Chemistry
-from emotional_ai.web.conversation import Reply, Turn
 from emotional_ai.web.page import colours
 from emotional_ai.web.page.adapters import cards
 from emotional_ai.web.page.health import part
@@ -95,12 +94,14 @@ def test_jobs_are_counted_by_where_they_stand() -> None:
     assert part.counts(7, jobs) == {"sessions": 7, "running": 1, "queued": 2, "jobs": 4}
 
 
-def test_turns_count_once_they_are_appraised() -> None:
-    found, silent = (inference_pb2.Appraisal(classified=classified) for classified in (True, False))
-    sampling = inference_pb2.Sampling()
-    turns = [
-        Turn(number, "hello", sampling, "", 1, Reply(str(number)), appraisal=appraisal)
-        for number, appraisal in enumerate((found, silent, found, None), 1)
-    ]
-    assert part.appraised(turns) == {"turns": 3, "classified": 2}
-    assert part.appraised([]) == {"turns": 0, "classified": 0}
+def test_what_is_under_way_is_told_in_words() -> None:
+    load = inference_pb2.GetLoadResponse(running=2, waiting=1, capacity=16, appraised=30, classified=12)
+    assert part.under_way(load) == {
+        "replies": "2 being decoded, 1 waiting (16 fit together)",
+        "texts": "12 of 30 carried a signal (40 %)",
+    }
+    assert part.under_way(inference_pb2.GetLoadResponse()) == {
+        "replies": "0 being decoded, 0 waiting",
+        "texts": "none appraised yet",
+    }
+    assert set(part.under_way(None).values()) == {"–"}

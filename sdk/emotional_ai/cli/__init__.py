@@ -13,6 +13,7 @@ lab            simulate, conformance; reference: the file format of the latter
 chat           chat; talk: turns and history; lines: a turn a line; terminal, with panel and feed: at a terminal;
                commands, otherwise: what is typed after a slash
 language       appraise; batch: generate; rows: the lines of its files
+status         status
 web            web
 plot           pictures; colours: one for each chemical, and a mark
 """

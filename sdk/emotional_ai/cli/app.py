@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from emotional_ai.cli import adapters, batch, chat, jobs, kiro, lab, language, past, sessions, state, watch, web
+from emotional_ai.cli import adapters, batch, chat, jobs, kiro, lab, language, past, sessions, state, status, watch, web
 from emotional_ai.cli.joined import Joined, joined
 from emotional_ai.cli.output import CommandFailed, note, say, told
 from emotional_ai.connection import DEFAULT_TARGET
@@ -97,7 +97,7 @@ def root(
     ctx.obj = target
 
 
-for _part in (chat, state, watch, past, sessions, lab, language, batch, adapters, jobs, kiro, web):
+for _part in (chat, state, watch, past, sessions, lab, language, batch, adapters, status, jobs, kiro, web):
     _part.register(app)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from emotional_ai import busy
 from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, FailedPrecondition, Unavailable
 from emotional_ai.mcp_bridge.arguments import NoArguments
@@ -61,6 +62,7 @@ class Status(Answer):
         str, Field(description='"ready", "loading" or "off": whether it can speak, and hear signals in text.')
     ]
     model: Annotated[str, Field(description="The language model; empty if there is none or it is not known.")]
+    load: Annotated[str, Field(description="How busy it is, in a few words; empty if that is not known.")]
     detail: Annotated[str, Field(description="What is wrong and what to do; empty if nothing is.")]
 
     def told(self) -> str:
@@ -68,7 +70,8 @@ class Status(Answer):
         if not self.up:
             return f"The emotion engine at {self.target} does not answer. {self.detail}"
         model = f" ({self.model})" if self.model else ""
-        spoken = f"The emotion engine at {self.target} is up; language: {self.language}{model}."
+        under_way = f"; replies: {self.load}" if self.load else ""
+        spoken = f"The emotion engine at {self.target} is up; language: {self.language}{model}{under_way}."
         return f"{spoken} {self.detail}" if self.detail else spoken
 
 
@@ -76,11 +79,12 @@ async def engine_status(call: Call, _: NoArguments) -> Status:
     """Whether the engine is there, found out without starting one."""
     settings = call.engine.settings
     # Whatever the service answers, it is there.
-    up, language, model, detail = True, "off", "", ""
+    up, language, model, load, detail = True, "off", "", "", ""
     try:
         async with call.engine.connected() as client:
             found = await client.get_model(timeout=STATUS_SECONDS)
-        language, model = "ready" if found.ready else "loading", found.name
+            language, model = "ready" if found.ready else "loading", found.name
+            load = busy.replies(await client.get_load(timeout=STATUS_SECONDS))
     except FailedPrecondition as error:
         detail = error.message
     except Unavailable as error:
@@ -96,6 +100,7 @@ async def engine_status(call: Call, _: NoArguments) -> Status:
         bridge_version=version("emotional-ai"),
         language=language,
         model=model,
+        load=load,
         detail=detail,
     )
 

@@ -1,12 +1,10 @@
 """The conversations of all sessions."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.v1.engine_pb2 import Session
 from emotional_ai.web.conversation.conversation import Conversation
-from emotional_ai.web.conversation.turn import Turn
 
 MOST: Final = 64
 """Sessions whose conversation is kept; those not asked for for longest are forgotten."""
@@ -37,10 +35,6 @@ class Conversations:
         known = self._kept.pop(session_id, None)
         if known is not None:
             known[1].stop()
-
-    def turns(self) -> Iterator[Turn]:
-        """Every turn that is kept, of all sessions."""
-        return (turn for _, conversation in self._kept.values() for turn in conversation.turns)
 
     def _forget(self, most: int) -> None:
         """Keeps so many, or those that somebody looks at."""

@@ -60,7 +60,7 @@ def _rooms(hub: Hub) -> tuple[tuple[str, Build], ...]:
         ("Sessions", lambda client: sessions(client, hub.conversations)),
         ("Adapters", adapters),
         ("Training", training),
-        ("Health", lambda client: health(client, hub.conversations)),
+        ("Health", health),
     )
 
 

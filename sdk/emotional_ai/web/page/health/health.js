@@ -28,22 +28,14 @@ export default {
           <dt>Sessions</dt><dd class="numbers">{{ counts ? counts.sessions.toLocaleString("en") : "..." }} <a href="/sessions" v-if="counts">see them</a></dd>
           <dt>Training</dt><dd class="numbers">{{ counts ? counts.running + " running, " + counts.queued + " queued" : "..." }}
             <a href="/training" v-if="counts">see them</a></dd>
-          <dt>Turns classified</dt><dd class="numbers">{{ classified }}</dd>
+          <dt>Replies</dt><dd class="numbers">{{ busy ? busy.replies : "..." }}</dd>
+          <dt>Texts appraised</dt><dd class="numbers">{{ busy ? busy.texts : "..." }}</dd>
         </dl>
-        <p class="muted">A turn is classified if its words were found to carry a signal. Counted are the turns that were said in the chat of this
-          page, by anyone, as far as it still keeps them.</p>
+        <p class="muted">Every text that reached the service since it started is counted, wherever it was said.</p>
       </section>
     </div>`,
   data() {
-    return { parts: [], counts: null, appraised: null, marks: MARKS };
-  },
-  computed: {
-    classified() {
-      if (!this.appraised) return "...";
-      const { turns, classified } = this.appraised;
-      if (!turns) return "no turn yet";
-      return `${classified} of ${turns} (${((100 * classified) / turns).toFixed(0)} %)`;
-    },
+    return { parts: [], counts: null, busy: null, marks: MARKS };
   },
   methods: {
     // What the server calls.
@@ -54,8 +46,8 @@ export default {
     count(counts) {
       this.counts = counts;
     },
-    appraise(appraised) {
-      this.appraised = appraised;
+    carry(busy) {
+      this.busy = busy;
     },
     took(milliseconds) {
       if (milliseconds === null) return "–";

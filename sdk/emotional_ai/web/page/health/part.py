@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final, TypedDict
 
+from emotional_ai import busy
 from emotional_ai.v1 import inference_pb2, training_pb2
-from emotional_ai.web.conversation import Turn
 from emotional_ai.web.page.health.pulse import Pulse, Standing
 
 WORDS: Final = {
@@ -13,6 +13,7 @@ WORDS: Final = {
     Standing.OFF: "off",
     Standing.DOWN: "down",
 }
+NOTHING: Final = "–"
 
 
 class Part(TypedDict):
@@ -33,11 +34,11 @@ class Counts(TypedDict):
     jobs: int
 
 
-class Appraised(TypedDict):
-    """How many turns were appraised, and in how many of them a signal was found."""
+class Busy(TypedDict):
+    """How much the language model does and has done, in words."""
 
-    turns: int
-    classified: int
+    replies: str
+    texts: str
 
 
 def part(name: str, pulse: Pulse, words: str = "") -> Part:
@@ -72,7 +73,8 @@ def counts(sessions: int, jobs: Iterable[training_pb2.Job]) -> Counts:
     )
 
 
-def appraised(turns: Iterable[Turn]) -> Appraised:
-    """Of the turns that were appraised."""
-    known = [turn.appraisal.classified for turn in turns if turn.appraisal is not None]
-    return Appraised(turns=len(known), classified=sum(known))
+def under_way(load: inference_pb2.GetLoadResponse | None) -> Busy:
+    """What is under way; dashes where there is no language model."""
+    if load is None:
+        return Busy(replies=NOTHING, texts=NOTHING)
+    return Busy(replies=busy.replies(load), texts=busy.texts(load))

@@ -8,7 +8,6 @@ from typing import ClassVar, Final, TypeVar
 from nicegui import ui
 
 from emotional_ai.aio import AsyncClient
-from emotional_ai.web.conversation import Conversations
 from emotional_ai.web.page.health import part
 from emotional_ai.web.page.health.pulse import Pulse
 from emotional_ai.web.page.kept import STYLE, Kept
@@ -19,11 +18,11 @@ FETCHED: Final = 1000
 T = TypeVar("T")
 
 
-def health(client: AsyncClient, conversations: Conversations) -> None:
+def health(client: AsyncClient) -> None:
     """Shows the room."""
     ui.add_css(STYLE)
     ui.label("Health").classes("room-title").props("role=heading aria-level=1")
-    Health(client, conversations)
+    Health(client)
 
 
 class Health(Kept, component="health.js"):
@@ -31,10 +30,9 @@ class Health(Kept, component="health.js"):
 
     SECONDS: ClassVar[float] = 3.0
 
-    def __init__(self, client: AsyncClient, conversations: Conversations) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         super().__init__()
         self._service = client
-        self._conversations = conversations
         self._engine, self._language, self._training = Pulse(), Pulse(), Pulse()
         self._counted: float | None = None
 
@@ -52,7 +50,7 @@ class Health(Kept, component="health.js"):
             part.part("Training", self._training, "jobs that train adapters"),
         ]
         self.show("fill", parts)
-        self.show("appraise", part.appraised(self._conversations.turns()))
+        self.show("carry", part.under_way(None if model is None else await service.get_load()))
         await self._count()
 
     async def _count(self) -> None:
