@@ -6,7 +6,8 @@ given.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from weakref import WeakValueDictionary
 
 from emotional_ai.v1 import engine_pb2 as pb
@@ -19,6 +20,7 @@ from emotional_ai_service.room import Room
 from emotional_ai_service.session import GREATEST_LEAD_US, REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
 from emotional_ai_service.snapshots import moment_from, moment_to
 from emotional_ai_service.stores import AlreadyExists, NotFound, Record, SessionRow, Store, VersionConflict
+from emotional_ai_service.tether import Departed, Tether, tether_of
 from emotional_ai_service.wire import agent_from, config_to, levels_to, microseconds, timestamp
 
 SNAPSHOT_EVERY = 500
@@ -34,6 +36,7 @@ class Engine:
         self._store = store
         self._room = Room() if room is None else room
         self._live: dict[str, Session] = {}
+        self._shared = store.shared
         self._alone: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def create(
@@ -45,21 +48,29 @@ class Engine:
         created = pb.SessionCreated(config=config_to(agent), initial=levels_to(initial) if initial else None)
         entry = pb.LogEntry(sequence=1, time=timestamp(now), request_id=request_id, created=created)
         try:
-            await self._append(session_id, 0, [entry], request_id)
+            record = await self._append(session_id, 0, [entry], request_id)
         except AlreadyExists:
             if request_id and await self._store.find_request(session_id, request_id) == 1:
                 return await self.session(session_id)
             raise SessionExists(session_id) from None
-        return self._keep(Session(session_id, now, moment, self._store))
+        return await self._begun(Session(session_id, now, moment, self._store), record)
 
     async def session(self, session_id: str) -> Session:
-        """The session of that id, brought into memory if need be. Raises SessionNotFound."""
+        """The session of that id, brought into memory if need be. Raises SessionNotFound.
+
+        It holds whatever was stored before the call, by other replicas too.
+        """
         live = self._live.get(session_id)
         if live is not None:
             self._room.use(live)
-            return live
+            if live.tether is None or await live.tether.level():
+                return live
         async with self._alone.setdefault(session_id, asyncio.Lock()):
-            return self._live.get(session_id) or self._keep(await self._load(session_id))
+            if session_id not in self._live:
+                loaded = await self._load(session_id)
+                if self._keep(loaded) is loaded:
+                    return loaded
+        return await self.session(session_id)
 
     async def list(self, after_id: str, limit: int) -> list[SessionRow]:
         """Up to `limit` sessions whose id comes after `after_id`, in order of id."""
@@ -74,6 +85,8 @@ class Engine:
         expected_version: int | None = None,
     ) -> Applied:
         """Writes to a session and returns once it is stored; a request id that was applied before applies nothing."""
+        if self._shared:
+            return await self._apply_shared(session_id, intents, request_id, expected_version)
         session = await self.session(session_id)
         if request_id and request_id in session.requests:
             earlier = session.requests[request_id]
@@ -90,6 +103,37 @@ class Engine:
         self._snapshot(session, moment, len(intents))
         return Applied(moment)
 
+    async def _apply_shared(
+        self, session_id: str, intents: Sequence[Intent], request_id: str, expected_version: int | None
+    ) -> Applied:
+        """As `apply`, where other replicas write too."""
+        while True:
+            session = await self.session(session_id)
+            with suppress(Departed):
+                applied = await tether_of(session).in_turn(
+                    partial(self._attempt, session, intents, request_id, expected_version)
+                )
+                if applied is not None:
+                    return applied
+                # Of a repeat no more than the request id may be known here yet.
+                return Applied(await (await self.session(session_id)).read(self.clock()), duplicate=True)
+
+    async def _attempt(
+        self, session: Session, intents: Sequence[Intent], request_id: str, expected_version: int | None
+    ) -> Applied | None:
+        """One try to write; None if the request was applied before."""
+        if request_id and (request_id in session.requests or await self._forgotten(session, request_id)):
+            return None
+        moment, pending = session.write(intents, self.clock(), request_id=request_id, expected_version=expected_version)
+        if pending is not None:
+            await asyncio.shield(pending)
+        self._snapshot(session, moment, len(intents))
+        return Applied(moment)
+
+    async def _forgotten(self, session: Session, request_id: str) -> bool:
+        """Whether a request was applied that is no longer among those the session remembers."""
+        return len(session.requests) >= REMEMBERED_REQUESTS and await self._known(session, request_id)
+
     async def _known(self, session: Session, request_id: str) -> bool:
         """Whether the store knows a request that the session no longer remembers."""
         if await self._store.find_request(session.session_id, request_id) is None:
@@ -105,6 +149,8 @@ class Engine:
         Returns the number of the last batch written and what to await before it is stored. A batch that is sent again may
         still be on its way to the store. Raises InvalidInput for a gap.
         """
+        if self._shared:
+            return await self._apply_numbered_shared(session, token, number, intents, own), None
         mark = f"stream:{token}"
         last = session.marks.get(mark)
         if last is None:
@@ -117,6 +163,42 @@ class Engine:
         moment, pending = session.write(intents, self.clock(), mark=(mark, number), own=own)
         self._snapshot(session, moment, len(intents))
         return number, pending
+
+    async def _apply_numbered_shared(
+        self, session: Session, token: str, number: int, intents: Sequence[Intent], own: Subscription
+    ) -> int:
+        """As `apply_numbered`, where other replicas write too; returns once the batch is stored."""
+        try:
+            return await tether_of(session).in_turn(
+                partial(self._attempt_numbered, session, token, number, intents, own)
+            )
+        except Departed:
+            raise SessionNotFound(session.session_id) from None
+
+    async def _attempt_numbered(
+        self, session: Session, token: str, number: int, intents: Sequence[Intent], own: Subscription
+    ) -> int:
+        """One try to write a batch; returns the number of the last one stored."""
+        mark = f"stream:{token}"
+        last = session.marks.get(mark)
+        if last is not None and number > last + 1:
+            # Another replica may have gone on with the stream since.
+            await tether_of(session).level()
+            last = None
+        while last is None:
+            seen, stored = session.settled.moment.version, await self.last_batch(session, token)
+            # What it wrote may have been taken in here meanwhile.
+            if session.settled.moment.version == seen:
+                last = session.marks[mark] = stored
+        if number <= last:
+            return last
+        if number > last + 1:
+            raise InvalidInput("batch.number", f"must be {last + 1}, the next of this stream, got {number}")
+        moment, pending = session.write(intents, self.clock(), mark=(mark, number), own=own)
+        if pending is not None:
+            await asyncio.shield(pending)
+        self._snapshot(session, moment, len(intents))
+        return number
 
     async def last_batch(self, session: Session, token: str) -> int:
         """Number of the last stored batch of the stream known by `token`; 0 if there is none."""
@@ -147,28 +229,34 @@ class Engine:
         """A new session with a log from elsewhere. Raises InvalidRequest unless the log is whole; SessionExists."""
         created_us, moment = await asyncio.to_thread(checked, entries, self.clock() + GREATEST_LEAD_US)
         try:
-            await self._append(session_id, 0, entries)
+            record = await self._append(session_id, 0, entries)
         except AlreadyExists:
             raise SessionExists(session_id) from None
-        return self._keep(Session(session_id, created_us, moment, self._store))
+        return await self._begun(Session(session_id, created_us, moment, self._store), record)
 
     @asynccontextmanager
     async def watching(self, session_id: str) -> AsyncIterator[tuple[Session, Subscription]]:
         """A session and a subscription to its changes, ended on exit."""
         session = await self.session(session_id)
         subscription = session.subscribe()
+        if session.tether is not None:
+            session.tether.hold()
         try:
             yield session, subscription
         finally:
             session.unsubscribe(subscription)
+            if session.tether is not None:
+                session.tether.release()
 
     async def _append(
         self, session_id: str, version: int, entries: Sequence[pb.LogEntry], request_id: str = ""
-    ) -> None:
+    ) -> Record:
+        """Stores entries; returns the last one's record."""
         records = [Record(e.sequence, microseconds(e.time), e.SerializeToString()) for e in entries]
         pending = self._store.append(session_id, version, records, request_id=request_id)
         if pending is not None:
             await asyncio.shield(pending)
+        return records[-1]
 
     async def _stored(self, session: Session, pending: asyncio.Future[None]) -> None:
         try:
@@ -176,6 +264,23 @@ class Engine:
         except VersionConflict:
             # Only a write before this one that could not be stored leaves a gap; the session goes back to what is stored.
             raise SessionUnsettled(session.session_id) from None
+
+    async def _begun(self, session: Session, record: Record) -> Session:
+        """Brings a session into memory whose log has just been begun, up to `record`."""
+        if self._shared:
+            self._tie(session, record)
+            if session.session_id in self._live:  # A reader's, or one that another replica has deleted.
+                return await self.session(session.session_id)
+        return self._keep(session)
+
+    def _tie(self, session: Session, record: Record) -> None:
+        """Keeps a session level with its log, where others write to it; `record` is one of it."""
+
+        def departed() -> None:
+            self.let_go(session)
+            self._room.leave(session)
+
+        session.tether = Tether(session, self._store, record, departed)
 
     def let_go(self, session: Session) -> None:
         """Forgets a session that is in memory; the store has all of it."""
@@ -190,16 +295,39 @@ class Engine:
 
     async def _load(self, session_id: str) -> Session:
         """Brings a session into memory: from its snapshot where there is one, and the log after it."""
-        snapshot = await self._store.get_snapshot(session_id)
-        remembered = moment_from(snapshot.payload) if snapshot else None
-        records = await self._store.read(session_id, remembered[1].version if remembered else 0)
-        if not records and remembered is None:
-            raise SessionNotFound(session_id)
-        created_us, moment = await asyncio.to_thread(resumed, remembered, records)
-        session = Session(session_id, created_us, moment, self._store)
+        if self._shared:
+            session = await self._load_shared(session_id)
+        else:
+            snapshot = await self._store.get_snapshot(session_id)
+            remembered = moment_from(snapshot.payload) if snapshot else None
+            records = await self._store.read(session_id, remembered[1].version if remembered else 0)
+            if not records and remembered is None:
+                raise SessionNotFound(session_id)
+            created_us, moment = await asyncio.to_thread(resumed, remembered, records)
+            session = Session(session_id, created_us, moment, self._store)
         for request_id in await self._store.recent_requests(session_id):
             session.requests[request_id] = None
         session.marks = dict(await self._store.marks(session_id))
+        return session
+
+    async def _load_shared(self, session_id: str) -> Session:
+        """A session as its log is, and tied to it, where others write to it or delete it meanwhile."""
+        snapshot = await self._store.get_snapshot(session_id)
+        remembered = moment_from(snapshot.payload) if snapshot else None
+        if remembered is not None:
+            # From the record the snapshot was made at, so that it is known to be there.
+            records = await self._store.read(session_id, remembered[1].version - 1)
+            row = await self._store.get_session(session_id)
+            if row is None or not records or row.created_us != remembered[0]:
+                remembered = None  # It was made of a session that had this id before.
+        if remembered is None:
+            records = await self._store.read(session_id)
+            if not records:
+                raise SessionNotFound(session_id)
+        after = [record for record in records if remembered is None or record.sequence > remembered[1].version]
+        created_us, moment = await asyncio.to_thread(resumed, remembered, after)
+        session = Session(session_id, created_us, moment, self._store)
+        self._tie(session, records[-1])
         return session
 
     def _snapshot(self, session: Session, moment: Moment, added: int) -> None:

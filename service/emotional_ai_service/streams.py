@@ -15,6 +15,7 @@ from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.errors import ServiceDraining, SessionNotFound, StreamMisused
 from emotional_ai_service.guard import Context
+from emotional_ai_service.observing.rpcs import StreamLag
 from emotional_ai_service.session import Intent, Session, Subscription
 from emotional_ai_service.validation import check
 from emotional_ai_service.wire import microseconds, state_to, stimulus_from, write_state
@@ -34,12 +35,25 @@ def intent_of(stimulus: pb.Stimulus, path: str) -> Intent:
 
 
 class Drain:
-    """Begun once, when the service shuts down; it wakes every stream so that each says goodbye."""
+    """Begun once, when the service shuts down; it wakes every stream so that each says goodbye.
 
-    def __init__(self) -> None:
+    `lag` counts how far what the streams send lies behind, where that is asked for.
+    """
+
+    def __init__(self, lag: StreamLag | None = None) -> None:
+        self._lag = lag
         self._subscriptions: set[Subscription] = set()
         self._over = asyncio.Event()
         self.begun = False
+
+    def __len__(self) -> int:
+        """Streams that are open."""
+        return len(self._subscriptions)
+
+    def told(self, changes: int, since: float) -> None:
+        """A stream has sent a state that tells of `changes`, the first of them stored at `since`."""
+        if self._lag is not None:
+            self._lag.tells(changes, since)
 
     def begin(self) -> None:
         """Wakes every stream so that it says goodbye."""
@@ -79,11 +93,12 @@ async def watch(engine: Engine, drain: Drain, request: pb.WatchStateRequest) -> 
                 await _woken(subscription, interval)
             while True:
                 _unless_ended(session, subscription)
-                draining, changes = drain.begun, subscription.take()
+                draining, changes, since = drain.begun, subscription.take(), subscription.since
                 moment = await session.read(engine.clock())
                 yield pb.WatchStateResponse(
                     state=state_to(session.session_id, moment), coalesced=max(changes - 1, 0), draining=draining
                 )
+                drain.told(changes, since)
                 if draining:
                     return
                 if not drain.begun:
@@ -154,6 +169,7 @@ class _Duplex:
         self._due = True
         self._sending = asyncio.Lock()
         self._unstored: asyncio.Future[None] | None = None
+        self._applying = False
         self._failure: BaseException | None = None
 
     async def run(self, requests: AsyncIterator[pb.StreamStateRequest]) -> None:
@@ -191,9 +207,11 @@ class _Duplex:
 
     async def _apply(self, batch: pb.StimulusBatch) -> None:
         intents = [intent_of(stimulus, f"batch.stimuli[{i}]") for i, stimulus in enumerate(batch.stimuli)]
+        self._applying = True
         number, pending = await self._engine.apply_numbered(
             self._session, self._token, batch.number, intents, self._subscription
         )
+        self._applying = False
         if pending is None:
             self._stored_batch = max(self._stored_batch, number)
             self._due = True
@@ -232,7 +250,7 @@ class _Duplex:
         self._due = False
         async with self._sending:
             self._sent += 1
-            changes = self._subscription.take()
+            changes, since = self._subscription.take(), self._subscription.since
             session = self._session
             response = pb.StreamStateResponse(
                 sequence=self._sent, coalesced=max(changes - 1, 0), acknowledged_batch=self._stored_batch
@@ -242,6 +260,7 @@ class _Duplex:
                 response.resume_token = self._token
                 response.draining = draining
             await self._context.write(response)
+            self._drain.told(changes, since)
 
     async def _goodbye(self) -> None:
         """The last response: everything written is stored by now, and the token says where to go on."""
@@ -249,4 +268,9 @@ class _Duplex:
             await asyncio.wait((self._unstored,))
         if self._failure is not None:
             raise self._failure
+        if self._applying:  # Reading ended before it was told what became of the last batch.
+            if self._session.unstored is not None:
+                await asyncio.wait((self._session.unstored,))
+            stored = await self._engine.last_batch(self._session, self._token)
+            self._stored_batch = max(self._stored_batch, stored)
         await self._send(token=True, draining=self._drain.begun)

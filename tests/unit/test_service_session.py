@@ -1,7 +1,7 @@
 """A session over a store that is slow or fails: nothing is told, shown or acknowledged before it is stored."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
 import pytest
@@ -28,6 +28,8 @@ PRAISE = (0.0,) * 4 + (0.5,) + (0.0,) * 7
 @final
 class HeldStore:
     """A store whose appends wait until a test lets the oldest through or fails it."""
+
+    shared = False
 
     def __init__(self) -> None:
         self.kept = MemoryStore()
@@ -80,6 +82,15 @@ class HeldStore:
 
     async def marks(self, session_id: str) -> dict[str, int]:
         return await self.kept.marks(session_id)
+
+    def watch(self, session_id: str, woken: Callable[[], None]) -> Callable[[], None]:
+        return self.kept.watch(session_id, woken)
+
+    async def note(self, session_id: str, marks: Mapping[str, int]) -> None:
+        await self.kept.note(session_id, marks)
+
+    async def trim(self, session_id: str, record: Record) -> None:
+        await self.kept.trim(session_id, record)
 
     async def delete(self, session_id: str) -> None:
         await self.kept.delete(session_id)

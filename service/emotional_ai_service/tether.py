@@ -1,0 +1,188 @@
+"""What ties a live session to a log that other replicas of the service write to as well.
+
+    await tether.level()             the session as its log was at the call, or later
+    await tether.in_turn(attempt)    a write, tried again where another replica was first
+    tether.hold(), tether.release()  kept level while somebody watches
+
+A write names the version it continues from, and the store takes it only there. So of the writes of this replica one at a time
+is on its way: sent behind one that is refused, the next might fit where it does not belong.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar, final
+
+from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai_service.errors import SessionContended
+from emotional_ai_service.session import Session
+from emotional_ai_service.stores import NotFound, Record, Store, StoreClosed, StoreError, VersionConflict
+from emotional_ai_service.wire import microseconds
+
+PAGE: Final = 256
+"""Records read at a time, folded on the event loop in a few milliseconds."""
+TRIES: Final = 40
+"""Tries of a write before it is given up. Of all replicas that try at once one succeeds, so one of N needs about N tries."""
+LEAST_PAUSE, GREATEST_PAUSE = 0.001, 0.05
+"""Bounds of the longest pause before another try, in seconds; it doubles from the one to the other."""
+RIVALRY_SECONDS: Final = 0.25
+"""How long after a lost race the others get room before each write, so that who is nearer to the store does not always win."""
+RETRY_SECONDS: Final = 0.2
+"""Between two tries to keep a watched session level while the store is away."""
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Departed(Exception):
+    """The session of the tether is over: it was deleted, and what its id names now, if anything, is another."""
+
+
+@final
+class Tether:
+    """Ties `session` to its log in `store`, of which `anchor` is a record; `departed` is called once the session is over."""
+
+    def __init__(
+        self,
+        session: Session,
+        store: Store,
+        anchor: Record,
+        departed: Callable[[], None],
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._session = session
+        self._store = store
+        self._anchor = anchor
+        self._departed = departed
+        self._draw = draw
+        self._turn = asyncio.Lock()
+        self._rivals_until = 0.0
+        self._looking: asyncio.Task[bool] | None = None
+        self._next: asyncio.Task[bool] | None = None
+        self._holders = 0
+        self._woken = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+        self._unwatch: Callable[[], None] | None = None
+
+    async def level(self) -> bool:
+        """Brings the session level with its log as it was at the call, or later; False if the session is over.
+
+        One look at the store, whatever it finds, serves everybody who asks meanwhile. Raises StoreError.
+        """
+        if self._next is None:
+            # A look that has begun may have missed what was stored just before this call.
+            self._next = asyncio.create_task(self._look_after(self._looking))
+            self._next.add_done_callback(_seen)
+        return await asyncio.shield(self._next)
+
+    async def in_turn(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What `attempt` comes to: a write, alone among those of this replica, with nothing on its way to the store.
+
+        It is tried again on a level session while it raises VersionConflict. Raises Departed; SessionContended, after which
+        nothing of it is applied; and what it raises itself.
+        """
+        async with self._turn:
+            for number in range(TRIES):
+                while (pending := self._session.unstored) is not None:
+                    await asyncio.wait((pending,))
+                await self._prepare(number)
+                if self._session.ended:
+                    raise Departed
+                try:
+                    return await attempt()
+                except (VersionConflict, NotFound):
+                    self._rivals_until = asyncio.get_running_loop().time() + RIVALRY_SECONDS
+        raise SessionContended(self._session.session_id, TRIES)
+
+    def hold(self) -> None:
+        """Keeps the session level from now on, for one more who watches it; `release` ends that."""
+        self._holders += 1
+        if self._holders == 1:
+            self._unwatch = self._store.watch(self._session.session_id, self._woken.set)
+            self._woken.set()
+            self._following = asyncio.create_task(self._follow())
+
+    def release(self) -> None:
+        """Ends a `hold`."""
+        self._holders -= 1
+        if self._holders == 0 and self._unwatch is not None and self._following is not None:
+            self._unwatch()
+            self._following.cancel()
+
+    async def _prepare(self, number: int) -> None:
+        """Before try `number`: after a lost race the others get room, and what they wrote is taken in."""
+        contended = asyncio.get_running_loop().time() < self._rivals_until
+        if contended:
+            longest = min(LEAST_PAUSE * 2 ** min(number, 10), GREATEST_PAUSE)
+            await asyncio.sleep(self._draw() * longest)
+        # Own writes are read again with the next look, which is to stay a short one.
+        if number or contended or self._session.settled.moment.version - self._anchor.sequence >= PAGE:
+            await self.level()
+
+    async def _look_after(self, other: asyncio.Task[bool] | None) -> bool:
+        if other is not None and not other.done():
+            await asyncio.wait((other,))
+        self._looking, self._next = self._next, None
+        return await self._look()
+
+    async def _look(self) -> bool:
+        """Reads on from the anchor and takes in what others wrote."""
+        session = self._session
+        while not session.ended:
+            records = await self._store.read(session.session_id, self._anchor.sequence - 1, PAGE)
+            if not records or not self._same(records[0]):
+                session.mark_deleted()
+                self._departed()
+                break
+            # Whose a record is that lies where this replica's own write is on its way to, its outcome will tell.
+            while records[-1].sequence > session.settled.moment.version and (pending := session.unstored) is not None:
+                await asyncio.wait((pending,))
+            new = [record for record in records if record.sequence > session.settled.moment.version]
+            if new:
+                session.take_in([pb.LogEntry.FromString(record.payload) for record in new])
+            self._anchor = records[-1]
+            if len(records) < PAGE:
+                break
+        return not session.ended
+
+    def _same(self, first: Record) -> bool:
+        """Whether a log that begins at the anchor's place is the session's.
+
+        It is if the anchor is there. In its place, or further on, may stand what older entries of the same session were let
+        go for.
+        """
+        if first == self._anchor:
+            return True
+        entry = pb.LogEntry.FromString(first.payload)
+        return entry.HasField("continued") and microseconds(entry.continued.created_at) == self._session.created_us
+
+    async def _follow(self) -> None:
+        told = False
+        while not self._session.ended:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self.level()
+                told = False
+            except StoreClosed:
+                return
+            except StoreError as error:
+                if not told:
+                    log.warning("who watches session %r may see it late: %s", self._session.session_id, error)
+                told = True
+                await asyncio.sleep(RETRY_SECONDS)
+                self._woken.set()
+
+
+def tether_of(session: Session) -> Tether:
+    """The tether of a session on a shared store, where each has one."""
+    if session.tether is None:
+        raise ValueError(f"session {session.session_id!r} is on a store that nobody else writes to")
+    return session.tether
+
+
+def _seen(done: asyncio.Task[bool]) -> None:
+    """Marks an error as seen where whoever asked is gone."""
+    if not done.cancelled():
+        done.exception()
