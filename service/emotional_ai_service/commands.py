@@ -1,4 +1,4 @@
-"""Commands of the service: `serve`, `run` and `models pull`. They read flags and environment, and nothing below them does."""
+"""Commands: `serve`, `run`, `models pull` and `tokens`. They read flags and environment, and nothing below them does."""
 
 import asyncio
 import os
@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
+from emotional_ai_service.access.commands import tokens as tokens_app
+from emotional_ai_service.access.flags import (
+    AccessFlags,
+    InsecureNetwork,
+    TlsCert,
+    TlsClientCa,
+    TlsKey,
+    Tokens,
+    access_of,
+)
 from emotional_ai_service.backends import (
     BackendFlags,
     BackendKind,
@@ -53,13 +63,14 @@ models = typer.Typer(
     rich_markup_mode=None, help="Language models and the encoder of the appraiser.", no_args_is_help=True
 )
 app.add_typer(models, name="models")
+app.add_typer(tokens_app, name="tokens")
 
 READY: Final = "ready "
 """What `serve` prints, followed by its address, once it takes calls."""
 DEFAULT_PORT: Final = 50051
 
 Host = Annotated[
-    str, typer.Option(help="Address to listen on. There is no access control yet: keep it a loopback one.")
+    str, typer.Option(help="Address to listen on; beyond this machine --tokens and --tls-cert are needed.")
 ]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
 Store = Annotated[StoreKind, typer.Option("--store", help="Where the logs of sessions are kept.")]
@@ -144,6 +155,11 @@ def serve(
     safeguard: Guard = None,
     disclosure: Disclosure = None,
     disclosure_every: DisclosureEvery = None,
+    tokens: Tokens = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_client_ca: TlsClientCa = None,
+    insecure_network: InsecureNetwork = False,
     job_target: JobTarget = DEFAULT_TARGET,
     with_parent: WithParent = False,
 ) -> None:
@@ -164,11 +180,22 @@ def serve(
     )
     safety = SafetyFlags(safeguard=safeguard, disclosure=disclosure, disclosure_every=disclosure_every)
     if engine_only and safety.any_given:
-        raise typer.BadParameter("serves no language, so a guard or a disclosure has no use", param_hint="--engine-only")
+        raise typer.BadParameter(
+            "serves no language, so a guard or a disclosure has no use", param_hint="--engine-only"
+        )
     if engine_only and (backend is not BackendKind.LOCAL or flags.any_given):
         raise typer.BadParameter("serves no language, so flags of a backend have no use", param_hint="--engine-only")
     if loras.exists() and not loras.is_dir():
         raise typer.BadParameter(f"{loras} is not a directory", param_hint="--loras")
+    access = access_of(
+        AccessFlags(
+            tokens=tokens,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            tls_client_ca=tls_client_ca,
+            insecure_network=insecure_network,
+        )
+    )
     try:
         language = None if engine_only else _language(model, threads, backend, flags)
     except ModelError as error:
@@ -183,6 +210,7 @@ def serve(
         jobs=JobSettings(
             (jobs or _jobs_dir(db)).resolve(), loras.resolve(), base_model or _base_model(model), job_target
         ),
+        access=access,
         safety=safety_of(safety),
     )
     _serve(settings, with_parent=with_parent)
@@ -290,6 +318,7 @@ def _state_dir() -> Path:
 def _serve(settings: Settings, *, with_parent: bool) -> None:
     import uvloop
 
+    from emotional_ai_service.access import AccessUnusable
     from emotional_ai_service.decoding.tinker.errors import TinkerStartFailed
     from emotional_ai_service.server import AddressInUse
     from emotional_ai_service.server import run as run_server
@@ -298,7 +327,7 @@ def _serve(settings: Settings, *, with_parent: bool) -> None:
 
     try:
         uvloop.run(run_server(settings, _tell_ready, sys.stdin.buffer if with_parent else None))
-    except (AddressInUse, StoreError, WorkerStartFailed, TinkerStartFailed) as error:
+    except (AccessUnusable, AddressInUse, StoreError, WorkerStartFailed, TinkerStartFailed) as error:
         _fail(str(error))
     except asyncio.CancelledError:
         _fail("stopped before it took calls")

@@ -36,6 +36,9 @@ class TokenFile:
         """Differs once the file was changed. Raises TokensUnusable where there is none."""
         try:
             seen = self.path.stat()
+        except FileNotFoundError as error:
+            made = f"emotional-ai tokens add --tokens {self.path} --scope read --scope write"
+            raise self._unusable(f"is not there; make it with: {made}") from error
         except OSError as error:
             raise self._unusable(f"cannot be read: {error.strerror or error}") from error
         return seen.st_ino, seen.st_ctime_ns, seen.st_size
