@@ -65,6 +65,7 @@ from emotional_ai_service.stores import (
     StoreCorrupt,
     StoreOverloaded,
     StoreUnavailable,
+    TransientFull,
     VersionConflict,
 )
 from emotional_ai_service.workers import Overloaded
@@ -88,6 +89,7 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     VersionConflict: (Code.ABORTED, "VERSION_MISMATCH"),
     StoreCorrupt: (Code.DATA_LOSS, "STORE_CORRUPT"),
     StoreOverloaded: (Code.RESOURCE_EXHAUSTED, "STORE_OVERLOADED"),
+    TransientFull: (Code.RESOURCE_EXHAUSTED, "TRANSIENT_FULL"),
     StoreUnavailable: (Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
     StreamMisused: (Code.FAILED_PRECONDITION, "STREAM_MISUSED"),
     ServiceDraining: (Code.UNAVAILABLE, "DRAINING"),

@@ -2,6 +2,7 @@
 
 base                 what every store promises, and the errors
 memory               in memory, gone with the process
+transient            in memory, beside those of another store
 sqlite               in one file: the store
 sqlite_writer        its writing thread
 sqlite_transaction   many appends as one transaction
@@ -28,16 +29,19 @@ from emotional_ai_service.stores.base import (
     StoreUnavailable,
     StoreUnusable,
     StoreUnwritable,
+    TransientFull,
     VersionConflict,
 )
 from emotional_ai_service.stores.memory import MemoryStore
 from emotional_ai_service.stores.sqlite import SqliteStore
 from emotional_ai_service.stores.sqlite_file import Durability
+from emotional_ai_service.stores.transient import TRANSIENT_SESSIONS, TransientStore
 
 __all__ = [
     "MARKS_KEPT",
     "NO_MARKS",
     "TRANSIENT",
+    "TRANSIENT_SESSIONS",
     "AlreadyExists",
     "Durability",
     "MemoryStore",
@@ -57,5 +61,7 @@ __all__ = [
     "StoreUnavailable",
     "StoreUnusable",
     "StoreUnwritable",
+    "TransientFull",
+    "TransientStore",
     "VersionConflict",
 ]

@@ -16,6 +16,7 @@ StoreError
 +-- AlreadyExists         a session was to begin that is there already
 +-- VersionConflict       the session is not at the version the writer expected
 +-- StoreOverloaded       the queue is full; nothing was queued, try again later
++-- TransientFull         as many transient sessions as may be are there
 +-- StoreUnavailable      disk full or failing; nothing of the write is kept, try again once the cause is gone
 |   +-- StoreClosed       the store has been closed
 +-- StoreUnusable         the file cannot serve as a store; it was left as it was
@@ -35,6 +36,10 @@ from typing import NamedTuple, Protocol
 
 MARKS_KEPT = 1_000
 """Marks of one session that are sure to be kept, most recently written first."""
+LASTING = "exported:"
+"""What marks begin with that are kept beside those, however many are written after them."""
+LASTING_KEPT = 100
+"""Such marks a session has at most."""
 NO_MARKS: Mapping[str, int] = MappingProxyType({})
 TRANSIENT = "transient"
 """Mark that a session begins with if it is to be kept in memory only; stores that write elsewhere refuse it."""
@@ -214,6 +219,19 @@ class StoreOverloaded(StoreError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"the store has {limit} operations waiting and takes no more; try again in a moment")
+        self.limit = limit
+
+
+class TransientFull(StoreError):
+    """As many transient sessions as may be, `limit`, are there."""
+
+    retry_seconds = 60.0
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"this service keeps {limit} transient sessions at most and takes no more now; delete one, have this one stored, "
+            "or start the service with a higher --transient-sessions"
+        )
         self.limit = limit
 
 

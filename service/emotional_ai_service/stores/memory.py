@@ -10,6 +10,8 @@ from itertools import islice
 from typing import final
 
 from emotional_ai_service.stores.base import (
+    LASTING,
+    LASTING_KEPT,
     MARKS_KEPT,
     NO_MARKS,
     AlreadyExists,
@@ -240,8 +242,8 @@ def _set_marks(kept: dict[str, int], marks: Mapping[str, int]) -> None:
     for name, value in marks.items():
         kept.pop(name, None)
         kept[name] = value
-    while len(kept) > MARKS_KEPT:
-        del kept[next(iter(kept))]
+    while len(kept) > MARKS_KEPT + LASTING_KEPT:
+        del kept[next(name for name in kept if not name.startswith(LASTING))]
 
 
 def _row(session_id: str, log: _Log) -> SessionRow:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
 
-from emotional_ai_service.stores.base import MARKS_KEPT, AlreadyExists, NotFound, Record, VersionConflict
+from emotional_ai_service.stores.base import LASTING, MARKS_KEPT, AlreadyExists, NotFound, Record, VersionConflict
 
 HEADS_KEPT = 65_536
 """Sessions whose head the writer remembers, so that it need not look them up."""
@@ -28,8 +28,9 @@ _PUT_SNAPSHOT = (
     " DO UPDATE SET version = excluded.version, payload = excluded.payload WHERE excluded.version > snapshots.version"
 )
 _PRUNE_MARKS = (
-    "DELETE FROM marks WHERE key = ?1 AND version <"
-    f" (SELECT version FROM marks WHERE key = ?1 ORDER BY version DESC LIMIT 1 OFFSET {MARKS_KEPT - 1})"
+    f"DELETE FROM marks WHERE key = ?1 AND name NOT GLOB '{LASTING}*' AND version <"
+    f" (SELECT version FROM marks WHERE key = ?1 AND name NOT GLOB '{LASTING}*'"
+    f" ORDER BY version DESC LIMIT 1 OFFSET {MARKS_KEPT - 1})"
 )
 
 
