@@ -10,6 +10,8 @@ sqlite_file          its file: ownership, beginnings, damage
 """
 
 from emotional_ai_service.stores.base import (
+    LASTING,
+    LASTING_KEPT,
     MARKS_KEPT,
     NO_MARKS,
     TRANSIENT,
@@ -38,6 +40,8 @@ from emotional_ai_service.stores.sqlite_file import Durability
 from emotional_ai_service.stores.transient import TRANSIENT_SESSIONS, TransientStore
 
 __all__ = [
+    "LASTING",
+    "LASTING_KEPT",
     "MARKS_KEPT",
     "NO_MARKS",
     "TRANSIENT",
