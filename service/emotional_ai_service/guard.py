@@ -220,8 +220,10 @@ async def refuse(context: Context[Request, Response], error: Exception) -> NoRet
     """Ends the rpc with the status the table gives the error."""
     if isinstance(error, grpc.RpcError | grpc.aio.AbortError):
         raise error
-    await context.abort_with_status(rpc_status.to_status(status_of(error)))  # type: ignore[attr-defined]  # not in grpc-stubs
-    raise AssertionError("abort_with_status returned")
+    status = rpc_status.to_status(status_of(error))
+    told = (*(context.trailing_metadata() or ()), *status.trailing_metadata)  # an abort would drop what was to be told before
+    await context.abort(status.code, status.details, told)
+    raise AssertionError("abort returned")
 
 
 def status_of(error: Exception) -> status_pb2.Status:

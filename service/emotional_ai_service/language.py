@@ -9,6 +9,7 @@ from typing import Protocol
 from emotional_ai_service.appraisal import Appraisal, AppraisalJob
 from emotional_ai_service.decoding import Decoder, GenerationEvent, GenerationRequest, LocalDecoder, LocalModel
 from emotional_ai_service.decoding.messages import Voice
+from emotional_ai_service.observing import Observation
 from emotional_ai_service.settings import LanguageSettings, LocalBackend, TinkerBackend, VllmBackend
 from emotional_ai_service.workers import Worker, WorkerSpec
 from emotional_ai_training.adapters import Registry
@@ -67,10 +68,25 @@ class Language:
         async with aclosing(self.decoder.generate(replace(request, rehearsal=True))) as events:
             await anext(events)
 
+    async def check_length(self, messages: tuple[Message, ...], max_tokens: int) -> None:
+        """Raises PromptTooLong or PromptRefused for a conversation the model could take in no state.
+
+        Only one with more characters than the model has room for tokens is looked at; what is shorter is told by `admit`.
+        """
+        if sum(len(message.content) for message in messages) <= self.decoder.describe().context_length:
+            return
+        bare = Sampling(repetition_penalty=1, min_p=0)  # what every backend can do
+        with suppress(ModelUnavailable):  # said by whoever needs the model next
+            await self.admit(GenerationRequest(messages, seed=0, sampling=bare, max_tokens=max_tokens))
+
 
 @asynccontextmanager
-async def speaking(settings: LanguageSettings, adapters: Registry) -> AsyncIterator[Language]:
+async def speaking(
+    settings: LanguageSettings, adapters: Registry, observation: Observation | None = None
+) -> AsyncIterator[Language]:
     """Appraiser and decoder, started together and ended together; blends are made of `adapters`.
+
+    `observation` is what observes them, if anything does.
 
     Raises WorkerStartFailed, or TinkerStartFailed, with what is wrong.
     """
@@ -87,7 +103,8 @@ async def speaking(settings: LanguageSettings, adapters: Registry) -> AsyncItera
         stack.push_async_callback(appraiser.close)
         stack.push_async_callback(decoder.close)
         await asyncio.gather(appraiser.start(), decoder.start())
-        yield Language(appraiser, decoder, hosted)
+        watched = (appraiser, decoder) if observation is None else observation.speech(appraiser, decoder)
+        yield Language(*watched, hosted)
 
 
 def decoder_of(settings: LanguageSettings, adapters: Registry) -> tuple[Decoder, frozenset[str] | None]:

@@ -34,6 +34,7 @@ from emotional_ai_service.access import REFLECTION, Reflection, check_exposure, 
 from emotional_ai_service.guard import guard
 from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
+from emotional_ai_service.observing import Inside, Observation, observed
 from emotional_ai_service.room import Room
 from emotional_ai_service.safeguard import Oversight, Rules
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer, TrainingServicer
@@ -61,6 +62,8 @@ class Running:
     """host:port clients connect to."""
     drain: Callable[[], None]
     """Begins the shutdown: streams say goodbye."""
+    metrics: str = ""
+    """URL of its metrics; empty where none are served."""
 
 
 def wall_clock() -> int:
@@ -77,17 +80,19 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
     check_exposure(settings.host, settings.access)
     async with AsyncExitStack() as stack:
         gate = await stack.enter_async_context(gated(settings.access, clock))
-        store = await open_store(settings.store)
+        observation = await stack.enter_async_context(observed(settings.observing))
+        store = observation.store(await open_store(settings.store))
         stack.push_async_callback(store.close)
         _ask_for_port(settings)  # First, so that a taken port is told before models are loaded.
         # Before the gRPC server, which would comment on every process that is started beside it.
         adapters = Registry(settings.jobs.loras_dir)
-        language = await stack.enter_async_context(speaking(settings.language, adapters)) if settings.language else None
+        speaks = speaking(settings.language, adapters, observation) if settings.language else None
+        language = await stack.enter_async_context(speaks) if speaks else None
         jobs = await stack.enter_async_context(training_jobs(settings.jobs, clock))
-        server = _server(settings)
+        server = _server(settings, observation)
         port = _bind(server, settings)
         engines = Engines(store, clock, Room(settings.live_sessions))
-        drain = Drain()
+        drain = Drain(observation.lag)
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
             guard(EmotionEngineServicer(engines, drain), ENGINE, check, gate), server
         )
@@ -101,6 +106,8 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         health_pb2_grpc.add_HealthServicer_to_server(vitals, server)
         told = Reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME))
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(guard(told, REFLECTION, check, gate), server)
+        inside = Inside(engines.room, drain, language, settings.jobs.jobs_dir)
+        metrics = await stack.enter_async_context(observation.told(inside))
         await server.start()
         served = {
             "": True,
@@ -119,7 +126,7 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
             jobs.drain()
 
         try:
-            yield Running(f"{settings.host}:{port}", begin_drain)
+            yield Running(f"{settings.host}:{port}", begin_drain, metrics)
         finally:
             await vitals.enter_graceful_shutdown()
             begin_drain()
@@ -166,8 +173,9 @@ async def open_store(settings: StoreSettings) -> Store:
     return await SqliteStore.open(settings.path, settings.durability)
 
 
-def _server(settings: Settings) -> grpc.aio.Server:
+def _server(settings: Settings, observation: Observation) -> grpc.aio.Server:
     return grpc.aio.server(
+        interceptors=observation.interceptors(),
         options=(
             ("grpc.max_receive_message_length", settings.max_request_bytes),
             ("grpc.max_send_message_length", settings.max_response_bytes),

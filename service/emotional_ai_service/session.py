@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from emotional_ai.v1 import engine_pb2 as pb
@@ -54,6 +55,8 @@ class Subscription:
     """A watcher's view of a session: woken on each change, counting those it has not looked at."""
 
     changes: int = 0
+    since: float = 0.0
+    """When the first of `changes` was stored, on the clock of time.monotonic."""
     ended: bool = False
     """True once the session has been deleted."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -234,6 +237,8 @@ class Session:
     def _settle(self, head: Continuation, changes: int, own: Subscription | None = None) -> None:
         self.settled = head
         for subscription in self.subscriptions:
+            if not subscription.changes:
+                subscription.since = monotonic()
             subscription.changes += changes
             if subscription is not own:
                 subscription.woken.set()

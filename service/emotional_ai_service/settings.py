@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from emotional_ai_service.access import AccessSettings
 from emotional_ai_service.decoding import BlendMode, Precision, RuntimeKind
+from emotional_ai_service.observing.settings import ObservingSettings
 from emotional_ai_service.safeguard import Notice, Rule, built_in
 from emotional_ai_service.stores import Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
@@ -126,6 +127,7 @@ class Settings:
     jobs: JobSettings = field(default_factory=JobSettings)
     safety: SafetySettings = field(default_factory=SafetySettings)
     access: AccessSettings = field(default_factory=AccessSettings)
+    observing: ObservingSettings = field(default_factory=ObservingSettings)
     live_sessions: int = 4096
     """Sessions kept in memory."""
     drain_seconds: float = 5.0

@@ -1,0 +1,31 @@
+"""How late the event loop is: the first thing to rise when something blocks it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from emotional_ai_service.observing.histogram import Histogram
+
+EVERY_SECONDS: Final = 0.25
+"""Time between two looks."""
+
+
+@asynccontextmanager
+async def loop_lag(into: Histogram, every: float = EVERY_SECONDS) -> AsyncIterator[None]:
+    """Counts how much later than asked for the loop came back, in seconds, as long as the context lasts."""
+    task = asyncio.create_task(_measure(into, every), name="loop lag")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _measure(into: Histogram, every: float) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + every
+        await asyncio.sleep(every)
+        into.observe(max(loop.time() - due, 0.0))
