@@ -175,3 +175,19 @@ def test_among_blocks_of_the_same_tokens_the_one_of_highest_rank_is_found() -> N
     found = pool.match((*tokens_of(1), 0), lambda node: 2 if node is blended else 1)
     assert found == [blended]
     assert pool.match((*tokens_of(1), 0), lambda node: 1 if node is plain else 0) == [plain]
+
+
+def test_each_tenant_has_a_tree_of_its_own_that_goes_with_its_last_block() -> None:
+    pool = BlockPool(2)
+    kept = {
+        tenant: pool.keep(None, block, tokens_of(1), runs_of(0), "ada", tenant)
+        for tenant, block in zip(("acme", "zeta"), pool.take(2), strict=True)
+    }
+    for tenant, node in kept.items():
+        assert node is not None
+        assert pool.match((*tokens_of(1), 0), any_node, tenant) == [node]
+        pool.release([node, node])
+    assert pool.match((*tokens_of(1), 0), any_node) == []
+    pool.give_back(pool.take(2))
+    assert [pool.match((*tokens_of(1), 0), any_node, tenant) for tenant in kept] == [[], []]
+    assert pool.available == 2

@@ -57,6 +57,25 @@ def test_an_equal_blend_is_used_again_by_whoever_asks(scheduler: Scheduler) -> N
     assert reused(scheduler, turn(0.5), turn(0.5), turn(0.5, "one"), turn(0.5001, "two", KEEP)) == [0, 3, 3, 3]
 
 
+def test_what_one_tenant_asked_is_found_again_by_no_other(scheduler: Scheduler) -> None:
+    one, other = (replace(turn(0.5, "ada"), tenant=tenant) for tenant in ("acme", "zeta"))
+    assert reused(scheduler, one, other, one, other, turn(0.5)) == [0, 0, 3, 3, 0]
+
+
+@pytest.mark.parametrize("policy", list(KvPolicy))
+def test_to_another_tenant_a_cache_that_holds_its_prompt_is_as_one_that_does_not(
+    stage: Stage, policy: KvPolicy
+) -> None:
+    stranger = replace(turn(0.5, "ada", policy), tenant="zeta")
+    ends = []
+    for before in (turn(0.5, "ada", policy), turn(0.5, "ada", policy, words="y" + PROMPT)):
+        scheduler = stage.scheduler(RuntimeKind.OPENVINO)
+        spoken(scheduler, [replace(before, tenant="acme")])
+        end = finished(spoken(scheduler, [stranger])[0])
+        ends.append(replace(end, first_token_seconds=0, total_seconds=0))
+    assert ends[0] == ends[1]
+
+
 def test_what_is_used_again_gives_the_reply_that_is_computed_from_the_beginning(stage: Stage) -> None:
     scheduler = stage.scheduler(RuntimeKind.OPENVINO)
     first, again = (spoken(scheduler, [turn(0.5)])[0] for _ in range(2))

@@ -47,6 +47,11 @@ def test_everything_is_said_outright() -> None:
     assert "vllm_xargs" not in body_of(ask(sampling=Sampling(repetition_penalty=1)), penalises=False)
 
 
+def test_the_server_finds_prefixes_again_for_the_tenant_that_asked_alone() -> None:
+    assert "cache_salt" not in body_of(ask())
+    assert {body_of(ask(tenant=name))["cache_salt"] for name in ("acme", "zeta")} == {"tenant:acme", "tenant:zeta"}
+
+
 @pytest.mark.parametrize("seed", [0, 1, (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
 def test_every_seed_is_one_that_repeats(seed: int) -> None:
     sent = body_of(ask(seed=seed))["seed"]

@@ -2,7 +2,8 @@
 
 A full block that was computed under a known blend may be kept after its reply, as a node of a tree: its key is its parent,
 its tokens and the blends they were computed under. So a prefix is found again only behind exactly the prefix it was
-computed behind. Kept blocks that no reply uses are given away again, least recently used first, leaves before parents.
+computed behind. Each tenant has a tree of its own: what one asked is found again by no other. Kept blocks that no reply uses
+are given away again, least recently used first, leaves before parents.
 """
 
 from collections import OrderedDict
@@ -22,11 +23,12 @@ class Node:
     """A kept block."""
 
     parent: "Node | None"
+    """None of a root."""
     block: int
     tokens: tuple[int, ...]
     runs: Runs
     session: str
-    """Whose reply computed it."""
+    """Whose reply computed it; of a root, whose tree it is."""
     users: int = 0
     """Replies that use it now."""
     children: dict[tuple[int, ...], "list[Node]"] = field(default_factory=dict)
@@ -42,7 +44,8 @@ class BlockPool:
     def __init__(self, size: int) -> None:
         self.size: Final = size
         self._free = list(range(size - 1, -1, -1))
-        self._root = Node(None, -1, (), (), "")
+        self._roots: dict[str, Node] = {}
+        """By tenant; one that has no children is not kept."""
         self._idle: OrderedDict[Node, None] = OrderedDict()
         """Kept leaves and parents of kept leaves that no reply uses, least recently used first."""
 
@@ -68,13 +71,13 @@ class BlockPool:
         """Takes back blocks that were taken and not kept."""
         self._free.extend(blocks)
 
-    def match(self, tokens: Sequence[int], accept: Callable[[Node], int]) -> list[Node]:
-        """The longest kept prefix of `tokens`, in use from now on; `accept` ranks a node, 0 refuses it.
+    def match(self, tokens: Sequence[int], accept: Callable[[Node], int], tenant: str = "") -> list[Node]:
+        """The longest prefix of `tokens` kept for a tenant, in use from now on; `accept` ranks a node, 0 refuses it.
 
         At least one token is left over, since logits come from computing one.
         """
         found: list[Node] = []
-        at = self._root
+        at = self._roots.get(tenant) or _root()
         for start in range(0, len(tokens) - BLOCK, BLOCK):
             candidates = at.children.get(tuple(tokens[start : start + BLOCK]), [])
             best = max(candidates, key=accept, default=None)
@@ -86,16 +89,24 @@ class BlockPool:
             self._hold(node)
         return found
 
-    def keep(self, parent: Node | None, block: int, tokens: tuple[int, ...], runs: Runs, session: str) -> Node | None:
-        """Keeps a full block behind `parent`, in use from now on; None where the same is kept already.
+    def keep(
+        self,
+        parent: Node | None,
+        block: int,
+        tokens: tuple[int, ...],
+        runs: Runs,
+        session: str,
+        tenant: str = "",
+    ) -> Node | None:
+        """Keeps a full block behind `parent`, a node of the tenant, in use from now on; None where the same is kept already.
 
         The block then belongs to the node and is let go of by `release` alone.
         """
-        above = parent or self._root
+        above = parent or self._roots.setdefault(tenant, _root(tenant))
         siblings = above.children.setdefault(tokens, [])
         if any(sibling.runs == runs for sibling in siblings):
             return None
-        node = Node(parent, block, tokens, runs, session, users=1)
+        node = Node(above, block, tokens, runs, session, users=1)
         siblings.append(node)
         return node
 
@@ -125,10 +136,18 @@ class BlockPool:
         for siblings in list(node.children.values()):
             for child in list(siblings):
                 self._drop(child)
-        above = node.parent or self._root
+        above = node.parent
+        assert above is not None
         siblings = above.children[node.tokens]
         siblings.remove(node)
         if not siblings:
             del above.children[node.tokens]
+        if not above.children and above.parent is None:
+            del self._roots[above.session]
         del self._idle[node]
         self._free.append(node.block)
+
+
+def _root(tenant: str = "") -> Node:
+    """Before the first block of every prompt of a tenant."""
+    return Node(None, -1, (), (), tenant)

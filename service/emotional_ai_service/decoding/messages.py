@@ -184,6 +184,13 @@ class GenerationRequest:
     """Accept or refuse the request, as Started says, and decode nothing."""
     session: str = ""
     """Whose earlier turns the key-value cache may be taken from under another blend; empty for nobody's."""
+    tenant: str = ""
+    """Whose prompts the cache may be taken from at all: how fast a reply comes tells nobody what others asked."""
+
+    @property
+    def owner(self) -> str:
+        """The session among those of all tenants; empty for nobody's."""
+        return f"{self.tenant}/{self.session}" if self.session else ""
 
     @property
     def voice(self) -> Voice:

@@ -207,7 +207,7 @@ class Scheduler:
             near = all(one.within(blend, KV_TOLERANCE) for _, one in node.runs)
             return int(own and request.kv_policy is KvPolicy.REFRESH_AT_TURN and near)
 
-        return self._pool.match(sequence.tokens, rank)
+        return self._pool.match(sequence.tokens, rank, request.tenant)
 
     # One step
 

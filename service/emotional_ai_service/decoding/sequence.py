@@ -121,7 +121,8 @@ class Sequence:
         begin = index * BLOCK
         parent = self._nodes[-1] if self._nodes else None
         tokens = tuple(self.tokens[begin : begin + BLOCK])
-        node = pool.keep(parent, self.blocks[index], tokens, self._runs_of(begin), self.request.session)
+        asked = self.request
+        node = pool.keep(parent, self.blocks[index], tokens, self._runs_of(begin), asked.session, asked.tenant)
         if node is None:
             return False
         self._nodes.append(node)

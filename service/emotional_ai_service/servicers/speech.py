@@ -7,6 +7,7 @@ from typing import Final
 
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai_service.appraisal import Appraisal
+from emotional_ai_service.callers import caller
 from emotional_ai_service.core.expression import Expression
 from emotional_ai_service.decoding import (
     Finished,
@@ -82,6 +83,7 @@ def generation_of(
         schedule=schedule,
         kv_policy=POLICIES[kv_policy],
         session=session,
+        tenant=caller().tenant,
     )
 
 

@@ -115,7 +115,7 @@ class TinkerDecoder:
             prompt = await asyncio.to_thread(wording.prompt, request, connection.context_length - 1)
             began = clock()
             yield Started(len(prompt))
-            self._speakers.spoke(request.session, plan.speaker)
+            self._speakers.spoke(request.owner, plan.speaker)
             reply = await self._reply(connection, plan, prompt, request, draw)
             seconds = clock() - began
             self._typical_seconds += 0.1 * (seconds - self._typical_seconds)

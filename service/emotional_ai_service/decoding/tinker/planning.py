@@ -79,7 +79,7 @@ def planned(
         return Plan(BlendMode.BASE, BASE, (), {}, 1)
     if mode is BlendMode.MIXTURE:
         return _alone(mode, drawn_by_weight(weights, draw))
-    nearest = speakers.nearest(request.session, weights)
+    nearest = speakers.nearest(request.owner, weights)
     # Every draft of greedy decoding is the same: nothing is left to resample.
     if mode is BlendMode.NEAREST or request.voice.temperature == 0:
         if nearest is None:

@@ -65,6 +65,8 @@ def completion(
         "frequency_penalty": 0.0,
         "stop_token_ids": list(ends),
     }
+    if request.tenant:
+        body["cache_salt"] = f"tenant:{request.tenant}"  # prefixes are found again by prompts of the same salt alone
     if request.logprobs:
         body["logprobs"] = 0
     if penalises:
