@@ -108,15 +108,17 @@ class Phrase:
 def _place(part: str, after_gap: bool) -> Place:
     words, stems = set(), []
     for choice in part.split("|"):
-        found = _WORD.findall(_plain(choice.removesuffix("*")))
-        if len(found) != 1 or "*" in choice[:-1]:
-            raise ValueError(f"{choice!r} must be one word, with a `*` at its end if it may go on")
+        word = _plain(choice.removesuffix("*"))
+        if not _WORD.fullmatch(word):
+            raise ValueError(
+                f"{choice!r} must be one word of letters and digits, with a `*` at its end if it may go on"
+            )
         if not choice.endswith("*"):
-            words.add(found[0])
-        elif len(found[0]) < SHORTEST_STEM:
+            words.add(word)
+        elif len(word) < SHORTEST_STEM:
             raise ValueError(f"{choice!r} needs at least {SHORTEST_STEM} letters before its `*`")
         else:
-            stems.append(found[0])
+            stems.append(word)
     if len(words) + len(stems) > MOST_WORDS:
         raise ValueError(f"{part!r} offers more than {MOST_WORDS} words for one place; use several phrases")
     return Place(frozenset(words), tuple(stems), after_gap)
