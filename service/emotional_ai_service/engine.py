@@ -5,7 +5,7 @@ given.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from weakref import WeakValueDictionary
@@ -15,11 +15,21 @@ from emotional_ai_service.core.errors import InvalidInput
 from emotional_ai_service.core.names import Vector4
 from emotional_ai_service.core.timeline import Moment, begin
 from emotional_ai_service.errors import SessionExists, SessionNotFound, SessionUnsettled
-from emotional_ai_service.life import Life, checked, resumed
+from emotional_ai_service.exports import export_mark, export_times
+from emotional_ai_service.life import Life, checked, let_go, resumed
 from emotional_ai_service.room import Room
 from emotional_ai_service.session import GREATEST_LEAD_US, REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
 from emotional_ai_service.snapshots import moment_from, moment_to
-from emotional_ai_service.stores import AlreadyExists, NotFound, Record, SessionRow, Store, VersionConflict
+from emotional_ai_service.stores import (
+    NO_MARKS,
+    TRANSIENT,
+    AlreadyExists,
+    NotFound,
+    Record,
+    SessionRow,
+    Store,
+    VersionConflict,
+)
 from emotional_ai_service.tether import Departed, Tether, tether_of
 from emotional_ai_service.wire import agent_from, config_to, levels_to, microseconds, timestamp
 
@@ -40,20 +50,31 @@ class Engine:
         self._alone: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def create(
-        self, session_id: str, config: pb.SessionConfig, initial: Vector4 | None, request_id: str = ""
+        self,
+        session_id: str,
+        config: pb.SessionConfig,
+        initial: Vector4 | None,
+        request_id: str = "",
+        *,
+        transient: bool = False,
     ) -> Session:
-        """A new session. Raises SessionExists, or CoreError for a configuration that cannot be."""
+        """A new session, kept in memory only if `transient`.
+
+        Raises SessionExists, CoreError for a configuration that cannot be, or a StoreError.
+        """
         agent, now = agent_from(config), self.clock()
         moment = begin(agent, now, initial)
         created = pb.SessionCreated(config=config_to(agent), initial=levels_to(initial) if initial else None)
         entry = pb.LogEntry(sequence=1, time=timestamp(now), request_id=request_id, created=created)
         try:
-            record = await self._append(session_id, 0, [entry], request_id)
+            record = await self._append(session_id, [entry], now, request_id, {TRANSIENT: 1} if transient else NO_MARKS)
         except AlreadyExists:
             if request_id and await self._store.find_request(session_id, request_id) == 1:
                 return await self.session(session_id)
             raise SessionExists(session_id) from None
-        return await self._begun(Session(session_id, now, moment, self._store), record)
+        session = Session(session_id, now, moment, self._store)
+        session.transient = transient
+        return await self._begun(session, record)
 
     async def session(self, session_id: str) -> Session:
         """The session of that id, brought into memory if need be. Raises SessionNotFound.
@@ -204,10 +225,11 @@ class Engine:
         """Number of the last stored batch of the stream known by `token`; 0 if there is none."""
         return (await self._store.marks(session.session_id)).get(f"stream:{token}", 0)
 
-    async def delete(self, session_id: str) -> None:
-        """Removes a session and its log. Raises SessionNotFound."""
+    async def delete(self, session_id: str) -> Sequence[int]:
+        """Removes a session and its log. Returns when it was exported (see exports). Raises SessionNotFound."""
         # Alone, so that nobody brings into memory what is being deleted.
         async with self._alone.setdefault(session_id, asyncio.Lock()):
+            exported = export_times(await self._store.marks(session_id))
             try:
                 await self._store.delete(session_id)
             except NotFound:
@@ -216,6 +238,36 @@ class Engine:
         if live is not None:
             self._room.leave(live)
             live.mark_deleted()
+        return exported
+
+    async def note_export(self, session_id: str) -> None:
+        """Remembers that a session was exported now. Raises SessionNotFound."""
+        async with self._alone.setdefault(session_id, asyncio.Lock()):
+            name = export_mark(await self._store.marks(session_id))
+            try:
+                await self._store.note(session_id, {name: self.clock()})
+            except NotFound:
+                raise SessionNotFound(session_id) from None
+
+    async def forget_past(self, session_id: str, before_us: int, most: int) -> int:
+        """Lets go of a session's log entries that happened at `before_us` or before, at most `most` at a time.
+
+        One entry that says exactly what the session was takes their place. Returns how many are gone: none where there is no
+        such session, or nothing to let go of. Raises StoreError, or CoreError for a log that cannot be.
+        """
+        # Alone, so that what is trimmed is not deleted and begun anew meanwhile.
+        async with self._alone.setdefault(session_id, asyncio.Lock()):
+            first = await self._store.read(session_id, 0, 2)
+            if len(first) < 2 or first[1].time_us > before_us:
+                return 0
+            records = await self._store.read(session_id, 0, most + 1)
+            record = await asyncio.to_thread(let_go, records, before_us)
+            if record is None:
+                return 0
+            with suppress(NotFound, VersionConflict):  # Another replica has deleted the session meanwhile.
+                await self._store.trim(session_id, record)
+                return record.sequence - records[0].sequence
+            return 0
 
     async def life(self, session_id: str) -> Life:
         """A session's log as far back as it is kept, replayed away from the event loop. Raises SessionNotFound."""
@@ -229,7 +281,7 @@ class Engine:
         """A new session with a log from elsewhere. Raises InvalidRequest unless the log is whole; SessionExists."""
         created_us, moment = await asyncio.to_thread(checked, entries, self.clock() + GREATEST_LEAD_US)
         try:
-            record = await self._append(session_id, 0, entries)
+            record = await self._append(session_id, entries, created_us)
         except AlreadyExists:
             raise SessionExists(session_id) from None
         return await self._begun(Session(session_id, created_us, moment, self._store), record)
@@ -249,11 +301,18 @@ class Engine:
                 session.tether.release()
 
     async def _append(
-        self, session_id: str, version: int, entries: Sequence[pb.LogEntry], request_id: str = ""
+        self,
+        session_id: str,
+        entries: Sequence[pb.LogEntry],
+        created_us: int,
+        request_id: str = "",
+        marks: Mapping[str, int] = NO_MARKS,
     ) -> Record:
-        """Stores entries; returns the last one's record."""
+        """Begins the log of a session created at `created_us`; returns the last record."""
         records = [Record(e.sequence, microseconds(e.time), e.SerializeToString()) for e in entries]
-        pending = self._store.append(session_id, version, records, request_id=request_id)
+        # A log that let go of its past begins later; stores list a session under the time of its first record.
+        records[0] = records[0]._replace(time_us=created_us)
+        pending = self._store.append(session_id, 0, records, request_id=request_id, marks=marks)
         if pending is not None:
             await asyncio.shield(pending)
         return records[-1]
@@ -308,6 +367,7 @@ class Engine:
         for request_id in await self._store.recent_requests(session_id):
             session.requests[request_id] = None
         session.marks = dict(await self._store.marks(session_id))
+        session.transient = TRANSIENT in session.marks
         return session
 
     async def _load_shared(self, session_id: str) -> Session:

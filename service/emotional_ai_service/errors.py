@@ -3,6 +3,7 @@
 ServiceError
 +-- InvalidRequest        a message that breaks a rule of the contract
 +-- SessionNotFound       no session of that id
++-- PastLetGo             what was asked lies before the earliest entry that is kept
 +-- SessionExists         the id is taken
 +-- VersionMismatch       the session is not at the version the caller expected
 +-- StreamMisused         messages of a stream in an order the contract does not allow
@@ -66,6 +67,17 @@ class SessionNotFound(ServiceError):
         super().__init__(
             f"no session {session_id!r}; create it with CreateSession, or list those there are with ListSessions",
             session_id=session_id,
+        )
+
+
+class PastLetGo(ServiceError):
+    """What was asked lies before the earliest entry of the log that is kept; `earliest` is its moment."""
+
+    def __init__(self, field: str, what: str, earliest: str) -> None:
+        super().__init__(
+            f"{field}: {what}; older entries of this session were let go, and nothing is known before {earliest}",
+            field=field,
+            earliest=earliest,
         )
 
 

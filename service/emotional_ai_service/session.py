@@ -80,6 +80,8 @@ class Session:
         self.marks: dict[str, int] = {}
         self.tether: Tether | None = None
         """What keeps it level with a store that other replicas write to as well; None where nobody else does."""
+        self.transient = False
+        """True if it is kept in memory only."""
         self._head = self.settled
         self._store = store
         self._in_flight = 0

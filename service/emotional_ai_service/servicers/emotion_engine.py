@@ -12,6 +12,7 @@ from emotional_ai_service.core.replay import Explanation, explain, replay, sampl
 from emotional_ai_service.core.simulation import Event, Sample, Span, simulate
 from emotional_ai_service.core.timeline import Configured, Moment, Restored, check_levels
 from emotional_ai_service.engine import EXPORT_FORMAT, Engine
+from emotional_ai_service.errors import PastLetGo
 from emotional_ai_service.guard import Context
 from emotional_ai_service.life import Life
 from emotional_ai_service.session import Applied, Intent, Session
@@ -56,7 +57,9 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     ) -> pb.CreateSessionResponse:
         session_id = request.session_id or f"session-{secrets.token_hex(6)}"
         initial = levels_from(request.initial) if request.HasField("initial") else None
-        session = await self._engine.create(session_id, request.config, initial, request.request_id)
+        session = await self._engine.create(
+            session_id, request.config, initial, request.request_id, transient=request.transient
+        )
         return pb.CreateSessionResponse(session=await self._session(session))
 
     async def GetSession(
@@ -76,6 +79,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
                     created_at=timestamp(row.created_us),
                     updated_at=timestamp(row.updated_us),
                     version=row.version,
+                    transient=row.transient,
                 )
                 for row in rows[:size]
             ],
@@ -94,8 +98,8 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     async def DeleteSession(
         self, request: pb.DeleteSessionRequest, context: Context[pb.DeleteSessionRequest, pb.DeleteSessionResponse]
     ) -> pb.DeleteSessionResponse:
-        await self._engine.delete(request.session_id)
-        return pb.DeleteSessionResponse()
+        exported = await self._engine.delete(request.session_id)
+        return pb.DeleteSessionResponse(exported_at=[timestamp(time_us) for time_us in exported])
 
     async def ResetSession(
         self, request: pb.ResetSessionRequest, context: Context[pb.ResetSessionRequest, pb.ResetSessionResponse]
@@ -119,8 +123,9 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
             if at >= session.settled.moment.time_us:
                 moment = await session.read(at)
             else:
+                _since_creation(session, at, "at")
                 life = await self._engine.life(request.session_id)
-                moment = sample(life.path, [_since_creation(session, at, "at")])[0]
+                moment = sample(life.path, [_known(life, at, "at")])[0]
         return pb.GetStateResponse(state=state_to(request.session_id, moment))
 
     async def ApplyStimuli(
@@ -149,8 +154,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     async def GetHistory(
         self, request: pb.GetHistoryRequest, context: Context[pb.GetHistoryRequest, pb.GetHistoryResponse]
     ) -> pb.GetHistoryResponse:
-        session, start, end = await self._span(request)
-        life = await self._engine.life(request.session_id)
+        session, life, start, end = await self._span(request)
         times = spread(start, end, request.points or DEFAULT_POINTS)
         samples = await asyncio.to_thread(sample, life.path, times)
         inside = [entry for entry in life.messages if start <= microseconds(entry.time) <= end]
@@ -164,8 +168,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     async def Explain(
         self, request: pb.ExplainRequest, context: Context[pb.ExplainRequest, pb.ExplainResponse]
     ) -> pb.ExplainResponse:
-        session, start, end = await self._span(request)
-        life = await self._engine.life(request.session_id)
+        session, life, start, end = await self._span(request)
         told = await asyncio.to_thread(explain, life.path, life.entries, start, end)
         return _explanation(session.session_id, told, life)
 
@@ -174,9 +177,9 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
         request: pb.ReplayCounterfactualRequest,
         context: Context[pb.ReplayCounterfactualRequest, pb.ReplayCounterfactualResponse],
     ) -> pb.ReplayCounterfactualResponse:
-        session, start, end = await self._span(request)
-        life = await self._engine.life(request.session_id)
+        session, life, start, end = await self._span(request)
         without = set(request.without_sequences)
+        _check_kept(life, without)
         stimuli = {entry.sequence for entry in life.messages if entry.HasField("stimulus")}
         unknown = sorted(without - stimuli)
         if unknown:
@@ -201,6 +204,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
         self, request: pb.ExportSessionRequest, context: Context[pb.ExportSessionRequest, pb.ExportSessionResponse]
     ) -> pb.ExportSessionResponse:
         life = await self._engine.life(request.session_id)
+        await self._engine.note_export(request.session_id)
         export = pb.SessionExport(format=EXPORT_FORMAT, session_id=request.session_id, entries=life.messages)
         return pb.ExportSessionResponse(session=export)
 
@@ -223,12 +227,13 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
             created_at=timestamp(session.created_us),
             config=config_to(moment.agent),
             state=state_to(session.session_id, moment),
+            transient=session.transient,
         )
 
     async def _span(
         self, request: pb.GetHistoryRequest | pb.ExplainRequest | pb.ReplayCounterfactualRequest
-    ) -> tuple[Session, int, int]:
-        """The session and the span a request names, from the session's creation to now where it names none."""
+    ) -> tuple[Session, Life, int, int]:
+        """The session, its life and the span a request names, from the earliest moment known to now where it names none."""
         session = await self._engine.session(request.session_id)
         start = microseconds(request.start) if request.HasField("start") else session.created_us
         now = max(self._engine.clock(), session.settled.moment.time_us)
@@ -236,7 +241,10 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
         _since_creation(session, start, "start")
         if end < start:
             raise InvalidInput("end", f"must not be before the start, is {(start - end) / 1e6:.6f} s before it")
-        return session, start, end
+        life = await self._engine.life(request.session_id)
+        if request.HasField("start"):
+            return session, life, _known(life, start, "start"), end
+        return session, life, life.known_from_us, _known(life, end, "end")
 
 
 def _since_creation(session: Session, time_us: int, path: str) -> int:
@@ -244,6 +252,22 @@ def _since_creation(session: Session, time_us: int, path: str) -> int:
         early = (session.created_us - time_us) / 1e6
         raise InvalidInput(path, f"is {early:.6f} s before the session was created; nothing is known before")
     return time_us
+
+
+def _known(life: Life, time_us: int, path: str) -> int:
+    earliest_us = life.known_from_us
+    if time_us < earliest_us:
+        early = (earliest_us - time_us) / 1e6
+        raise PastLetGo(path, f"is {early:.6f} s too early", timestamp(earliest_us).ToJsonString())
+    return time_us
+
+
+def _check_kept(life: Life, sequences: set[int]) -> None:
+    """Raises PastLetGo for an entry that was let go, be it a stimulus or not: nobody knows any more."""
+    first = life.messages[0]
+    gone = sorted(sequence for sequence in sequences if first.HasField("continued") and 1 < sequence <= first.sequence)
+    if gone:
+        raise PastLetGo("without_sequences", f"{gone[0]} was let go", first.time.ToJsonString())
 
 
 def _contribution(
