@@ -41,6 +41,16 @@ from emotional_ai_service.backends import (
     backend_of,
 )
 from emotional_ai_service.beside import PageBeside, missing, page_beside
+from emotional_ai_service.observing.flags import (
+    Level,
+    Log,
+    LogSessions,
+    Metrics,
+    MetricsPublic,
+    ObservingFlags,
+    Otlp,
+    observing_of,
+)
 from emotional_ai_service.safety import Disclosure, DisclosureEvery, Guard, SafetyFlags, safety_of
 from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import Durability
@@ -160,6 +170,12 @@ def serve(
     tls_key: TlsKey = None,
     tls_client_ca: TlsClientCa = None,
     insecure_network: InsecureNetwork = False,
+    metrics: Metrics = None,
+    metrics_public: MetricsPublic = False,
+    otlp: Otlp = None,
+    log: Log = None,
+    log_level: Level = None,
+    log_sessions: LogSessions = False,
     job_target: JobTarget = DEFAULT_TARGET,
     with_parent: WithParent = False,
 ) -> None:
@@ -196,6 +212,16 @@ def serve(
             insecure_network=insecure_network,
         )
     )
+    observing = observing_of(
+        ObservingFlags(
+            metrics=metrics,
+            metrics_public=metrics_public,
+            otlp=otlp,
+            log=log,
+            log_level=log_level,
+            log_sessions=log_sessions,
+        )
+    )
     try:
         language = None if engine_only else _language(model, threads, backend, flags)
     except ModelError as error:
@@ -211,6 +237,7 @@ def serve(
             (jobs or _jobs_dir(db)).resolve(), loras.resolve(), base_model or _base_model(model), job_target
         ),
         access=access,
+        observing=observing,
         safety=safety_of(safety),
     )
     _serve(settings, with_parent=with_parent)
@@ -320,14 +347,18 @@ def _serve(settings: Settings, *, with_parent: bool) -> None:
 
     from emotional_ai_service.access import AccessUnusable
     from emotional_ai_service.decoding.tinker.errors import TinkerStartFailed
+    from emotional_ai_service.observing.endpoint import MetricsUnservable
+    from emotional_ai_service.observing.logs import log_to_stderr
     from emotional_ai_service.server import AddressInUse
     from emotional_ai_service.server import run as run_server
     from emotional_ai_service.stores import StoreError
     from emotional_ai_service.workers import WorkerStartFailed
 
+    if settings.observing.log is not None:
+        log_to_stderr(settings.observing.log)
     try:
         uvloop.run(run_server(settings, _tell_ready, sys.stdin.buffer if with_parent else None))
-    except (AccessUnusable, AddressInUse, StoreError, WorkerStartFailed, TinkerStartFailed) as error:
+    except (AccessUnusable, AddressInUse, MetricsUnservable, StoreError, WorkerStartFailed, TinkerStartFailed) as error:
         _fail(str(error))
     except asyncio.CancelledError:
         _fail("stopped before it took calls")
@@ -335,6 +366,8 @@ def _serve(settings: Settings, *, with_parent: bool) -> None:
 
 def _tell_ready(running: "Running") -> None:
     print(READY + running.address, flush=True)  # noqa: T201
+    if running.metrics:
+        print(f"metrics {running.metrics}", flush=True)  # noqa: T201
 
 
 def _fail(message: str) -> NoReturn:

@@ -9,7 +9,8 @@ from typing import Protocol
 from emotional_ai_service.appraisal import Appraisal, AppraisalJob
 from emotional_ai_service.decoding import Decoder, GenerationEvent, GenerationRequest, LocalDecoder, LocalModel
 from emotional_ai_service.decoding.messages import Voice
-from emotional_ai_service.observing import Observation
+from emotional_ai_service.observing.observation import Observation
+from emotional_ai_service.observing.settings import LogSettings
 from emotional_ai_service.settings import LanguageSettings, LocalBackend, TinkerBackend, VllmBackend
 from emotional_ai_service.workers import Worker, WorkerSpec
 from emotional_ai_training.adapters import Registry
@@ -68,17 +69,6 @@ class Language:
         async with aclosing(self.decoder.generate(replace(request, rehearsal=True))) as events:
             await anext(events)
 
-    async def check_length(self, messages: tuple[Message, ...], max_tokens: int) -> None:
-        """Raises PromptTooLong or PromptRefused for a conversation the model could take in no state.
-
-        Only one with more characters than the model has room for tokens is looked at; what is shorter is told by `admit`.
-        """
-        if sum(len(message.content) for message in messages) <= self.decoder.describe().context_length:
-            return
-        bare = Sampling(repetition_penalty=1, min_p=0)  # what every backend can do
-        with suppress(ModelUnavailable):  # said by whoever needs the model next
-            await self.admit(GenerationRequest(messages, seed=0, sampling=bare, max_tokens=max_tokens))
-
 
 @asynccontextmanager
 async def speaking(
@@ -90,15 +80,17 @@ async def speaking(
 
     Raises WorkerStartFailed, or TinkerStartFailed, with what is wrong.
     """
+    log = None if observation is None else observation.log
     appraiser: Worker[AppraisalJob, list[Appraisal]] = Worker(
         WorkerSpec(
             name="appraiser",
             target="emotional_ai_service.appraisal.worker:appraiser_target",
             arguments=settings.encoder_dir,
             threads=1,
+            log=log,
         )
     )
-    decoder, hosted = decoder_of(settings, adapters)
+    decoder, hosted = decoder_of(settings, adapters, log)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(appraiser.close)
         stack.push_async_callback(decoder.close)
@@ -107,21 +99,23 @@ async def speaking(
         yield Language(*watched, hosted)
 
 
-def decoder_of(settings: LanguageSettings, adapters: Registry) -> tuple[Decoder, frozenset[str] | None]:
+def decoder_of(
+    settings: LanguageSettings, adapters: Registry, log: LogSettings | None = None
+) -> tuple[Decoder, frozenset[str] | None]:
     """The decoder the settings name, not yet started, and the names of its adapters if they lie elsewhere.
 
     Raises TinkerStartFailed for a file of adapters that cannot be read, ValueError for a number out of range.
     """
     match settings.backend:
         case LocalBackend():
-            return _local(settings, settings.backend, adapters), None
+            return _local(settings, settings.backend, adapters, log), None
         case VllmBackend():
             return _vllm(settings, settings.backend, adapters), None
         case TinkerBackend():
             return _tinker(settings, settings.backend)
 
 
-def _local(settings: LanguageSettings, backend: LocalBackend, adapters: Registry) -> Decoder:
+def _local(settings: LanguageSettings, backend: LocalBackend, adapters: Registry, log: LogSettings | None) -> Decoder:
     model = LocalModel(
         directory=settings.model_dir,
         cache=settings.cache_dir,
@@ -131,7 +125,7 @@ def _local(settings: LanguageSettings, backend: LocalBackend, adapters: Registry
         active=backend.replies,
         kv_bytes=backend.kv_megabytes << 20,
     )
-    return LocalDecoder(model, threads=settings.threads)
+    return LocalDecoder(model, threads=settings.threads, log=log)
 
 
 def _vllm(settings: LanguageSettings, backend: VllmBackend, adapters: Registry) -> Decoder:

@@ -34,7 +34,7 @@ from emotional_ai_service.access import REFLECTION, Reflection, check_exposure, 
 from emotional_ai_service.guard import guard
 from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
-from emotional_ai_service.observing import Inside, Observation, observed
+from emotional_ai_service.observing.observation import Inside, Observation, observed
 from emotional_ai_service.room import Room
 from emotional_ai_service.safeguard import Oversight, Rules
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer, TrainingServicer
@@ -183,7 +183,7 @@ def _server(settings: Settings, observation: Observation) -> grpc.aio.Server:
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),
-        )
+        ),
     )
 
 

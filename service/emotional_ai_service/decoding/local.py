@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from emotional_ai_service.decoding.messages import GenerationEvent, GenerationRequest, ModelDescription, Voice
 from emotional_ai_service.decoding.model import LocalModel
+from emotional_ai_service.observing.settings import LogSettings
 from emotional_ai_service.workers import Load, Target, Worker, WorkerSpec
 from emotional_ai_training.models import check_model_dir
 
@@ -14,7 +15,15 @@ from emotional_ai_training.models import check_model_dir
 class LocalDecoder:
     """Decodes in a process of its own. `start` before use, `close` after."""
 
-    def __init__(self, model: LocalModel, *, threads: int = 0, niceness: int = 10, capacity: int = 64) -> None:
+    def __init__(
+        self,
+        model: LocalModel,
+        *,
+        threads: int = 0,
+        niceness: int = 10,
+        capacity: int = 64,
+        log: LogSettings | None = None,
+    ) -> None:
         self._worker: Worker[GenerationRequest, GenerationEvent] = Worker(
             WorkerSpec(
                 name="decoder",
@@ -23,6 +32,7 @@ class LocalDecoder:
                 capacity=capacity,
                 niceness=niceness,
                 threads=threads,
+                log=log,
             )
         )
 

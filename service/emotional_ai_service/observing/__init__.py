@@ -8,12 +8,10 @@ histogram     counts of values in ranges
 scrape        all numbers as Prometheus reads them; endpoint: where it asks; loop_lag: how late the loop is
 tracing       spans, sent over OTLP
 logs          lines of the log, without what people wrote
+
+Only the settings are brought in with the package: processes of models log as the service does, and need nothing else.
 """
 
-from emotional_ai_service.observing.endpoint import MetricsUnservable
-from emotional_ai_service.observing.logs import log_to_stderr
-from emotional_ai_service.observing.observation import Inside, Observation, observed
-from emotional_ai_service.observing.rpcs import StreamLag
 from emotional_ai_service.observing.settings import (
     LogFormat,
     LogLevel,
@@ -22,16 +20,4 @@ from emotional_ai_service.observing.settings import (
     ObservingSettings,
 )
 
-__all__ = [
-    "Inside",
-    "LogFormat",
-    "LogLevel",
-    "LogSettings",
-    "MetricsAddress",
-    "MetricsUnservable",
-    "Observation",
-    "ObservingSettings",
-    "StreamLag",
-    "log_to_stderr",
-    "observed",
-]
+__all__ = ["LogFormat", "LogLevel", "LogSettings", "MetricsAddress", "ObservingSettings"]

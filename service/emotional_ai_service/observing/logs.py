@@ -27,13 +27,14 @@ EXTRA: Final = ("code", "seconds")
 """Facts a line may carry beside its message."""
 
 
-def log_to_stderr(settings: LogSettings) -> None:
+def log_to_stderr(settings: LogSettings, *, blind: bool = False) -> None:
     """Has whatever is logged in this process written to standard error, for the rest of its life.
 
-    Libraries are heard from warnings on: their chatter tells nothing of the service, and may tell what people wrote.
+    `blind` is for a process that is told texts and does not know the calls they are of: exceptions are written without their
+    messages. Libraries are heard from warnings on: their chatter tells nothing of the service, and may tell what people wrote.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines(settings))
+    handler.setFormatter(Lines(settings, blind=blind))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(settings.level.upper())
@@ -43,9 +44,10 @@ def log_to_stderr(settings: LogSettings) -> None:
 class Lines(logging.Formatter):
     """Makes the lines of a log."""
 
-    def __init__(self, settings: LogSettings) -> None:
+    def __init__(self, settings: LogSettings, *, blind: bool = False) -> None:
         super().__init__()
         self._settings = settings
+        self._blind = blind
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as one line; in text, a traceback follows in lines of its own."""
@@ -61,7 +63,9 @@ class Lines(logging.Formatter):
             **{name: getattr(record, name) for name in EXTRA if hasattr(record, name)},
         }
         if record.exc_info is not None and record.exc_info[0] is not None:
-            facts["exception"] = self._clean("".join(traceback.format_exception(*record.exc_info)), about)
+            kind, error, trace = record.exc_info
+            told = [*traceback.format_tb(trace), kind.__name__] if self._blind else traceback.format_exception(error)
+            facts["exception"] = self._clean("".join(told), about)
         return json.dumps(facts, default=str) if self._settings.format is LogFormat.JSON else _as_text(facts)
 
     def _about(self, about: Call | None) -> dict[str, str]:

@@ -60,6 +60,8 @@ class Observation:
         self._decoder_pid: Callable[[], int | None] = lambda: None
         self.lag = StreamLag() if self._counts else None
         """How far streams lie behind, to be counted by them; None where nobody asks."""
+        self.log = settings.log
+        """How processes of models are to log."""
 
     def interceptors(self) -> "tuple[grpc.aio.ServerInterceptor[Any, Any], ...]":
         """What the server is to be made with."""

@@ -104,6 +104,10 @@ def _private_output() -> BinaryIO:
 
 def _settle_in(spec: WorkerSpec) -> None:
     os.nice(spec.niceness)
+    if spec.log is not None:
+        from emotional_ai_service.observing.logs import log_to_stderr
+
+        log_to_stderr(spec.log, blind=True)
     threads = spec.threads or max(1, len(os.sched_getaffinity(0)) - 1)
     os.environ.update(QUIET | LEAN)
     for variable in THREAD_VARIABLES:  # read by numerical libraries when they are imported, which is later

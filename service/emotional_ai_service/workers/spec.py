@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from emotional_ai_service.observing.settings import LogSettings
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
@@ -19,6 +21,8 @@ class WorkerSpec:
     """Added to the child's CPU niceness, 0..19, so that the emotion engine goes first when the processor is short."""
     threads: int = 0
     """Threads for numerical libraries in the child; 0 leaves one processor to the engine."""
+    log: LogSettings | None = None
+    """How the child logs, to the standard error it shares with its parent; None as Python does."""
 
     def __post_init__(self) -> None:
         if self.target.count(":") != 1:
