@@ -20,6 +20,9 @@ ServiceError
 +-- TokenExpired          a token whose time is over
 +-- TokenGuessing         too many wrong tokens from one address
 +-- ScopeMissing          a token that does not allow what was asked
++-- RateLimited           the tenant asks for more at a time than it may; it may again after a while
++-- QuotaExceeded         the tenant has, or used today, as much as it may
++-- AuditUnavailable      what the call would change cannot be written to the audit log
 """
 
 from collections.abc import Callable
@@ -228,3 +231,42 @@ class ScopeMissing(ServiceError):
             scope=scope,
             token_id=token_id,
         )
+
+
+class RateLimited(ServiceError):
+    """The tenant asks for more at a time than it may; `retry_seconds` is when it may again."""
+
+    def __init__(self, limit: str, used: float, allowed: float, retry_seconds: float) -> None:
+        super().__init__(
+            f"the limit {limit} of {allowed:g} is reached; try again in {retry_seconds:.3g} s",
+            limit=limit,
+            used=f"{used:g}",
+            allowed=f"{allowed:g}",
+        )
+        self.retry_seconds = retry_seconds
+
+
+class QuotaExceeded(ServiceError):
+    """The tenant has, or used today, as much as it may; `retry_seconds` is when it may again, None if not by waiting."""
+
+    def __init__(
+        self, limit: str, used: float, allowed: float, advice: str, retry_seconds: float | None = None
+    ) -> None:
+        super().__init__(
+            f"the quota {limit} is {allowed:g}, and {used:g} are used or asked for; {advice}",
+            limit=limit,
+            used=f"{used:g}",
+            allowed=f"{allowed:g}",
+        )
+        self.retry_seconds = retry_seconds
+
+
+class AuditUnavailable(ServiceError):
+    """What the call would change cannot be written to the audit log."""
+
+    def __init__(self, retry_seconds: float) -> None:
+        super().__init__(
+            "the audit log cannot be written, and nothing is changed unseen; the log of the service says why, reading "
+            "still works, try again once there is room"
+        )
+        self.retry_seconds = retry_seconds

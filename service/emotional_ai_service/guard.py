@@ -38,6 +38,7 @@ from emotional_ai_service.decoding.errors import (
     WrongLayers,
 )
 from emotional_ai_service.errors import (
+    AuditUnavailable,
     InvalidRequest,
     JobEnded,
     JobNotFound,
@@ -46,6 +47,8 @@ from emotional_ai_service.errors import (
     ModelUnavailable,
     NoToken,
     PastLetGo,
+    QuotaExceeded,
+    RateLimited,
     ScopeMissing,
     ServiceDraining,
     ServiceError,
@@ -119,6 +122,9 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     TokenExpired: (Code.UNAUTHENTICATED, "TOKEN_EXPIRED"),
     TokenGuessing: (Code.RESOURCE_EXHAUSTED, "TOKEN_GUESSING"),
     ScopeMissing: (Code.PERMISSION_DENIED, "SCOPE_MISSING"),
+    RateLimited: (Code.RESOURCE_EXHAUSTED, "RATE_LIMITED"),
+    QuotaExceeded: (Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED"),
+    AuditUnavailable: (Code.UNAVAILABLE, "AUDIT_UNAVAILABLE"),
 }
 """Every error a caller can meet, by type; the nearest base class of an error decides."""
 
@@ -223,7 +229,10 @@ async def refuse(context: Context[Request, Response], error: Exception) -> NoRet
     if isinstance(error, grpc.RpcError | grpc.aio.AbortError):
         raise error
     status = rpc_status.to_status(status_of(error))
-    told = (*(context.trailing_metadata() or ()), *status.trailing_metadata)  # an abort would drop what was to be told before
+    told = (
+        *(context.trailing_metadata() or ()),
+        *status.trailing_metadata,
+    )  # an abort would drop what was to be told before
     await context.abort(status.code, status.details, told)
     raise AssertionError("abort returned")
 
@@ -249,9 +258,10 @@ def status_of(error: Exception) -> status_pb2.Status:
                 ]
             )
         )
-    if code in (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED):
+    seconds = getattr(error, "retry_seconds", RETRY_SECONDS)
+    if code in (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED) and seconds is not None:
         delay = Duration()
-        delay.FromNanoseconds(int(getattr(error, "retry_seconds", RETRY_SECONDS) * 1e9))
+        delay.FromNanoseconds(int(seconds * 1e9))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     return _status(code, str(error), details)
 
