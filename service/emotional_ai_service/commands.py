@@ -51,9 +51,10 @@ from emotional_ai_service.observing.flags import (
     Otlp,
     observing_of,
 )
+from emotional_ai_service.privacy import Retention, TransientSessions, privacy_of
 from emotional_ai_service.safety import Disclosure, DisclosureEvery, Guard, SafetyFlags, safety_of
 from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind, StoreSettings
-from emotional_ai_service.stores import Durability
+from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
 from emotional_ai_training.models import (
     DEFAULT_MODEL,
@@ -176,6 +177,8 @@ def serve(
     log: Log = None,
     log_level: Level = None,
     log_sessions: LogSessions = False,
+    retention: Retention = None,
+    transient_sessions: TransientSessions = TRANSIENT_SESSIONS,
     job_target: JobTarget = DEFAULT_TARGET,
     with_parent: WithParent = False,
 ) -> None:
@@ -239,6 +242,7 @@ def serve(
         access=access,
         observing=observing,
         safety=safety_of(safety),
+        privacy=privacy_of(retention, transient_sessions),
     )
     _serve(settings, with_parent=with_parent)
 

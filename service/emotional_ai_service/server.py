@@ -35,11 +35,12 @@ from emotional_ai_service.guard import guard
 from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
 from emotional_ai_service.observing.observation import Inside, Observation, observed
+from emotional_ai_service.retention import retaining
 from emotional_ai_service.room import Room
 from emotional_ai_service.safeguard import Oversight, Rules
 from emotional_ai_service.servicers import EmotionEngineServicer, InferenceServicer, TrainingServicer
 from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
-from emotional_ai_service.stores import MemoryStore, SqliteStore, Store
+from emotional_ai_service.stores import MemoryStore, SqliteStore, Store, TransientStore
 from emotional_ai_service.streams import Drain
 from emotional_ai_service.tenants import Engines
 from emotional_ai_service.validation import check
@@ -81,7 +82,8 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
     async with AsyncExitStack() as stack:
         gate = await stack.enter_async_context(gated(settings.access, clock))
         observation = await stack.enter_async_context(observed(settings.observing))
-        store = observation.store(await open_store(settings.store))
+        stored = observation.store(await open_store(settings.store))
+        store = TransientStore(stored, settings.privacy.transient_sessions)
         stack.push_async_callback(store.close)
         _ask_for_port(settings)  # First, so that a taken port is told before models are loaded.
         # Before the gRPC server, which would comment on every process that is started beside it.
@@ -92,6 +94,7 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         server = _server(settings, observation)
         port = _bind(server, settings)
         engines = Engines(store, clock, Room(settings.live_sessions))
+        await stack.enter_async_context(retaining(engines, settings.privacy.keep_us))
         drain = Drain(observation.lag)
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
             guard(EmotionEngineServicer(engines, drain), ENGINE, check, gate), server

@@ -9,7 +9,7 @@ from emotional_ai_service.access import AccessSettings
 from emotional_ai_service.decoding import BlendMode, Precision, RuntimeKind
 from emotional_ai_service.observing.settings import ObservingSettings
 from emotional_ai_service.safeguard import Notice, Rule, built_in
-from emotional_ai_service.stores import Durability
+from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
 
 
@@ -115,6 +115,16 @@ class SafetySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivacySettings:
+    """How long the past is kept, and how much is kept in memory only."""
+
+    keep_us: int | None = None
+    """Log entries older than so many microseconds are let go; None keeps all."""
+    transient_sessions: int = TRANSIENT_SESSIONS
+    """Sessions that may be kept in memory only at a time; 0 allows none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the server is built from."""
 
@@ -128,6 +138,7 @@ class Settings:
     safety: SafetySettings = field(default_factory=SafetySettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     observing: ObservingSettings = field(default_factory=ObservingSettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
     live_sessions: int = 4096
     """Sessions kept in memory."""
     drain_seconds: float = 5.0
