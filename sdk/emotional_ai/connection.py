@@ -70,7 +70,7 @@ def channel_options(target: str, longest_seconds: float = 5.0) -> list[Option]:
     `longest_seconds` is the longest wait between two attempts to connect.
     """
     return [
-        ("grpc.enable_http_proxy", 0 if _local(target) else 1),
+        ("grpc.enable_http_proxy", 0 if is_local(target) else 1),
         ("grpc.service_config", service_config()),
         ("grpc.enable_retries", 1),
         ("grpc.max_send_message_length", REQUEST_LIMIT),
@@ -100,15 +100,22 @@ def blocking(options: list[Option]) -> list[Option]:
 
 
 def call_metadata(target: str, credentials: grpc.ChannelCredentials | None, token: str | None) -> Metadata:
-    """Metadata of every call. Raises ValueError for a token that would cross a network in the clear."""
+    """Metadata of every call. Raises ValueError for a token that would cross a network in the clear, or cannot be sent."""
     if token is None:
         return ()
-    if credentials is None and not _local(target):
+    check_token(token)
+    if credentials is None and not is_local(target):
         raise ValueError(
             f"a token would reach {target!r} unencrypted; give `credentials` (grpc.ssl_channel_credentials(), or "
             "grpc.experimental.insecure_channel_credentials() if the network is trusted)"
         )
     return (("authorization", f"Bearer {token}"),)
+
+
+def check_token(token: str) -> None:
+    """Raises ValueError for what cannot be sent as a token; gRPC would, and show the token in its message."""
+    if not token or not all("!" <= mark <= "~" for mark in token):
+        raise ValueError("a token is 1 or more printable ASCII characters without spaces")
 
 
 def service_address(text: str) -> str:
@@ -132,7 +139,8 @@ def start_command(address: str) -> str:
     return f"emotional-ai serve{where} --port {port}"
 
 
-def _local(target: str) -> bool:
+def is_local(target: str) -> bool:
+    """Whether the way to a target stays on this machine."""
     address = target.removeprefix("dns:").lstrip("/")
     return target.startswith("unix:") or is_loopback(address.rpartition(":")[0] or address)
 

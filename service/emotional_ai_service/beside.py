@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import IO, Final
@@ -44,8 +44,11 @@ class PageBeside:
 
 
 @contextmanager
-def page_beside(target: str, session: str, port: int) -> Iterator[PageBeside]:
-    """Starts the page of the service at `target`, which need not answer yet; ends it with the context."""
+def page_beside(target: str, session: str, port: int, environment: Mapping[str, str]) -> Iterator[PageBeside]:
+    """Starts the page of the service at `target`, which need not answer yet; ends it with the context.
+
+    `environment` is the page's, and tells it how to reach the service.
+    """
     command = [sys.executable, "-m", "emotional_ai", "--target", target, "web", "--with-parent"]
     command += ["--session", session, "--port", str(port)]
     with (
@@ -56,6 +59,7 @@ def page_beside(target: str, session: str, port: int) -> Iterator[PageBeside]:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            env=environment,
             start_new_session=True,  # Ctrl-C belongs to the conversation
         ) as process,
     ):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
+from emotional_ai.cli.reach import named_service
 from emotional_ai_service.access.commands import tokens as tokens_app
 from emotional_ai_service.access.flags import (
     AccessFlags,
@@ -263,6 +265,7 @@ def run(
     """
     command = [sys.executable, "-m", "emotional_ai", "serve", "--with-parent", "--port", str(port)]
     command += [*(("--db", str(db)) if db else ()), *(("--model", str(model)) if model else ()), *ctx.args]
+    told = {**os.environ, **named_service(ctx).credentials.environment()}
     console = Console(stderr=True, highlight=False)
     console.print("starting the service ...")
     with (
@@ -276,24 +279,24 @@ def run(
         try:
             # The page loads while the service does, where its address is known before.
             known = port != 0 and not any(argument.startswith("--host") for argument in ctx.args)
-            page = _page(beside, f"127.0.0.1:{port}", session, web_port) if web and known else None
+            page = _page(beside, f"127.0.0.1:{port}", session, web_port, told) if web and known else None
             address = _address(service)
             if web and not known:
-                page = _page(beside, address, session, web_port)
+                page = _page(beside, address, session, web_port, told)
             if page is not None:
                 console.print(page.told() if isinstance(page, PageBeside) else page, soft_wrap=True)
             signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C belongs to the conversation.
             chat = [sys.executable, "-m", "emotional_ai", "--target", address, "chat", "--session", session]
-            status = subprocess.run(chat, check=False).returncode
+            status = subprocess.run(chat, check=False, env=told).returncode
         finally:
             service.terminate()
             service.communicate()
     raise typer.Exit(status)
 
 
-def _page(beside: ExitStack, target: str, session: str, port: int) -> PageBeside | str:
+def _page(beside: ExitStack, target: str, session: str, port: int, told: Mapping[str, str]) -> PageBeside | str:
     """The page, or why there is none."""
-    return missing() or beside.enter_context(page_beside(target, session, port))
+    return missing() or beside.enter_context(page_beside(target, session, port, told))
 
 
 def _address(service: "subprocess.Popen[str]") -> str:

@@ -186,8 +186,8 @@ class NoToken(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(
-            "this service asks for a token: send it once, as metadata `authorization: Bearer TOKEN`; whoever runs the service "
-            "makes one with `emotional-ai tokens add`"
+            "this service asks for a token; give it to the client as `token`, to the commands, the page and the bridge as "
+            "EMOTIONAL_AI_TOKEN (sent once, as metadata `authorization: Bearer TOKEN`); `emotional-ai tokens add` makes one"
         )
 
 
@@ -196,7 +196,8 @@ class TokenUnknown(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(
-            "this token is not known here; it may be mistyped, rotated or revoked: ask whoever runs the service for another"
+            "this token is not known here; it may be mistyped, rotated or revoked: ask whoever runs the service for another, "
+            "and put it where this one was (EMOTIONAL_AI_TOKEN)"
         )
 
 
@@ -205,7 +206,8 @@ class TokenExpired(ServiceError):
 
     def __init__(self, token_id: str) -> None:
         super().__init__(
-            f"token {token_id} has expired; ask whoever runs the service for another (`emotional-ai tokens add`)",
+            f"token {token_id} has expired; ask whoever runs the service for another (`emotional-ai tokens add` makes one) "
+            "and put it where this one was (EMOTIONAL_AI_TOKEN)",
             token_id=token_id,
         )
 
@@ -226,8 +228,8 @@ class ScopeMissing(ServiceError):
 
     def __init__(self, scope: str, token_id: str) -> None:
         super().__init__(
-            f"token {token_id} lacks the scope {scope!r}, which this call needs; use a token that has it, made with "
-            f"`emotional-ai tokens add --scope {scope}`",
+            f"token {token_id} lacks the scope {scope!r}, which this call needs; use a token that has it (EMOTIONAL_AI_TOKEN), "
+            f"made with `emotional-ai tokens add --scope {scope}`",
             scope=scope,
             token_id=token_id,
         )

@@ -17,7 +17,9 @@ from typer.core import TyperGroup
 from emotional_ai.cli import adapters, batch, chat, jobs, kiro, lab, language, past, sessions, state, status, watch, web
 from emotional_ai.cli.joined import Joined, joined
 from emotional_ai.cli.output import CommandFailed, note, say, told
+from emotional_ai.cli.reach import Service
 from emotional_ai.connection import DEFAULT_TARGET
+from emotional_ai.credentials import CA, CLIENT_CERT, CLIENT_KEY, TOKEN, Credentials
 from emotional_ai.errors import EmotionalAIError
 
 FAILED: Final = 1
@@ -86,6 +88,30 @@ def root(
             "--target", metavar="HOST:PORT", envvar="EMOTIONAL_AI_TARGET", help="Service the commands talk to."
         ),
     ] = DEFAULT_TARGET,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", envvar=TOKEN, help="Token of the service, if it asks for one.", show_default=False),
+    ] = None,
+    ca: Annotated[
+        str | None,
+        typer.Option(
+            "--ca",
+            metavar="FILE",
+            envvar=CA,
+            help="Encrypt, and trust a service vouched for by these authorities, PEM; `system` for public ones, `none` to send "
+            "a token unencrypted.",
+            show_default=False,
+        ),
+    ] = None,
+    client_cert: Annotated[
+        str | None,
+        typer.Option(
+            "--client-cert", metavar="FILE", envvar=CLIENT_CERT, help="Certificate shown to the service, PEM."
+        ),
+    ] = None,
+    client_key: Annotated[
+        str | None, typer.Option("--client-key", metavar="FILE", envvar=CLIENT_KEY, help="Its key, PEM.")
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -94,7 +120,7 @@ def root(
 
     Exit codes: 0 done; 1 refused or failed, with a message on standard error; 2 wrong usage; 130 interrupted.
     """
-    ctx.obj = target
+    ctx.obj = Service(target, Credentials(token, ca, client_cert, client_key))
 
 
 for _part in (chat, state, watch, past, sessions, lab, language, batch, adapters, status, jobs, kiro, web):

@@ -15,6 +15,7 @@ from typing import Annotated, Final
 import typer
 
 from emotional_ai.cli.output import CommandFailed, note, printable, say
+from emotional_ai.cli.reach import named_service
 from emotional_ai.connection import DEFAULT_TARGET, service_address
 from emotional_ai.kiro import (
     Entry,
@@ -151,7 +152,7 @@ def _absolute(folder: Path) -> Path:
 
 def _service_named_before(ctx: typer.Context) -> str | None:
     """The service named before the command, or by the environment; None for the one there is by default."""
-    named = ctx.ensure_object(str)
+    named = named_service(ctx).target
     return None if named in ("", DEFAULT_TARGET) else named
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import typer
 
+from emotional_ai.credentials import TOKEN
 from emotional_ai.errors import EmotionalAIError
 
 Record = dict[str, object]
@@ -17,6 +18,10 @@ HINTS: Final = {
     "SESSION_NOT_FOUND": "`emotional-ai sessions list` shows those there are, `emotional-ai sessions create ID` makes one",
     "UNKNOWN_ADAPTER": "`emotional-ai adapters` lists those there are",
     "JOB_NOT_FOUND": "`emotional-ai jobs list` shows those there are",
+    "NO_TOKEN": f"give --token before the command, or {TOKEN} in the environment; `emotional-ai tokens add` makes one",
+    "TOKEN_UNKNOWN": f"check --token or {TOKEN}; it may be mistyped, rotated or revoked",
+    "TOKEN_EXPIRED": f"put another into --token or {TOKEN}; `emotional-ai tokens add` makes one",
+    "SCOPE_MISSING": f"use a token that has it, as --token or {TOKEN}",
     "JOB_NOT_RESUMABLE": "`emotional-ai jobs show ID` tells how it stands, `emotional-ai jobs start` begins anew",
 }
 """What a user of the command line does about an error whose message speaks of rpcs, by reason."""

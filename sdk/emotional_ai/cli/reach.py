@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 import typer
@@ -10,6 +11,7 @@ from emotional_ai.backoff import Backoff
 from emotional_ai.cli.output import CommandFailed, note
 from emotional_ai.client import Client
 from emotional_ai.connection import DEFAULT_TARGET, start_command
+from emotional_ai.credentials import Credentials
 from emotional_ai.errors import AlreadyExists, DeadlineExceeded, NotFound, Unavailable
 from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.v1.engine_pb2 import DynamicsConfig, Session, SessionConfig
@@ -47,6 +49,24 @@ def chosen_session(named: str | None, session: str | None) -> str:
     return DEFAULT_SESSION if given is None else given
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service the commands talk to, as it is named before them."""
+
+    target: str = ""
+    """HOST:PORT; empty for the one there is by default."""
+    credentials: Credentials = field(default_factory=Credentials)
+
+    def at(self, target: str | None) -> str:
+        """The address of a command: its own, the one named before it, or the default one."""
+        return target or self.target or DEFAULT_TARGET
+
+
+def named_service(ctx: typer.Context) -> Service:
+    """The service named before the command."""
+    return ctx.find_object(Service) or Service()
+
+
 class ToldBackoff(Backoff):
     """Says on standard error that a stream reconnects, once it did not succeed at once."""
 
@@ -58,12 +78,19 @@ class ToldBackoff(Backoff):
 
 @contextmanager
 def connected(ctx: typer.Context, target: str | None, backoff: Backoff | None = None) -> Iterator[Client]:
-    """A client of `target`, or of the service named before the command. Raises CommandFailed if nobody answers.
+    """A client of `target`, or of the service named before the command.
+
+    Raises CommandFailed if nobody answers, or for credentials that cannot be shown there.
 
     `backoff` says how patiently its streams reconnect.
     """
-    address = target or ctx.ensure_object(str) or DEFAULT_TARGET
-    with Client(address, backoff=backoff) as client:
+    named = named_service(ctx)
+    address, token = named.at(target), named.credentials.token
+    try:
+        made = Client(address, credentials=named.credentials.of_channel(address), token=token or None, backoff=backoff)
+    except ValueError as error:
+        raise CommandFailed(str(error)) from error
+    with made as client:
         try:
             yield client
         except (Unavailable, DeadlineExceeded) as error:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emotional_ai.cli.output import CommandFailed, note, say
-from emotional_ai.cli.reach import SessionId, Target
-from emotional_ai.connection import DEFAULT_TARGET, service_address
+from emotional_ai.cli.reach import SessionId, Target, named_service
+from emotional_ai.connection import service_address
 from emotional_ai.names import DEFAULT_SESSION
 
 if TYPE_CHECKING:
@@ -65,9 +65,11 @@ def web(
     from emotional_ai.web import WebSettings
     from emotional_ai.web.serving import listening
 
+    named = named_service(ctx)
     try:
         settings = WebSettings(
-            target=service_address(target or ctx.ensure_object(str) or DEFAULT_TARGET),
+            target=service_address(named.at(target)),
+            credentials=named.credentials,
             host=host,
             port=port,
             session=session,

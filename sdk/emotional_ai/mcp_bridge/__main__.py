@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emotional_ai.connection import DEFAULT_TARGET, service_address
+from emotional_ai.credentials import CA, CLIENT_CERT, CLIENT_KEY, TOKEN, Credentials
 from emotional_ai.mcp_bridge.settings import Settings, Toolset, toolset_names, toolsets
 from emotional_ai.names import DEFAULT_SESSION, session_id
 
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m emotional_ai.mcp_bridge",
         description="MCP bridge to the emotion engine: stdio, or streamable HTTP with --http. Over stdio the end of its input "
-        "ends it, and cancels what is in flight.",
+        f"ends it, and cancels what is in flight. A service that asks for a token is shown {TOKEN} of the environment.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -90,6 +91,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--read-only", action="store_true", help="offer only tools that change nothing")
     parser.add_argument("--autostart", action="store_true", help="start a service where none answers, on this machine")
     parser.add_argument("--http", type=_port, metavar="PORT", help="serve HTTP on 127.0.0.1; 0 takes a free port")
+    told = Credentials.of(os.environ)
+    for flag, variable, value, what in (
+        (
+            "--ca",
+            CA,
+            told.ca,
+            "encrypt, and trust a service vouched for by these authorities, PEM, or `system`, or `none`",
+        ),
+        ("--client-cert", CLIENT_CERT, told.client_cert, "certificate shown to the service, PEM"),
+        ("--client-key", CLIENT_KEY, told.client_key, "its key, PEM"),
+    ):
+        parser.add_argument(flag, default=value, metavar="FILE", help=f"{what}; default {variable} of the environment")
     parser.add_argument("--verbose", action="store_true", help="tell more on standard error")
     return parser
 
@@ -113,13 +126,16 @@ def _port(text: str) -> int:
 
 
 def _settings(given: argparse.Namespace) -> Settings:
-    return Settings(
+    settings = Settings(
         target=given.target,
         session=given.session,
         toolsets=given.toolsets,
         read_only=given.read_only,
         autostart=given.autostart,
+        credentials=Credentials(Credentials.of(os.environ).token, given.ca, given.client_cert, given.client_key),
     )
+    settings.credentials.of_channel(settings.target)  # told now, not with the first call
+    return settings
 
 
 def _listening(port: int | None) -> socket.socket | None:

@@ -17,6 +17,7 @@ from typing import Final
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.connection import is_loopback, start_command
+from emotional_ai.credentials import NONE, Credentials
 from emotional_ai.errors import EmotionalAIError, Unavailable
 from emotional_ai.mcp_bridge.refusals import Code, Refused
 
@@ -39,11 +40,21 @@ LONGEST_SHOWN: Final = 300
 class Starter:
     """Starts the service at `target`, at most one at a time; it writes to `log`.
 
-    `command` makes what is run from the target. Raises ValueError as `serve_command` does.
+    `command` makes what is run from the target. Raises ValueError as `serve_command` does, and for credentials that ask for
+    encryption, which a service that is started so does not have.
     """
 
-    def __init__(self, target: str, log: Path, command: "Callable[[str], Sequence[str]] | None" = None) -> None:
+    def __init__(
+        self,
+        target: str,
+        log: Path,
+        command: "Callable[[str], Sequence[str]] | None" = None,
+        credentials: Credentials | None = None,
+    ) -> None:
         self._target = target
+        self._token = credentials.token or None if credentials else None
+        if credentials is not None and credentials.ca not in (None, "", NONE):
+            raise ValueError("--autostart starts a service without encryption: leave out --ca, or start one by hand")
         self._command = (command or serve_command)(target)
         self._log = log
         self._lock = asyncio.Lock()
@@ -62,7 +73,7 @@ class Starter:
         end = asyncio.get_running_loop().time() + PATIENCE
         try:
             async with self._lock, self._alone(end):
-                if await answers(self._target):
+                if await answers(self._target, self._token):
                     return
                 if self.process is None or self.process.poll() is not None:
                     self.process = self._launched()
@@ -100,7 +111,7 @@ class Starter:
         """Waits until it answers. One that ends because another holds the address is no failure if that one answers."""
         while True:
             ended = process.poll() is not None
-            if await answers(self._target):
+            if await answers(self._target, self._token):
                 return
             if ended:
                 raise Refused(
@@ -150,9 +161,9 @@ class Starter:
         return process
 
 
-async def answers(target: str) -> bool:
+async def answers(target: str, token: str | None = None) -> bool:
     """Whether a service is there, be it one that is only starting."""
-    async with AsyncClient(target) as client:
+    async with AsyncClient(target, token=token) as client:
         try:
             await client.get_model(timeout=LOOK)
         except Unavailable as error:

@@ -30,11 +30,19 @@ CALL_SECONDS: Final = 57.0
 """Seconds a call has together with the start of a service; clients give up on a call near 60."""
 
 
+def client_of(settings: Settings) -> AsyncClient:
+    """A client as the settings have it. Raises ValueError for credentials that cannot be shown to their target."""
+    credentials = settings.credentials
+    return AsyncClient(
+        settings.target, credentials=credentials.of_channel(settings.target), token=credentials.token or None
+    )
+
+
 class _Line:
     """A client, and the calls that are using it."""
 
-    def __init__(self, target: str) -> None:
-        self.client = AsyncClient(target)
+    def __init__(self, settings: Settings) -> None:
+        self.client = client_of(settings)
         self.calls = 0
         self.broken = False
 
@@ -51,7 +59,7 @@ class Engine:
         self.settings = settings
         self._bus = bus
         self._starter = starter
-        self._line = _Line(settings.target)
+        self._line = _Line(settings)
         self._replaced: set[_Line] = set()
         """Broken ones that calls are using still."""
 
@@ -110,7 +118,7 @@ class Engine:
     async def known(self, beginning: str = "", most: int = LISTED) -> tuple[list[str], bool]:
         """As `sessions`, for who only looks: nothing is started for it, and a service that does not answer knows none."""
         try:
-            async with asyncio.timeout(GLANCE), AsyncClient(self.settings.target) as client:
+            async with asyncio.timeout(GLANCE), client_of(self.settings) as client:
                 return await _listed(client, beginning, most)
         except (EmotionalAIError, TimeoutError) as error:
             level = logging.INFO if isinstance(error, Unavailable | TimeoutError) else logging.WARNING
@@ -147,7 +155,7 @@ class Engine:
 
     def _replace(self) -> None:
         self._replaced.add(self._line)
-        self._line = _Line(self.settings.target)
+        self._line = _Line(self.settings)
 
     async def _tidied(self, line: _Line) -> None:
         if line.broken and line.calls == 0:

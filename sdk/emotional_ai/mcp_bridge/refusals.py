@@ -13,6 +13,7 @@ from typing import Final
 import grpc
 
 from emotional_ai.connection import start_command
+from emotional_ai.credentials import TOKEN
 from emotional_ai.errors import Cancelled, DeadlineExceeded, EmotionalAIError, ServiceFault, Unavailable, Violation
 from emotional_ai.mcp_bridge.settings import Settings, Toolset
 
@@ -71,6 +72,10 @@ BY_REASON: Final[Mapping[str, str | tuple[ByTool, ...]]] = {
     ),
     "JOB_ENDED": (ByTool(Toolset.TRAINING, "get_training_status tells how it ended"),),
     "JOB_NOT_RESUMABLE": (ByTool(Toolset.TRAINING, "start_training without resume_job_id begins anew", changing=True),),
+    "NO_TOKEN": f"put one into {TOKEN} in the environment of the bridge, and start it again",
+    "TOKEN_UNKNOWN": f"put another into {TOKEN} in the environment of the bridge, and start it again",
+    "TOKEN_EXPIRED": f"put another into {TOKEN} in the environment of the bridge, and start it again",
+    "SCOPE_MISSING": f"give the bridge a token that has it, as {TOKEN} in its environment",
     "LANGUAGE_OFF": "have it started without --engine-only",
     "PROMPT_TOO_LONG": "shorten the prompt, or ask for fewer max_tokens",
 }

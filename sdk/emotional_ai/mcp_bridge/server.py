@@ -53,7 +53,7 @@ def server(settings: Settings, log: Path) -> Server[Bridge]:
 
     Raises ValueError where a service could not be started although that is asked for.
     """
-    starter = Starter(settings.target, log) if settings.autostart else None
+    starter = Starter(settings.target, log, credentials=settings.credentials) if settings.autostart else None
 
     @asynccontextmanager
     async def lifespan(_: Server[Bridge]) -> AsyncIterator[Bridge]:

@@ -1,9 +1,10 @@
 """What a bridge is started with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from emotional_ai.connection import DEFAULT_TARGET
+from emotional_ai.credentials import Credentials
 from emotional_ai.names import DEFAULT_SESSION
 
 
@@ -31,6 +32,8 @@ class Settings:
     """Offer only tools that change nothing."""
     autostart: bool = False
     """Start a service where none answers; on the loopback interface only."""
+    credentials: Credentials = field(default_factory=Credentials)
+    """By which the service knows the bridge."""
 
     def offers(self, toolset: Toolset, *, changing: bool = False) -> bool:
         """Whether tools of a toolset are offered, be it those that change something."""

@@ -16,10 +16,9 @@ from weakref import WeakValueDictionary
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import ListenHandler, ResourceUpdated, ServerEvent, SubscriptionBus
 
-from emotional_ai.aio import AsyncClient
 from emotional_ai.errors import EmotionalAIError
 from emotional_ai.mcp_bridge import uris
-from emotional_ai.mcp_bridge.engine import Engine
+from emotional_ai.mcp_bridge.engine import Engine, client_of
 from emotional_ai.mcp_bridge.refusals import Code, Refused, logged
 from emotional_ai.names import levels
 from emotional_ai.v1 import engine_pb2 as pb
@@ -56,7 +55,7 @@ class Subscriptions:
         self.listening = ListenHandler(self._bus)
         """Serves `subscriptions/listen`."""
         self._engine = engine
-        self._client = AsyncClient(engine.settings.target)
+        self._client = client_of(engine.settings)
         self._watched: dict[str, _Watched] = {}
         self._held: dict[tuple[int, str], AsyncExitStack] = {}
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

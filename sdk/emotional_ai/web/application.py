@@ -67,8 +67,11 @@ async def serve(
 ) -> None:
     """Serves on what `serving.listening` gave until a signal, or the end of `parent`, ends it."""
     async with AsyncExitStack() as until_the_end:
-        client = await until_the_end.enter_async_context(AsyncClient(settings.target, backoff=BACKOFF))
-        upstream = Upstream(settings.target)
+        credentials, token = settings.credentials.of_channel(settings.target), settings.credentials.token or None
+        client = await until_the_end.enter_async_context(
+            AsyncClient(settings.target, credentials=credentials, token=token, backoff=BACKOFF)
+        )
+        upstream = Upstream(settings.target, token, credentials)
         until_the_end.push_async_callback(upstream.close)
         hub = Hub(client)
         until_the_end.push_async_callback(hub.close)

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 
 from emotional_ai.connection import is_loopback
+from emotional_ai.credentials import Credentials
 from emotional_ai.names import DEFAULT_SESSION, session_id
 
 DEFAULT_PORT = 8080
@@ -30,6 +31,8 @@ class WebSettings:
     """What a visitor must know; needed, and 16 characters or more, as soon as others can come in."""
     allowed_hosts: tuple[str, ...] = ()
     """Further host names the page may be reached by, without a port."""
+    credentials: Credentials = field(default_factory=Credentials)
+    """By which the service knows the page: whoever comes in acts as whom they belong to."""
 
     def __post_init__(self) -> None:
         try:
@@ -41,6 +44,7 @@ class WebSettings:
                 raise ValueError(
                     f"--allow-host takes a host name or address without scheme and port, such as mood.example; got {name!r}"
                 )
+        self.credentials.of_channel(self.target)
         if self.token is not None and not _sendable(self.token):
             raise ValueError("a token is 1 or more printable ASCII characters without spaces")
         if self.others_come_in:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from connectrpc.method import MethodInfo
 from google.protobuf.message import Message
-from grpc import aio
+from grpc import ChannelCredentials, aio
 
 from emotional_ai.connection import Metadata, Option, call_metadata, channel_options, watch_options
 
@@ -18,15 +18,16 @@ service that is back is found within a second."""
 class Upstream:
     """Calls methods of the service by their description; made while the event loop runs that uses it.
 
-    `token` is sent to the service as a bearer token with every call. Raises ValueError for one that would cross a network in
-    the clear. Nothing else of a caller's own is sent but the request and its deadline.
+    `token` is sent to the service as a bearer token with every call; `credentials` encrypt the way, if given. Raises ValueError
+    for a token that would cross a network in the clear. Nothing else of a caller's own is sent than the request and its
+    deadline.
     """
 
-    def __init__(self, target: str, token: str | None = None) -> None:
+    def __init__(self, target: str, token: str | None = None, credentials: ChannelCredentials | None = None) -> None:
         self.target = target
-        self.metadata: Metadata = call_metadata(target, None, token)
-        self._channel = aio.insecure_channel(target, _own(channel_options(target)))
-        self._streams = aio.insecure_channel(target, _own(watch_options(target)))
+        self.metadata: Metadata = call_metadata(target, credentials, token)
+        self._channel = _opened(target, credentials, _own(channel_options(target)))
+        self._streams = _opened(target, credentials, _own(watch_options(target)))
 
     def unary(self, method: Method) -> aio.UnaryUnaryMultiCallable[Message, Message]:
         """A method of one response."""
@@ -44,6 +45,14 @@ class Upstream:
         """Closes the connections; calls still open end as unavailable."""
         await self._channel.close(None)
         await self._streams.close(None)
+
+
+def _opened(target: str, credentials: ChannelCredentials | None, options: list[Option]) -> aio.Channel:
+    return (
+        aio.insecure_channel(target, options)
+        if credentials is None
+        else aio.secure_channel(target, credentials, options)
+    )
 
 
 def _path(method: Method) -> str:
