@@ -30,6 +30,8 @@ class Script:
     changes: tuple[inference_pb2.BlendChange, ...] = ()
     """Changes of the voice, the first at token 0; the others are told as they come."""
     adapters: tuple[inference_pb2.Adapter, ...] = ()
+    told: inference_pb2.ReplyStarted = field(default_factory=lambda: inference_pb2.ReplyStarted(intensity=1))
+    """What is disclosed, flagged and lowered as a reply begins."""
     pause_after: int | None = None
     """Pieces after which a reply waits to be cancelled."""
     asked: list[inference_pb2.ConverseRequest] = field(default_factory=list)
@@ -100,7 +102,9 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
         sampling: inference_pb2.Sampling,
         context: grpc.ServicerContext,
     ) -> Iterator[dict[str, Any]]:
-        yield {"started": inference_pb2.ReplyStarted(state=state, expression=expression, seed=sampling.seed)}
+        started = inference_pb2.ReplyStarted(state=state, expression=expression, seed=sampling.seed)
+        started.MergeFrom(self._script.told)
+        yield {"started": started}
         for index, piece in enumerate(self._script.pieces):
             if index == self._script.pause_after:
                 stopped = threading.Event()

@@ -7,7 +7,7 @@ output         lines, JSON and errors; records: messages as JSON; figures: messa
 state          state, signal
 watch          watch; live: at a terminal, with recent (what is shown), scene and curves (how), screen (the terminal)
 past           history, explain; spans: how a span is written
-sessions       sessions list, create, delete, export, import
+sessions       sessions list, create, update, delete, export, import; expressing: how much of what is felt shows
 jobs           jobs start, list, show, watch, cancel, resume; progress: a job as it goes; reports: jobs as text and JSON
 lab            simulate, conformance; reference: the file format of the latter
 chat           chat; talk: turns and history; lines: a turn a line; terminal, with panel and feed: at a terminal;

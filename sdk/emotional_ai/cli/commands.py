@@ -9,6 +9,7 @@ import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from emotional_ai.cli import figures, otherwise, past
+from emotional_ai.cli.expressing import redialled, shown
 from emotional_ai.cli.feed import Glimpse, glimpse
 from emotional_ai.cli.output import CommandFailed
 from emotional_ai.cli.state import intensities
@@ -22,6 +23,7 @@ HELP: Final = """\
 /why not N...       how it would feel had N not happened
 /signal NAME=VALUE  let something happen to it, such as /signal threat=0.6 loss=0.2
 /skip MINUTES       let simulated minutes pass at once
+/intensity SHARE    express that share of what it feels, 0 to 1; without SHARE, say which it is
 /history            how it came here, since the session began
 /reset              put it back to its baseline; the conversation goes on
 /quit               leave (so does Ctrl-D)
@@ -61,6 +63,7 @@ class Commands:
             "/why": self._why,
             "/signal": self._signal,
             "/skip": self._skip,
+            "/intensity": self._intensity,
         }
 
     def carry_out(self, text: str) -> None:
@@ -121,9 +124,28 @@ class Commands:
         self._client.apply(self._session_id, Signals(**heard))
         self._show(glimpse(self._client, self._session_id))
 
+    def _intensity(self, words: Sequence[str]) -> None:
+        if words:
+            session = redialled(self._client, self._session_id, share_of(words), {})
+        else:
+            session = self._client.get_session(self._session_id)
+        self._say(f"it {shown(session.config.expression)}")
+
     def _skip(self, words: Sequence[str]) -> None:
         self._client.skip(self._session_id, minutes_of(words))
         self._show(glimpse(self._client, self._session_id))
+
+
+def share_of(words: Sequence[str]) -> float:
+    """The share of /intensity. Raises CommandFailed for what is none."""
+    try:
+        (word,) = words
+        share = float(word)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise CommandFailed(f"/intensity needs a number in [0, 1], such as /intensity 0.5, got {' '.join(words)!r}")
+    return share
 
 
 def minutes_of(words: Sequence[str]) -> float:

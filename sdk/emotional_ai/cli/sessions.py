@@ -1,4 +1,4 @@
-"""sessions list, create, delete, export, import."""
+"""sessions list, create, update, delete, export, import."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,10 +7,12 @@ import typer
 
 from emotional_ai import names
 from emotional_ai.cli import figures, records
+from emotional_ai.cli.expressing import Caps, Intensity, caps_of, dial, redialled, shown
 from emotional_ai.cli.files import Input, parse_message, read_text, write_text
 from emotional_ai.cli.output import aligned, emit, note, say
 from emotional_ai.cli.reach import AsJson, SessionId, Target, connected, named_session
 from emotional_ai.names import DEFAULT_SESSION
+from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1.engine_pb2 import Session, SessionConfig, SessionExport, SessionSummary
 
 sessions = typer.Typer(
@@ -48,6 +50,8 @@ def create(
         Path | None,
         typer.Option(metavar="FILE", help="Configuration: a SessionConfig as protobuf JSON.", dir_okay=False),
     ] = None,
+    intensity: Intensity = None,
+    cap: Caps = None,
     json: AsJson = False,
     target: Target = None,
 ) -> None:
@@ -58,10 +62,34 @@ def create(
     takes the default; but a group of levels, such as `baseline` or `personality`, counts as given whole once it is there,
     and a level left out of it is 0.
     """
-    chosen = None if config is None else parse_message(read_text(config), SessionConfig(), config)
+    chosen = SessionConfig() if config is None else parse_message(read_text(config), SessionConfig(), config)
+    chosen = dial(chosen, intensity, caps_of(cap))
     with connected(ctx, target) as client:
         made = client.create_session(session_id, config=chosen)
     _show("created", made, json)
+
+
+@sessions.command("update")
+def update(
+    ctx: typer.Context,
+    session_id: Id,
+    intensity: Intensity = None,
+    cap: Caps = None,
+    json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """Change how much of what a session feels is expressed, from now on; a cap of 1 is none. What it feels stays."""
+    caps = caps_of(cap)
+    if intensity is None and not caps:
+        raise typer.BadParameter("give --intensity or --cap")
+    with connected(ctx, target) as client:
+        changed = redialled(client, session_id, intensity, caps)
+    expression = changed.config.expression
+    if json:
+        held = {name: getattr(expression.caps, name) for name in CHEMICALS}
+        emit({"session": session_id, "intensity": expression.intensity, "caps": held})
+    else:
+        say(f"{session_id} {shown(expression)}")
 
 
 @sessions.command("delete")

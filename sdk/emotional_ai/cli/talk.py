@@ -42,7 +42,8 @@ class Turn:
 class Conversation:
     """Turns of one session.
 
-    `heard` gets each piece of a reply as it comes, `moved` each change of the voice, `noticed` what the person should know.
+    `heard` gets each piece of a reply as it comes, `moved` each change of the voice, `noticed` what the person should know:
+    what the service discloses, and what is no longer sent along.
     """
 
     def __init__(
@@ -109,6 +110,9 @@ class Conversation:
             try:
                 for event in reply:
                     match event.WhichOneof("event"):
+                        case "started":
+                            for line in event.started.disclosure.splitlines():
+                                self._noticed(line)
                         case "text":
                             self._heard(event.text.text)
                         case "blend_change":
@@ -146,6 +150,9 @@ def turn_record(turn: Turn) -> Record:
         "temperature": applied.temperature,
         "top_p": applied.top_p,
         "tokens": expression.conditioning,
+        "intensity": turn.started.intensity,
+        "flags": list(turn.started.flags),
+        "disclosure": turn.started.disclosure,
         "seed": applied.seed,
         "finish_reason": records.finish(turn.finished.reason),
         "usage": records.usage(turn.finished.usage),
