@@ -28,10 +28,11 @@ from emotional_ai.calls import (
 )
 from emotional_ai.calls.methods import as_method
 from emotional_ai.calls.watching import Watching
-from emotional_ai.connection import DEFAULT_TARGET, Option, call_metadata, channel_options, watch_options
+from emotional_ai.connection import DEFAULT_TARGET, Metadata, Option, call_metadata, channel_options, watch_options
 from emotional_ai.errors import raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event
+from emotional_ai.tracing import trace_metadata
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1 import training_pb2
 from emotional_ai.v1.engine_pb2_grpc import EmotionEngineStub
@@ -82,7 +83,9 @@ class AsyncClient:
 
     `token` is sent as a bearer token with every call, over an encrypted or local connection only. `deadlines` apply to calls
     without their own `timeout` in seconds; streams of states have none. `backoff` says how patiently streams reconnect, and
-    how long the connection waits at most before it is tried again. Methods raise the errors of `emotional_ai.errors`.
+    how long the connection waits at most before it is tried again. With `tracing` each call goes on the trace of OpenTelemetry
+    that is current where it is made (ModuleNotFoundError without that package). Methods raise the errors of
+    `emotional_ai.errors`.
     """
 
     def __init__(
@@ -93,8 +96,10 @@ class AsyncClient:
         token: str | None = None,
         deadlines: Deadlines | None = None,
         backoff: Backoff | None = None,
+        tracing: bool = False,
     ) -> None:
-        self._metadata = call_metadata(target, credentials, token)
+        self._own_metadata = call_metadata(target, credentials, token)
+        self._trace = trace_metadata() if tracing else None
         self._deadlines = deadlines or Deadlines()
         self._backoff = backoff or Backoff()
         patience = self._backoff.longest_seconds
@@ -190,6 +195,10 @@ class AsyncClient:
         """Closes the connections; calls still open are cancelled."""
         await self._channel.close(None)
         await self._watch_channel.close(None)
+
+    @property
+    def _metadata(self) -> Metadata:
+        return self._own_metadata if self._trace is None else (*self._own_metadata, *self._trace())
 
     async def _result(self, call: Unary[Result]) -> Result:
         method = cast("aio.UnaryUnaryMultiCallable[Any, Any]", call.method(self._stubs))

@@ -25,11 +25,20 @@ from emotional_ai.calls import (
 )
 from emotional_ai.calls.methods import as_method
 from emotional_ai.calls.watching import Watching
-from emotional_ai.connection import DEFAULT_TARGET, Option, blocking, call_metadata, channel_options, watch_options
+from emotional_ai.connection import (
+    DEFAULT_TARGET,
+    Metadata,
+    Option,
+    blocking,
+    call_metadata,
+    channel_options,
+    watch_options,
+)
 from emotional_ai.errors import raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event
 from emotional_ai.streams import Reply, StateStream, Watch
+from emotional_ai.tracing import trace_metadata
 from emotional_ai.training_job import TrainingJob
 from emotional_ai.v1 import training_pb2
 from emotional_ai.v1.engine_pb2_grpc import EmotionEngineStub
@@ -80,7 +89,9 @@ class Client:
 
     `token` is sent as a bearer token with every call, over an encrypted or local connection only. `deadlines` apply to calls
     without their own `timeout` in seconds; streams of states have none. `backoff` says how patiently streams reconnect, and
-    how long the connection waits at most before it is tried again. Methods raise the errors of `emotional_ai.errors`.
+    how long the connection waits at most before it is tried again. With `tracing` each call goes on the trace of OpenTelemetry
+    that is current where it is made (ModuleNotFoundError without that package). Methods raise the errors of
+    `emotional_ai.errors`.
     """
 
     def __init__(
@@ -91,8 +102,10 @@ class Client:
         token: str | None = None,
         deadlines: Deadlines | None = None,
         backoff: Backoff | None = None,
+        tracing: bool = False,
     ) -> None:
-        self._metadata = call_metadata(target, credentials, token)
+        self._own_metadata = call_metadata(target, credentials, token)
+        self._trace = trace_metadata() if tracing else None
         self._deadlines = deadlines or Deadlines()
         self._backoff = backoff or Backoff()
         patience = self._backoff.longest_seconds
@@ -182,6 +195,10 @@ class Client:
         """Closes the connections; calls still open are cancelled."""
         self._channel.close()
         self._watch_channel.close()
+
+    @property
+    def _metadata(self) -> Metadata:
+        return self._own_metadata if self._trace is None else (*self._own_metadata, *self._trace())
 
     def _result(self, call: Unary[Result]) -> Result:
         method, seconds = call.method(self._stubs), self._deadlines.seconds(call.effort, call.timeout)
