@@ -25,7 +25,10 @@ def spoken() -> Reply:
         conditioning="<CO=0.75>",
         gloss=" mood: anxious",
     )
-    reply.begin(pb.ReplyStarted(expression=expression, seed=2**64 - 1))
+    started = pb.ReplyStarted(
+        expression=expression, seed=2**64 - 1, intensity=0.25, flags=["storm"], disclosure="You talk to a program.\n<b>"
+    )
+    reply.begin(started)
     reply.say(pb.ReplyText(text=SCRIPT, token_index=0, token_count=4))
     reply.change(pb.BlendChange(token_index=4, blend=BLEND[1:], temperature=1.0, top_p=0.5))
     reply.say(pb.ReplyText(text="!", token_index=4, token_count=1))
@@ -62,6 +65,9 @@ def test_a_reply_is_told_with_the_state_it_was_spoken_in_and_a_seed_too_great_fo
         "top_p": 0.5,
         "seed": "18446744073709551615",
         "told": "<CO=0.75> mood: anxious",
+        "intensity": 0.25,
+        "flags": ["storm"],
+        "disclosed": ["You talk to a program.", "<b>"],
     }
     assert (reply["supposed"], reply["outcome"], reply["tokens"]) == ("high_cortisol", "finished", 5)
 

@@ -46,10 +46,13 @@ class Spoken(Answer):
     tokens: Annotated[int, Field(description="Tokens of the reply.")]
     finish_reason: Annotated[str, Field(description='"stop", or "length" if max_tokens cut it off.')]
     seed: Annotated[str, Field(description="The seed in use, as digits.")]
+    intensity: Annotated[Rounded, Field(description="How much of what is felt was expressed, in [0, 1].")]
+    flags: Annotated[list[str], Field(description="What the service's guard found in the prompt, by name.")]
+    disclosure: Annotated[str, Field(description="What the person should be told; empty if nothing.")]
 
     def told(self) -> str:
-        """The reply alone: what a person is shown."""
-        return self.reply
+        """The reply, below what is to be disclosed: what a person is shown."""
+        return f"{self.disclosure}\n\n{self.reply}" if self.disclosure else self.reply
 
 
 async def generate_reply(call: Call, said: Prompt) -> Spoken:
@@ -100,6 +103,9 @@ async def _turn(
         tokens=reply.finished.usage.completion_tokens,
         finish_reason=pb.FinishReason.Name(reply.finished.reason).removeprefix("FINISH_REASON_").lower(),
         seed=str(applied.seed),
+        intensity=reply.started.intensity,
+        flags=list(reply.started.flags),
+        disclosure=reply.started.disclosure,
     )
 
 

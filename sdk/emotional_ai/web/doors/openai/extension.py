@@ -34,7 +34,10 @@ class Change(TypedDict):
 
 
 class Feeling(TypedDict):
-    """What OpenAI's form of an answer has no place for. Blend, temperature and top_p are those of the first token."""
+    """What OpenAI's form of an answer has no place for. Blend, temperature and top_p are those of the first token.
+
+    `disclosure` is what the person should be told, a line each; empty if nothing.
+    """
 
     session: str
     before: State
@@ -50,6 +53,9 @@ class Feeling(TypedDict):
     repetition_penalty: float
     conditioning: str
     changes: list[Change]
+    intensity: float
+    flags: list[str]
+    disclosure: str
     seed: int
     finish: str
     model: str
@@ -76,6 +82,9 @@ def feeling(speech: Speech) -> Feeling:
         repetition_penalty=applied.repetition_penalty,
         conditioning=applied.conditioning,
         changes=[_change(one) for one in applied.changes],
+        intensity=speech.started.intensity,
+        flags=list(speech.started.flags),
+        disclosure=speech.started.disclosure,
         seed=applied.seed,
         finish=finish(speech.finished),
         model=applied.model,

@@ -80,6 +80,9 @@ def spoken(told: pb.ReplyStarted) -> Record:
         "top_p": expression.top_p,
         "seed": str(told.seed),
         "told": expression.conditioning + expression.gloss,
+        "intensity": told.intensity,
+        "flags": list(told.flags),
+        "disclosed": told.disclosure.splitlines(),
     }
 
 

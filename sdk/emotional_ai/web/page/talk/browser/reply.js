@@ -8,6 +8,7 @@ export default {
   template: `
     <section class="reply" :data-key="reply.key" :data-outcome="reply.outcome" :aria-label="name">
       <h4 v-if="named" class="reply-in">{{ named }}</h4>
+      <p v-for="line in spoken?.disclosed" :key="line" class="disclosed" role="note">{{ line }}</p>
       <p v-if="speaking || reply.parts.length" class="said" :aria-busy="speaking"><span
         v-for="(part, index) in reply.parts" :key="index" :class="{ tinted: moved }" :style="moved ? tints[part[0]] : null"
         :title="moved ? told(part[0]) : null" :data-mark="moved ? mark(index) : null">{{ part[1] }}</span><i
@@ -85,6 +86,8 @@ export default {
       const { spoken, reply } = this;
       const rows = Object.entries(spoken.levels).map(([name, level]) => [name, level.toFixed(3)]);
       rows.push(["valence", signed(spoken.valence)], ["arousal", signed(spoken.arousal)]);
+      if (spoken.intensity < 1) rows.push(["expressed of what is felt", two(spoken.intensity)]);
+      if (spoken.flags.length) rows.push(["flagged by the guard", spoken.flags.join(", ")]);
       rows.push(["blend at first", this.first], ["told to the model", spoken.told || "nothing"], ["seed", spoken.seed]);
       if (!reply.ended) return rows;
       const { tokens, prompt_tokens, seconds, reason, model, mode } = reply.ended;
