@@ -273,6 +273,17 @@ def test_a_session_is_made_when_it_is_first_spoken_to(client: OpenAI, address: s
         assert [one.session_id for one in asking.list_sessions()] == ["bob", "carol", "default"]
 
 
+def test_words_that_are_refused_leave_no_session_behind_and_take_none_away(client: OpenAI, address: str) -> None:
+    refused: Any = {"messages": [{"role": "user", "content": "unspeakable"}]}
+    with Client(address) as asking:
+        asking.create_session("there")
+        for name in ("there", "nobody"):
+            for stream in (False, True):
+                with pytest.raises(openai.BadRequestError, match="cannot be said"):
+                    client.chat.completions.create(model=f"emotional/{name}", stream=stream, **refused)
+        assert [one.session_id for one in asking.list_sessions()] == ["there"]
+
+
 def test_the_session_without_a_name_is_the_one_the_door_was_opened_with(address: str) -> None:
     with door(address, session="grace") as url, official(url) as client:
         answer = client.chat.completions.create(model="emotional", messages=HELLO)
@@ -370,7 +381,7 @@ def test_a_service_that_does_not_speak_is_not_asked_again() -> None:
     with service() as engine, door(engine) as url, official(url) as client:
         with pytest.raises(openai.InternalServerError, match="engine-only") as refused:
             client.chat.completions.create(**REPLIES)
-        assert [one.id for one in client.models.list()] == ["emotional", "emotional/ada"]
+        assert [one.id for one in client.models.list()] == ["emotional"]
     assert (refused.value.status_code, refused.value.code) == (501, "language_off")
     assert refused.value.response.headers["x-should-retry"] == "false"
 

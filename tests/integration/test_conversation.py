@@ -101,10 +101,11 @@ def test_a_request_id_moves_the_session_once_however_often_the_turn_is_said(clie
     assert client.state("again").version == 2
 
 
-def test_a_prompt_beyond_the_context_is_refused_with_both_numbers_and_changes_nothing(client: Client) -> None:
+def test_a_prompt_beyond_the_context_is_refused_with_both_numbers_before_it_is_heard(client: Client) -> None:
     client.create_session("long")
     context = client.get_model().context_length
     history = [pb.ChatMessage(role=pb.ROLE_USER, content="I am so happy " * 2000)] * 2
+    appraised = client.get_load().appraised
     with (
         client.converse("long", "You are wonderful!", history=history) as reply,
         pytest.raises(InvalidArgument) as refusal,
@@ -113,6 +114,7 @@ def test_a_prompt_beyond_the_context_is_refused_with_both_numbers_and_changes_no
     assert refusal.value.reason == "PROMPT_TOO_LONG"
     assert int(refusal.value.metadata["limit"]) < context < int(refusal.value.metadata["tokens"])
     assert client.state("long").version == 1
+    assert client.get_load().appraised == appraised
 
 
 def test_an_adapter_that_is_not_loaded_is_refused_by_name(client: Client) -> None:

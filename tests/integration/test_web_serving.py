@@ -1,5 +1,6 @@
 """The page served on a real socket: whom it lets in, what it says, how it ends, and that it needs no service to begin."""
 
+import http.client
 import os
 import signal
 import socket
@@ -45,7 +46,7 @@ def locked(target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[We
 
 
 def handshake(web: Web, **headers: str) -> str:
-    """The first line that answers the handshake of a websocket."""
+    """What answers the handshake of a websocket: its first line, and where it is refused why."""
     parts = urlsplit(web.url)
     assert parts.hostname is not None
     sent = {"Host": parts.netloc, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
@@ -53,7 +54,12 @@ def handshake(web: Web, **headers: str) -> str:
     lines = ["GET /_nicegui_ws/socket.io/?EIO=4&transport=websocket HTTP/1.1", *map(": ".join, sent.items()), "", ""]
     with socket.create_connection((parts.hostname, parts.port or 80), timeout=PATIENCE) as connection:
         connection.sendall("\r\n".join(lines).encode())
-        return connection.makefile("rb").readline().decode().strip()
+        answer = connection.makefile("rb")
+        first = answer.readline().decode().strip()
+        if " 101 " in first:
+            return first
+        headers = http.client.parse_headers(answer)
+        return f"{first}\n{answer.read(int(headers['content-length'])).decode()}"
 
 
 def until(there: Callable[[], bool]) -> None:
@@ -127,9 +133,13 @@ def test_an_rpc_asked_by_another_site_does_nothing(web: Web, target: str) -> Non
 
 def test_the_websocket_is_opened_by_the_page_alone(web: Web) -> None:
     assert " 101 " in handshake(web, Origin=web.url)
-    assert " 403 " in handshake(web, Origin="http://evil.example")
-    assert " 403 " in handshake(web, Origin="null")
-    assert " 403 " in handshake(web, Host="evil.example")
+    for origin in ("http://evil.example", "null"):
+        refused = handshake(web, Origin=origin)
+        assert " 403 " in refused
+        assert f"a page of {origin} may not ask this one" in refused
+    strange = handshake(web, Host="evil.example")
+    assert " 421 " in strange
+    assert "Start it with --allow-host NAME" in strange
 
 
 def test_without_its_token_nothing_is_served(locked: Web) -> None:
@@ -139,7 +149,9 @@ def test_without_its_token_nothing_is_served(locked: Web) -> None:
         assert answer.headers["www-authenticate"] == "Bearer"
         assert "Authorization: Bearer" in answer.text
     assert httpx.post(locked.url + RPC, json={}).status_code == 401
-    assert " 403 " in handshake(locked, Origin=locked.url)
+    refused = handshake(locked, Origin=locked.url)
+    assert " 401 " in refused
+    assert "a token is needed" in refused
 
 
 def test_a_bearer_token_opens_the_doors(locked: Web) -> None:
@@ -268,7 +280,9 @@ def test_a_port_that_is_taken_is_named(web: Web) -> None:
 def test_an_address_of_another_machine_is_named() -> None:
     refused = CommandLine("127.0.0.1:1")("web", "--host", "192.0.2.1", "--token", TOKEN, "--port", "0")
     assert refused.status == 1
-    assert "192.0.2.1" in refused.err
+    assert "192.0.2.1 is no address of this machine" in refused.err
+    assert "name one of its own with --host" in refused.err
+    assert "--port" not in refused.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -384,7 +384,7 @@ def test_a_request_is_refused_in_json_or_is_one_the_contract_allows(request: dic
 @given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode))
 def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
     found = answer_to(lambda: object_of(body))
-    assert isinstance(found, Given) or found.code == "invalid_json"
+    assert isinstance(found, Given) or found.code in ("invalid_json", "duplicate_member")
 
 
 @pytest.mark.parametrize(
@@ -394,6 +394,16 @@ def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
 def test_a_body_that_is_no_object_of_json_is_refused(body: bytes) -> None:
     with pytest.raises(Refused, match="cannot be read as a JSON object"):
         object_of(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "twice"),
+    [(b'{"seed": 1, "seed": 2}', "seed"), (b'{"messages": [{"role": "user", "role": "user"}]}', "role")],
+)
+def test_a_member_that_is_given_twice_is_refused_by_name(body: bytes, twice: str) -> None:
+    with pytest.raises(Refused, match=f'"{twice}" is given twice') as refusal:
+        object_of(body)
+    assert (refusal.value.problem.param, refusal.value.problem.code) == (twice, "duplicate_member")
 
 
 def test_every_error_of_the_client_has_a_status() -> None:

@@ -34,6 +34,8 @@ POLICY: Final = "; ".join(
 )
 """Nothing is loaded from, or sent to, anywhere else; nobody puts the page into a frame."""
 POLICY_VIOLATED: Final = 1008
+DENIAL: Final = "websocket.http.response"
+"""Extension of a server that can answer the handshake of a websocket in words."""
 ADDED: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -61,7 +63,7 @@ class Gate:
         sent = _with_headers(send)
         if answer is None:
             await self.app(scope, receive, sent)
-        elif scope["type"] == "http":
+        elif scope["type"] == "http" or DENIAL in scope.get("extensions", ()):
             await answer(scope, receive, sent)
         else:
             await send({"type": "websocket.close", "code": POLICY_VIOLATED})  # 403, as nothing was accepted yet

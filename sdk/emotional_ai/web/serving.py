@@ -1,6 +1,8 @@
 """The socket the page listens on, and the server behind it."""
 
 import asyncio
+import errno
+import logging
 import signal
 import socket
 import threading
@@ -13,6 +15,10 @@ from starlette.types import ASGIApp
 
 GRACE_SECONDS: Final = 1
 """How long requests may finish after the end was asked for; pages hold theirs open for good."""
+
+
+UNANSWERED: Final = "ASGI callable returned without completing handshake."
+"""What uvicorn says of every websocket that was refused in words; anybody could fill the log with it."""
 
 
 class _Announced(uvicorn.Server):
@@ -57,9 +63,19 @@ def listening(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        wrong = f"port {port} of {host} cannot be had ({error.strerror}); choose another with --port, or --port 0"
-        raise OSError(wrong) from error
+        raise OSError(_unavailable(host, port, error)) from error
     return listener
+
+
+def _unavailable(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRNOTAVAIL:
+        return (
+            f"{host} is no address of this machine ({error.strerror}); name one of its own with --host: 127.0.0.1 for this "
+            "machine alone, 0.0.0.0 for every address it has"
+        )
+    if not port:
+        return f"no port of {host} can be had ({error.strerror})"
+    return f"port {port} of {host} cannot be had ({error.strerror}); choose another with --port, or --port 0"
 
 
 def address(host: str, listener: socket.socket) -> str:
@@ -88,6 +104,7 @@ async def serve(
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.getMessage() != UNANSWERED)
     server = _Announced(config, ready, ending)
     if parent is not None:
         loop = asyncio.get_running_loop()

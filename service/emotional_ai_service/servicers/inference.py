@@ -18,6 +18,7 @@ from emotional_ai_service.guard import Context
 from emotional_ai_service.language import Language
 from emotional_ai_service.repertoire import NOTHING, AdapterSource, Repertoire
 from emotional_ai_service.safeguard import Oversight, Restraint
+from emotional_ai_service.servicers.length import check_length
 from emotional_ai_service.servicers.manner import (
     Manner,
     Outright,
@@ -71,6 +72,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         language, engine = self._language, self._engine
         check_policy(request.kv_policy, language.decoder.describe())
         async with engine.watching(request.session_id) as (session, _):
+            await check_length(language, request)
             try:
                 (appraisal,) = await language.appraise([request.text], said_by_person(request.history))
             except InvalidRequest as error:

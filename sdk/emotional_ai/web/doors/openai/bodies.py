@@ -6,7 +6,7 @@ from typing import Final, NoReturn
 from starlette.requests import Request
 
 from emotional_ai.connection import REQUEST_LIMIT
-from emotional_ai.web.doors.openai.given import Given
+from emotional_ai.web.doors.openai.given import Given, shown
 from emotional_ai.web.doors.openai.refusals import Refused
 
 TOO_LARGE: Final = f"the request has more than {REQUEST_LIMIT} bytes; send less of the conversation"
@@ -32,7 +32,7 @@ async def body_of(request: Request) -> bytes:
 def object_of(body: bytes) -> Given:
     """The JSON object of a body. Raises Refused for what is none."""
     try:
-        found = json.loads(body.decode(), parse_constant=_no_number)
+        found = json.loads(body.decode(), parse_constant=_no_number, object_pairs_hook=_once)
     except RecursionError as error:
         raise _no_json("it is nested too deeply") from error
     except ValueError as error:
@@ -40,6 +40,18 @@ def object_of(body: bytes) -> Given:
     if not isinstance(found, dict):
         raise _no_json("it is no object")
     return Given(found)
+
+
+def _once(members: list[tuple[str, object]]) -> dict[str, object]:
+    """An object whose members have a name each. Raises Refused, naming one that is given twice: which was meant?"""
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise Refused(
+            f"{shown(twice)} is given twice in one object; give it once", param=twice, code="duplicate_member"
+        )
+    return found
 
 
 def _no_json(why: str) -> Refused:
