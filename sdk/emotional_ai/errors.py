@@ -3,7 +3,7 @@
 EmotionalAIError
 +-- RequestRejected         the same request will be refused again; change it
 |   +-- InvalidArgument     a field breaks a rule; `violations` names each
-|   +-- OutOfRange          past the end of what there is
+|   +-- OutOfRange          beyond what there is, or before what is still known
 |   +-- NotFound            no session, job or adapter of that name
 |   +-- AlreadyExists       the id is taken
 |   +-- FailedPrecondition  not while things stand as they do
@@ -119,7 +119,7 @@ class InvalidArgument(RequestRejected):
 
 
 class OutOfRange(RequestRejected):
-    """Past the end of what there is."""
+    """Beyond what there is, or before what is still known."""
 
     code = Code.OUT_OF_RANGE
 

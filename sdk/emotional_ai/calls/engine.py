@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, Unpack
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from emotional_ai.calls.call import Effort, Paged, Unary, new_request_id, unary
 from emotional_ai.errors import InvalidArgument
 from emotional_ai.stimuli import Happening, Intensities, Moment, happenings, moment, signals_of
@@ -17,18 +19,22 @@ def create_session(
     *,
     config: pb.SessionConfig | None = None,
     initial: pb.Chemistry | None = None,
+    transient: bool = False,
     request_id: str = "",
     timeout: float | None = None,
 ) -> Unary[pb.Session]:
     """Creates a session at its baseline, or at `initial` levels; an id is made if none is given.
 
-    Raises AlreadyExists if the id is taken, InvalidArgument for a configuration that cannot be.
+    A `transient` one is kept in the memory of the process that makes it, known to no other, and gone with it.
+    Raises AlreadyExists if the id is taken, InvalidArgument for a configuration that cannot be, ResourceExhausted where the
+    service keeps as many transient sessions as it may.
     """
     request = pb.CreateSessionRequest(
         session_id=session_id or new_request_id(),  # made here, so that a retry does not make another session
         config=config,
         initial=initial,
         request_id=request_id or new_request_id(),
+        transient=transient,
     )
     return unary(
         lambda on: on.engine.CreateSession, request, lambda r: r.session, effort=Effort.UPDATE, timeout=timeout
@@ -67,10 +73,15 @@ def update_session(
     )
 
 
-def delete_session(session_id: str, *, timeout: float | None = None) -> Unary[None]:
-    """Deletes a session and its log. Raises NotFound."""
+def delete_session(session_id: str, *, timeout: float | None = None) -> Unary[Sequence[Timestamp]]:
+    """Deletes a session and its log. Raises NotFound.
+
+    Returns when it was exported, oldest first, the last hundred times: those copies are in other hands and stay.
+    """
     request = pb.DeleteSessionRequest(session_id=session_id)
-    return unary(lambda on: on.engine.DeleteSession, request, lambda _: None, effort=Effort.UPDATE, timeout=timeout)
+    return unary(
+        lambda on: on.engine.DeleteSession, request, lambda r: r.exported_at, effort=Effort.UPDATE, timeout=timeout
+    )
 
 
 def reset_session(
@@ -86,7 +97,10 @@ def reset_session(
 
 
 def state(session_id: str, *, at: Moment | None = None, timeout: float | None = None) -> Unary[pb.EmotionalState]:
-    """The state now, or at any moment since the session was created; in the future: if nothing more happens."""
+    """The state now, or at any moment since the session was created; in the future: if nothing more happens.
+
+    Raises OutOfRange for a moment that was let go, as every look back does.
+    """
     request = pb.GetStateRequest(session_id=session_id, at=moment("at", at))
     return unary(lambda on: on.engine.GetState, request, lambda r: r.state, timeout=timeout)
 

@@ -55,8 +55,9 @@ def look(client: Client, session_id: str, span: float) -> Recent:
     """The last `span` wall seconds of a session, or its whole life if it is younger."""
     session = client.get_session(session_id, timeout=SECONDS)
     created = session.created_at.ToDatetime(tzinfo=UTC)
-    start = max(session.state.time.ToDatetime(tzinfo=UTC) - timedelta(seconds=span), created)
-    told = client.history(session_id, start=start, points=POINTS, timeout=SECONDS)
+    start = session.state.time.ToDatetime(tzinfo=UTC) - timedelta(seconds=span)
+    # What is as old as the session is left to the service, which may no longer know of its creation.
+    told = client.history(session_id, start=start if start > created else None, points=POINTS, timeout=SECONDS)
     expression = client.preview_expression(session_id, timeout=SECONDS)
     return Recent(tuple(told.samples), tuple(told.entries), expression, session.config.dynamics.baseline)
 

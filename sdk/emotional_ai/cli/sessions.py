@@ -36,7 +36,7 @@ def list_all(ctx: typer.Context, json: AsJson = False, target: Target = None) ->
         for one in every:
             emit(_summary(one))
     elif every:
-        rows = [(one.session_id, str(one.version), names.moment(one.updated_at)) for one in every]
+        rows = [(one.session_id, str(one.version), _updated(one)) for one in every]
         say(aligned([("session", "entries", "last entry"), *rows]))
     else:
         note("there are no sessions; `emotional-ai sessions create ID` makes one")
@@ -52,6 +52,9 @@ def create(
     ] = None,
     intensity: Intensity = None,
     cap: Caps = None,
+    transient: Annotated[
+        bool, typer.Option("--transient", help="Store nothing of it: it is gone when the service stops.")
+    ] = False,
     json: AsJson = False,
     target: Target = None,
 ) -> None:
@@ -65,7 +68,7 @@ def create(
     chosen = SessionConfig() if config is None else parse_message(read_text(config), SessionConfig(), config)
     chosen = dial(chosen, intensity, caps_of(cap))
     with connected(ctx, target) as client:
-        made = client.create_session(session_id, config=chosen)
+        made = client.create_session(session_id, config=chosen, transient=transient)
     _show("created", made, json)
 
 
@@ -96,8 +99,11 @@ def update(
 def delete(ctx: typer.Context, session_id: Id, target: Target = None) -> None:
     """Delete a session and its log."""
     with connected(ctx, target) as client:
-        client.delete_session(session_id)
+        exported = client.delete_session(session_id)
     say(f"deleted {session_id}")
+    if exported:
+        times = "once" if len(exported) == 1 else f"{len(exported)} times"
+        note(f"it was exported {times}, last at {names.moment(exported[-1])}; those copies are not deleted")
 
 
 @sessions.command("export")
@@ -146,10 +152,15 @@ def _show(what: str, session: Session, json: bool) -> None:
         say(f"{what} {session.session_id}: {figures.feeling(session.state)}")
 
 
+def _updated(one: SessionSummary) -> str:
+    return f"{names.moment(one.updated_at)}{', not stored' if one.transient else ''}"
+
+
 def _summary(one: SessionSummary) -> dict[str, object]:
     return {
         "session": one.session_id,
         "created": names.moment(one.created_at),
         "updated": names.moment(one.updated_at),
         "version": one.version,
+        "transient": one.transient,
     }

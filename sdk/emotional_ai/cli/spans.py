@@ -18,7 +18,9 @@ AGE: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 Start = Annotated[
     str | None,
-    typer.Option(help="Start: a time such as 2026-01-31T09:00:00Z, or an age such as 10m. Default: creation."),
+    typer.Option(
+        help="Start: a time such as 2026-01-31T09:00:00Z, or an age such as 10m. Default: creation, or what is still known."
+    ),
 ]
 End = Annotated[str | None, typer.Option(help="End: a time or an age. Default: now.")]
 
@@ -33,12 +35,17 @@ class Spanned:
 
 def span(session: Session, start: str | None, end: str | None) -> Spanned:
     """The span between two moments as written. Ages reach back to the session's creation at most."""
-    return Spanned(_moment(session, start, "--start"), _moment(session, end, "--end"))
+    return Spanned(_first(session, _moment(session, start, "--start")), _moment(session, end, "--end"))
 
 
 def last_minutes(session: Session, minutes: float) -> Spanned:
     """The last wall minutes of a session, or its whole life if it is younger."""
-    return Spanned(_ago(session, "minutes", minutes, "--minutes"), None)
+    return Spanned(_first(session, _ago(session, "minutes", minutes, "--minutes")), None)
+
+
+def _first(session: Session, start: datetime | None) -> datetime | None:
+    """A start, left to the service at the creation, of which it may no longer know."""
+    return None if start == session.created_at.ToDatetime(tzinfo=UTC) else start
 
 
 def _moment(session: Session, text: str | None, option: str) -> datetime | None:

@@ -77,7 +77,7 @@ async def explain_emotion(call: Call, why: Why) -> Explanation:
 
 def explanation(session_id: str, told: pb.ExplainResponse, log: pb.GetHistoryResponse, limit: int) -> Explanation:
     """A span's causes, with the latest `limit` entries of its log."""
-    entries = [entry for entry in log.entries if not entry.HasField("created")]
+    entries = [entry for entry in log.entries if entry.WhichOneof("effect") not in ("created", "continued")]
     shown = entries[max(len(entries) - limit, 0) :]
     did = {one.sequence: one for one in told.entries}
     return Explanation(
@@ -114,13 +114,13 @@ def adding_up(whole: float, parts: Mapping[str, float]) -> dict[str, float]:
 
 
 async def _start(client: AsyncClient, session_id: str, minutes: float) -> datetime | None:
-    """The start of the last `minutes`, by the service's clock; None for the session's creation."""
+    """The start of the last `minutes`, by the service's clock; None for as far back as is known."""
     if not minutes:
         return None
     session = await client.get_session(session_id)
     created = session.created_at.ToDatetime(tzinfo=UTC)
     now = session.state.time.ToDatetime(tzinfo=UTC)
-    return now - min(timedelta(minutes=minutes), now - created)
+    return now - timedelta(minutes=minutes) if timedelta(minutes=minutes) < now - created else None
 
 
 def _event(entry: pb.LogEntry, did: pb.EntryContribution | None) -> str:

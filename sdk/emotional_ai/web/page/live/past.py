@@ -63,13 +63,13 @@ async def span(client: AsyncClient, moment: Moment, seconds: int) -> tuple[Span,
     return drawn, samples
 
 
-def _start(session: pb.Session, seconds: int) -> Timestamp:
-    """Where the span begins by the service's clock, which may not be this machine's."""
+def _start(session: pb.Session, seconds: int) -> Timestamp | None:
+    """Where the span begins by the service's clock, which may not be this machine's; None for as far back as is known."""
     if not seconds:
-        return session.created_at
+        return None
     start = Timestamp()
     start.FromDatetime(session.state.time.ToDatetime() - timedelta(seconds=seconds))
-    return max(start, session.created_at, key=Timestamp.ToNanoseconds)
+    return start if start.ToNanoseconds() > session.created_at.ToNanoseconds() else None
 
 
 async def spoken(client: AsyncClient, moment: Moment, samples: Sequence[pb.EmotionalState]) -> list[points.Manner]:

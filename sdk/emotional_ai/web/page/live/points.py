@@ -1,7 +1,7 @@
 """What is sent to the browser: moments and marks, as small JSON."""
 
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -79,10 +79,21 @@ def point(moment: Moment) -> Point:
     )
 
 
+NO_STIMULI: Final = {
+    "configured": "personality changed",
+    "reset": "reset",
+    "created": "the session began",
+    "continued": "what came before was let go",
+}
+"""What an entry of the log is that is no stimulus."""
+BEGINNINGS: Final = ("created", "continued")
+"""What the first entry of a log is."""
+
+
 def marks(entries: Iterable[pb.LogEntry], explained: pb.ExplainResponse) -> list[Mark]:
-    """Log entries as marks, with what each did; the beginning of a session is none."""
+    """Log entries as marks, with what each did; the beginning of a log is none."""
     did = {one.sequence: one for one in explained.entries}
-    return [_mark(one, did.get(one.sequence)) for one in entries if one.WhichOneof("effect") != "created"]
+    return [_mark(one, did.get(one.sequence)) for one in entries if one.WhichOneof("effect") not in BEGINNINGS]
 
 
 def _mark(entry: pb.LogEntry, did: pb.EntryContribution | None) -> Mark:
@@ -101,13 +112,9 @@ def _moved(by: pb.ChemicalVector) -> dict[str, float]:
 
 def title(entry: pb.LogEntry) -> str:
     """What an entry of the log is, in a few words."""
-    match entry.WhichOneof("effect"):
-        case "configured":
-            return "personality changed"
-        case "reset":
-            return "reset"
-        case "created":
-            return "the session began"
+    kind = entry.WhichOneof("effect")
+    if kind in NO_STIMULI:
+        return NO_STIMULI[kind]
     stimulus = entry.stimulus
     match stimulus.WhichOneof("effect"):
         case "event":

@@ -31,10 +31,21 @@ def moving_scale(entries: Iterable[pb.LogEntry]) -> float:
     """The time scale a frozen session had before; the usual one where its log, oldest first, does not say."""
     scale = USUAL
     for entry in entries:
-        config = entry.configured if entry.HasField("configured") else entry.created.config
+        config = _config(entry)
         if config.dynamics.time_scale:
             scale = config.dynamics.time_scale
     return scale
+
+
+def _config(entry: pb.LogEntry) -> pb.SessionConfig:
+    """The configuration an entry brings; an empty one where it brings none."""
+    match entry.WhichOneof("effect"):
+        case "configured":
+            return entry.configured
+        case "continued":
+            return entry.continued.config
+        case _:
+            return entry.created.config
 
 
 class Passing(Element, component="passing.js"):

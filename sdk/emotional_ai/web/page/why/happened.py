@@ -9,6 +9,7 @@ from emotional_ai.web.page.live.points import title
 
 OTHERWISE: Final[Mapping[str | None, str]] = {
     "created": "The beginning cannot be thought away.",
+    "continued": "What came before was let go, and cannot be thought away.",
     "configured": "A change of personality cannot be thought away.",
     "reset": "A reset cannot be thought away.",
 }

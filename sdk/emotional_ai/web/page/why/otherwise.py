@@ -45,10 +45,11 @@ async def otherwise(client: AsyncClient, session_id: str, without: Sequence[pb.L
     return compared(told)
 
 
-def beginning(session: pb.Session, first: datetime) -> datetime:
-    """A little before `first`, but not before the session's creation."""
+def beginning(session: pb.Session, first: datetime) -> datetime | None:
+    """A little before `first`; None, as far back as is known, where that is before the session's creation."""
     since = session.state.time.ToDatetime(UTC) - first
-    return max(first - max(since * LEAD, LEAST_LEAD), session.created_at.ToDatetime(UTC))
+    start = first - max(since * LEAD, LEAST_LEAD)
+    return start if start > session.created_at.ToDatetime(UTC) else None
 
 
 def compared(told: pb.ReplayCounterfactualResponse) -> Otherwise:

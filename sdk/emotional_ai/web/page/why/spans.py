@@ -11,7 +11,7 @@ from emotional_ai.v1 import engine_pb2 as pb
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From `start`, the creation if None, to `end`, now if None."""
+    """From `start`, as far back as is known if None, to `end`, now if None."""
 
     start: Moment | None = None
     end: Moment | None = None
@@ -24,9 +24,10 @@ def last_minutes(session: pb.Session, minutes: float) -> Span:
     began = session.created_at.ToDatetime(UTC)
     now = session.state.time.ToDatetime(UTC)
     try:
-        return Span(max(now - timedelta(minutes=minutes), began))
+        start = now - timedelta(minutes=minutes)
     except OverflowError:
-        return Span(began)
+        return Span()
+    return Span(start if start > began else None)
 
 
 def between(entries: Iterable[pb.LogEntry], first: int, last: int) -> Span:
