@@ -7,6 +7,19 @@ sqlite               in one file: the store
 sqlite_writer        its writing thread
 sqlite_transaction   many appends as one transaction
 sqlite_file          its file: ownership, beginnings, damage
+redis                in a Redis server that several processes share: the store
+redis_address        where the server is
+redis_fitness        whether it can keep what is promised
+redis_connection     one connection to it
+redis_lane           a connection kept up, and the fate of what was on its way
+redis_operations     what is asked of the server
+redis_scripts        keys, and scripts that change them
+redis_log            records of a session
+redis_entry          a session in the index
+redis_listing        sessions in order, out of the index
+redis_watches        word of what other processes write
+
+What needs the extra `redis` is imported by who opens that store, from its own module.
 """
 
 from emotional_ai_service.stores.base import (
@@ -29,12 +42,16 @@ from emotional_ai_service.stores.base import (
     StoreOverloaded,
     StoreTooNew,
     StoreUnavailable,
+    StoreUncertain,
+    StoreUnfit,
+    StoreUnreachable,
     StoreUnusable,
     StoreUnwritable,
     TransientFull,
     VersionConflict,
 )
 from emotional_ai_service.stores.memory import MemoryStore
+from emotional_ai_service.stores.redis_address import RedisAddress
 from emotional_ai_service.stores.sqlite import SqliteStore
 from emotional_ai_service.stores.sqlite_file import Durability
 from emotional_ai_service.stores.transient import TRANSIENT_SESSIONS, TransientStore
@@ -51,6 +68,7 @@ __all__ = [
     "MemoryStore",
     "NotFound",
     "Record",
+    "RedisAddress",
     "SessionRow",
     "Snapshot",
     "SqliteStore",
@@ -63,6 +81,9 @@ __all__ = [
     "StoreOverloaded",
     "StoreTooNew",
     "StoreUnavailable",
+    "StoreUncertain",
+    "StoreUnfit",
+    "StoreUnreachable",
     "StoreUnusable",
     "StoreUnwritable",
     "TransientFull",

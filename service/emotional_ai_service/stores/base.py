@@ -17,14 +17,17 @@ StoreError
 +-- VersionConflict       the session is not at the version the writer expected
 +-- StoreOverloaded       the queue is full; nothing was queued, try again later
 +-- TransientFull         as many transient sessions as may be are there
-+-- StoreUnavailable      disk full or failing; nothing of the write is kept, try again once the cause is gone
++-- StoreUnavailable      disk or server full, failing or gone; nothing of the write is kept, try again once the cause is gone
 |   +-- StoreClosed       the store has been closed
-+-- StoreUnusable         the file cannot serve as a store; it was left as it was
+|   +-- StoreUncertain    the server went away in the middle of the write: it may be kept, or may be yet
++-- StoreUnusable         the file or server cannot serve as a store; it was left as it was
     +-- StoreCorrupt      torn, damaged or not a database
     +-- StoreForeign      a database of something else
     +-- StoreTooNew       written by a newer version of this service
     +-- StoreLocked       another process is using it
     +-- StoreUnwritable   it cannot be opened for writing there
+    +-- StoreUnreachable  no server answers there, or it lets nobody in like that
+    +-- StoreUnfit        a server of a version or with settings that would break what is promised
 """
 
 import asyncio
@@ -236,7 +239,7 @@ class TransientFull(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The disk is full or failing; nothing of the write is kept."""
+    """The disk or server is full, failing or gone; nothing of the write is kept."""
 
 
 class StoreClosed(StoreUnavailable):
@@ -246,10 +249,19 @@ class StoreClosed(StoreUnavailable):
         super().__init__("the store has been closed")
 
 
-class StoreUnusable(StoreError):
-    """The file at `path` cannot serve as a store; it was left as it was."""
+class StoreUncertain(StoreUnavailable):
+    """The server went away after the write was sent, and could not be asked in time: it may be kept, or may be yet.
 
-    def __init__(self, path: Path, problem: str) -> None:
+    Sent again with the same request id at the version the session is at, it is applied once: either the log has the id, or the
+    late write meets another version.
+    """
+
+
+class StoreUnusable(StoreError):
+    """The file or server at `path` cannot serve as a store; it was left as it was."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        """`path` is a file, or a server's address without its password."""
         super().__init__(f"{path} {problem}")
         self.path = path
 
@@ -272,6 +284,14 @@ class StoreLocked(StoreUnusable):
 
 class StoreUnwritable(StoreUnusable):
     """It cannot be opened for writing there."""
+
+
+class StoreUnreachable(StoreUnusable):
+    """No server answers there, or it lets nobody in like that."""
+
+
+class StoreUnfit(StoreUnusable):
+    """A server of a version or with settings that would break what is promised."""
 
 
 def check_numbering(expected_version: int, records: Sequence[Record]) -> None:

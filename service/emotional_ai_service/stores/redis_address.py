@@ -1,0 +1,72 @@
+"""Where a Redis server is and how to get in. Passwords are in no text that this makes."""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+FORMS = "redis://[user:password@]host[:6379][/database], rediss:// for TLS, or unix:///path/of/socket"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAddress:
+    """A server, as a URL names it."""
+
+    host: str
+    port: int = 6379
+    database: int = 0
+    username: str = ""
+    password: str = field(default="", repr=False)
+    tls: bool = False
+    """Whether the server is spoken to by TLS and its certificate checked."""
+    ca_file: Path | None = None
+    """Certificates that vouch for the server's, in place of the system's."""
+    socket: Path | None = None
+    """A Unix socket, in place of host and port."""
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """The address `url` names. Raises ValueError, which names the part that is wrong and never the password."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port or 6379
+        except ValueError as error:
+            raise ValueError(f"is no URL with a port of 1 to 65535; must be {FORMS}") from error
+        if parts.scheme not in ("redis", "rediss", "unix"):
+            raise ValueError(f"must begin with redis://, rediss:// or unix://: {FORMS}")
+        options = parse_qs(parts.query)
+        if unknown := options.keys() - {"ca", "db"}:
+            raise ValueError(f"has options that are not known: {', '.join(sorted(unknown))}; `ca` and `db` are")
+        unix = parts.scheme == "unix"
+        if not (parts.path if unix else parts.hostname):
+            raise ValueError(f"names no {'socket' if unix else 'host'}; must be {FORMS}")
+        return cls(
+            host=parts.hostname or "localhost",
+            port=port,
+            database=_database(parts, options),
+            username=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            tls=parts.scheme == "rediss",
+            ca_file=Path(options["ca"][-1]) if "ca" in options else None,
+            socket=Path(unquote(parts.path)) if unix else None,
+        )
+
+    def __str__(self) -> str:
+        if self.socket is not None:
+            return f"unix://{self.socket}?db={self.database}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"redis{'s' if self.tls else ''}://{host}:{self.port}/{self.database}"
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """What TLS is spoken by; None without it. Raises OSError for a file of certificates that cannot be read."""
+        return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
+
+
+def _database(parts: SplitResult, options: dict[str, list[str]]) -> int:
+    text = options["db"][-1] if "db" in options else "" if parts.scheme == "unix" else parts.path.strip("/")
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit():
+        raise ValueError(f"names database {text!r}, which must be a number from 0 on")
+    return int(text)

@@ -1,0 +1,294 @@
+"""A connection to Redis that is kept up, and the operations on their way over it, in the order of the calls.
+
+    submit() -> once per turn of the event loop -> one packet -> replies, in order -> futures
+
+Nothing waits for the replies to what was sent before. If the connection is lost, it is made anew; operations that were not sent
+are sent then, reads are asked again, and for each write without a reply Redis is first made to refuse it from now on and asked
+whether it had been applied: only what was not is sent again. An operation whose fate is not known in time fails: with
+StoreUnavailable if it was not sent, with StoreUncertain if it was.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, final
+
+import hiredis
+
+from emotional_ai_service.stores.base import StoreOverloaded, StoreUnavailable, StoreUncertain
+from emotional_ai_service.stores.redis_address import RedisAddress
+from emotional_ai_service.stores.redis_connection import (
+    Command,
+    Connection,
+    Refused,
+    Reply,
+    Unreachable,
+    connect,
+    pack,
+)
+from emotional_ai_service.stores.redis_operations import Ask, Operation
+from emotional_ai_service.stores.redis_scripts import SCRIPTS, SERIALS
+
+LOADED: Final[Sequence[Command]] = [("SCRIPT", "LOAD", script.source) for script in SCRIPTS]
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+"""Seconds between attempts to reach a server."""
+INQUIRIES: Final = 500
+"""Fates asked for at a time."""
+_ADVICE: Final = {
+    "OOM": "raise its maxmemory, or delete sessions",
+    "MISCONF": "make room on its disk, or mend what fails there",
+    "READONLY": "it is a replica now: name the primary",
+    "NOPERM": "its user needs all commands on the keys and channels ea:*",
+}
+"""What to do about a refusal, by the code it begins with."""
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited, in seconds."""
+
+    answer: float = 5.0
+    """For Redis to say anything while replies are due; then the connection counts as lost."""
+    whole: float = 10.0
+    """For an operation in all, when Redis cannot be reached."""
+    down: float = 1.0
+    """The same, once Redis has been out of reach for longer than `whole`."""
+
+
+@final
+class Lane:
+    """Operations in order over one connection at a time; all methods belong to the event loop."""
+
+    def __init__(self, address: RedisAddress, connection: Connection, limit: int, patience: Patience) -> None:
+        """Takes over a connection; at most `limit` operations wait at a time."""
+        self.writer = 0
+        """Names this connection in stamps."""
+        self._address = address
+        self._limit = limit
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Operation[Any]] = deque()
+        self._sent: deque[Operation[Any]] = deque()
+        self._doubtful: deque[Operation[Any]] = deque(maxlen=limit)
+        self._replies: list[Reply] = []
+        self._flushing = False
+        self._serial = 0
+        self._loading: asyncio.Future[None] | None = None
+        self._since = 0.0
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._down_since: float | None = None
+        self._restoring: asyncio.Task[None] | None = None
+        self._quiet: asyncio.Future[None] | None = None
+        self._connection: Connection | None = None
+        self._use(connection)
+
+    @property
+    def pending(self) -> int:
+        """Operations that wait for an answer."""
+        return len(self._waiting) + len(self._sent)
+
+    def submit(self, operation: Operation[T]) -> asyncio.Future[T]:
+        """Sends an operation in this turn of the event loop, if Redis can be reached. Raises StoreOverloaded."""
+        if len(self._waiting) + len(self._sent) >= self._limit:
+            raise StoreOverloaded(self._limit)
+        operation.future = self._loop.create_future()
+        self._waiting.append(operation)
+        if self._connection is None:
+            operation.deadline = time.monotonic() + self._patience_now()
+            self._restore()
+        elif not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+        return operation.future
+
+    async def close(self) -> None:
+        """Lets go of the connection once every operation has ended."""
+        if self.pending:
+            self._quiet = self._loop.create_future()
+            await self._quiet
+        if self._restoring is not None:
+            self._restoring.cancel()
+            await asyncio.gather(self._restoring, return_exceptions=True)
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _use(self, connection: Connection) -> None:
+        self.writer, self._serial = secrets.randbits(32), 0
+        connection.replied, connection.lost = self._replied, self._lost
+        self._connection, self._down_since = connection, None
+        self._flush()
+
+    def _flush(self) -> None:
+        """Sends what waits."""
+        self._flushing = False
+        connection = self._connection
+        if connection is None or not self._waiting:
+            return
+        if not self._sent:
+            self._since = time.monotonic()
+        commands: list[Command] = []
+        while self._waiting:
+            operation = self._waiting.popleft()
+            self._serial = (self._serial + 1) % SERIALS
+            operation.stamp = self.writer * SERIALS + self._serial
+            commands += operation.commands()
+            self._sent.append(operation)
+        if self._watchdog is None:
+            self._watchdog = self._loop.call_later(self._patience.answer, self._look)
+        connection.send(pack(commands))
+
+    def _replied(self, reply: Reply) -> None:
+        operation = self._sent[0]
+        self._replies.append(reply)
+        if len(self._replies) < operation.replies:
+            return
+        self._sent.popleft()
+        replies, self._replies = self._replies, []
+        error = next((one for one in replies if isinstance(one, hiredis.ReplyError)), None)
+        if error is None:
+            try:
+                operation.succeed(operation.result(replies))
+            except Exception as refusal:
+                operation.fail(refusal)
+        elif str(error).startswith("NOSCRIPT"):
+            self._load_and_repeat(operation)
+        else:
+            operation.fail(self._refused(str(error)))
+        self._ended()
+
+    def _load_and_repeat(self, operation: Operation[Any]) -> None:
+        """Somebody has flushed the scripts; those behind this operation come back as well, in their order."""
+        if self._loading is None or self._loading.done():
+            loading = Ask(list(LOADED), lambda _: None)
+            self._loading = loading.future = self._loop.create_future()
+            self._waiting.append(loading)
+        self._waiting.append(operation)
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _refused(self, words: str) -> StoreUnavailable:
+        if words.startswith("READONLY") and self._connection is not None:
+            self._connection.drop()  # The address may lead to another server by now.
+        advice = next((advice for code, advice in _ADVICE.items() if words.startswith(code)), "its log may say more")
+        return StoreUnavailable(f"Redis at {self._address} refuses: {words.rstrip('. ')}. Nothing was kept; {advice}")
+
+    def _unreachable(self, why: str) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"Redis at {self._address} cannot be reached: {why}. Nothing was kept; see that it runs and that the network lets "
+            "this machine through"
+        )
+
+    def _uncertain(self, operation: Operation[Any], why: str) -> StoreUncertain:
+        return StoreUncertain(
+            f"the connection to Redis at {self._address} was lost in the middle of a write to session "
+            f"{operation.session_id!r}, and could not be made again in time: {why}. The write may have been applied: send it "
+            "again with the same request id, and it is applied once"
+        )
+
+    def _ended(self) -> None:
+        if self._quiet is not None and not self._quiet.done() and not self.pending:
+            self._quiet.set_result(None)
+
+    def _look(self) -> None:
+        """Gives the connection up if replies are due and nothing comes."""
+        self._watchdog = None
+        if self._connection is None or not self._sent:
+            return
+        silent = time.monotonic() - max(self._since, self._connection.heard)
+        if silent >= self._patience.answer:
+            _log.warning("Redis at %s has said nothing for %.1f s; the connection is given up", self._address, silent)
+            self._connection.drop()
+        else:
+            self._watchdog = self._loop.call_later(self._patience.answer - silent, self._look)
+
+    def _lost(self) -> None:
+        _log.warning("the connection to Redis at %s is lost; %d operations wait", self._address, self.pending)
+        self._connection, self._replies = None, []
+        deadline = time.monotonic() + self._patience_now()
+        for operation in (*self._sent, *self._waiting):
+            operation.deadline = deadline
+            if not operation.writes:
+                operation.stamp = 0
+        if self.pending:
+            self._restore()
+
+    def _patience_now(self) -> float:
+        down = self._down_since is not None and time.monotonic() - self._down_since > self._patience.whole
+        return self._patience.down if down else self._patience.whole
+
+    def _restore(self) -> None:
+        if self._restoring is None:
+            self._restoring = self._loop.create_task(self._reconnect())
+
+    async def _reconnect(self) -> None:
+        """Tries until there is a connection, or nobody waits for one."""
+        pause = FIRST_PAUSE
+        try:
+            while self.pending:
+                try:
+                    async with asyncio.timeout(max(0.0, self._earliest() - time.monotonic())):
+                        connection = await self._settled_connection()
+                except (Unreachable, Refused, TimeoutError) as error:
+                    self._down_since = self._down_since or time.monotonic()
+                    self._expire(str(error) or "no answer in time")
+                    await asyncio.sleep(pause * random.uniform(0.5, 1))
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                else:
+                    _log.warning("Redis at %s is there again", self._address)
+                    self._use(connection)
+                    return
+        finally:
+            self._restoring = None
+
+    def _earliest(self) -> float:
+        return min(operation.deadline for operation in (*self._sent, *self._waiting))
+
+    async def _settled_connection(self) -> Connection:
+        """A connection, once the fate of all that had been sent is known and what is to be sent again waits in front."""
+        connection = await connect(self._address, LOADED)
+        try:
+            unknown = [operation for operation in (*self._doubtful, *self._sent) if operation.stamp]
+            for start in range(0, len(unknown), INQUIRIES):
+                await self._settle(connection, unknown[start : start + INQUIRIES])
+        except BaseException:
+            connection.close()
+            raise
+        self._doubtful.clear()
+        self._waiting.extendleft(reversed(self._sent))
+        self._sent.clear()
+        return connection
+
+    async def _settle(self, connection: Connection, operations: list[Operation[Any]]) -> None:
+        replies = await connection.exchange([operation.inquiry() for operation in operations])
+        for operation, reply in zip(operations, replies, strict=True):
+            if isinstance(reply, hiredis.ReplyError):
+                raise Unreachable(str(reply))
+            operation.stamp = 0
+            if not operation.answered(reply) and operation in self._sent:
+                self._sent.remove(operation)
+        self._ended()
+
+    def _expire(self, why: str) -> None:
+        """Ends operations that have waited for too long."""
+        now = time.monotonic()
+        for kept in (self._sent, self._waiting):
+            for operation in [one for one in kept if one.deadline <= now]:
+                kept.remove(operation)
+                if operation.stamp:
+                    self._doubtful.append(operation)
+                    operation.fail(self._uncertain(operation, why))
+                else:
+                    operation.fail(self._unreachable(why))
+        self._ended()
