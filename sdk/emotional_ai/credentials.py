@@ -80,6 +80,21 @@ class Credentials:
         return None
 
 
+def broken_encryption(message: str, *, encrypted: bool) -> str:
+    """What to check where gRPC says that a connection was made and broken as by encryption of one side; empty elsewhere."""
+    if "handshake failed" in message:
+        return (
+            f"the encrypted connection could not be agreed on; check that --ca ({CA}) names the authority of the service's "
+            "certificate, that this is made for the address, and that the service was started with --tls-cert"
+        )
+    if "failed to connect" in message and "Socket closed" in message:
+        needed = f"--client-cert and --client-key ({CLIENT_CERT}, {CLIENT_KEY})" if encrypted else f"--ca FILE ({CA})"
+        return (
+            f"something there closes the connection; if the service asks for encryption or a certificate, give {needed}"
+        )
+    return ""
+
+
 def _read(path: str, flag: str, variable: str) -> bytes:
     try:
         content = Path(path).read_bytes()

@@ -11,7 +11,7 @@ from emotional_ai.backoff import Backoff
 from emotional_ai.cli.output import CommandFailed, note
 from emotional_ai.client import Client
 from emotional_ai.connection import DEFAULT_TARGET, start_command
-from emotional_ai.credentials import Credentials
+from emotional_ai.credentials import Credentials, broken_encryption
 from emotional_ai.errors import AlreadyExists, DeadlineExceeded, NotFound, Unavailable
 from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.v1.engine_pb2 import DynamicsConfig, Session, SessionConfig
@@ -96,13 +96,15 @@ def connected(ctx: typer.Context, target: str | None, backoff: Backoff | None = 
         except (Unavailable, DeadlineExceeded) as error:
             if error.reason:
                 raise
-            raise CommandFailed(unanswered(address, error)) from error
+            raise CommandFailed(unanswered(address, error, encrypted=bool(named.credentials.ca))) from error
 
 
-def unanswered(address: str, error: Unavailable | DeadlineExceeded) -> str:
-    """What to say when a call met silence instead of a service."""
+def unanswered(address: str, error: Unavailable | DeadlineExceeded, *, encrypted: bool) -> str:
+    """What to say when a call met silence instead of a service, over a way that should be `encrypted` or not."""
     if isinstance(error, DeadlineExceeded):
         return f"the service at {address} did not answer in time ({error.message}); it may be busy, or not there at all"
+    if hint := broken_encryption(error.message, encrypted=encrypted):
+        return f"no service answers at {address} ({error.message}); {hint}"
     return f"no service answers at {address} ({error.message}); start one with: {start_command(address)}"
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import grpc
 
 from emotional_ai.connection import start_command
-from emotional_ai.credentials import TOKEN
+from emotional_ai.credentials import TOKEN, broken_encryption
 from emotional_ai.errors import Cancelled, DeadlineExceeded, EmotionalAIError, ServiceFault, Unavailable, Violation
 from emotional_ai.mcp_bridge.settings import Settings, Toolset
 
@@ -103,7 +103,7 @@ def report_without_code(
     if isinstance(error, Unavailable) and not error.reason:
         happened = f"no emotion engine answers at {settings.target}"
         command = start_command(settings.target)
-        what_to_do = (
+        what_to_do = broken_encryption(error.message, encrypted=bool(settings.credentials.ca)) or (
             "the next call that needs one starts it"
             if settings.autostart
             else f"start one with `{command}` and call again, or give the bridge --autostart"

@@ -119,7 +119,7 @@ class Gate:
     def sweep(self) -> None:
         """Ends the streams whose tokens no longer hold."""
         now = self._clock()
-        for held in list(self._held):
+        for held in [one for one in self._held if one.lapsed is None]:
             try:
                 _allowed(self._keyring.still(held.by.shown, now), held.by.needed)
             except ServiceError as error:
@@ -169,18 +169,18 @@ async def _watch(gate: Gate, file: TokenFile, mark: object, seconds: float) -> N
 def _shown(metadata: object) -> tuple[str, str]:
     """The token and the tenant that metadata names, empty where it names none. Raises NoToken without a single token."""
     tokens: list[str] = []
-    tenant = ""
+    tenants: list[str] = []
     for key, value in metadata or ():  # type: ignore[attr-defined]
         if key == AUTHORIZATION:
             tokens.append(value if isinstance(value, str) else value.decode("latin-1"))
         elif key == TENANT:
-            tenant = value if isinstance(value, str) else value.decode("latin-1")
+            tenants.append(value if isinstance(value, str) else value.decode("latin-1"))
     if len(tokens) != 1:
         raise NoToken
     kind, _, token = tokens[0][:LONGEST].partition(" ")
-    if kind.lower() != "bearer" or not token:
+    if kind.lower() != "bearer" or not token.strip():
         raise NoToken
-    return token.strip(), tenant
+    return token.strip(), ", ".join(tenants)  # two tenants are no tenant's name
 
 
 def _allowed(token: Token, needed: Iterable[Scope]) -> None:
