@@ -57,6 +57,16 @@ from emotional_ai_service.privacy import Retention, TransientSessions, privacy_o
 from emotional_ai_service.safety import Disclosure, DisclosureEvery, Guard, SafetyFlags, safety_of
 from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
+from emotional_ai_service.tenancy import (
+    AuditFile,
+    LimitsFile,
+    Sync,
+    TenancyFlags,
+    UsageFile,
+    WhenFull,
+    audit_of,
+    limits_of,
+)
 from emotional_ai_training.jobs import DEFAULT_TARGET
 from emotional_ai_training.models import (
     DEFAULT_MODEL,
@@ -179,6 +189,11 @@ def serve(
     log: Log = None,
     log_level: Level = None,
     log_sessions: LogSessions = False,
+    limits: LimitsFile = None,
+    usage: UsageFile = None,
+    audit: AuditFile = None,
+    audit_when_full: WhenFull = None,
+    audit_sync: Sync = None,
     retention: Retention = None,
     transient_sessions: TransientSessions = TRANSIENT_SESSIONS,
     job_target: JobTarget = DEFAULT_TARGET,
@@ -233,6 +248,9 @@ def serve(
         _fail(str(error))
     if model is not None:
         os.environ["EMOTIONAL_AI_MODEL"] = str(model.resolve())  # jobs train the model that is served
+    tenancy = TenancyFlags(
+        limits=limits, usage=usage, audit=audit, audit_when_full=audit_when_full, audit_sync=audit_sync
+    )
     settings = Settings(
         host=host,
         port=port,
@@ -245,6 +263,8 @@ def serve(
         observing=observing,
         safety=safety_of(safety),
         privacy=privacy_of(retention, transient_sessions),
+        limits=limits_of(tenancy, port, db, _state_dir()),
+        audit=audit_of(tenancy),
     )
     _serve(settings, with_parent=with_parent)
 
@@ -359,6 +379,7 @@ def _serve(settings: Settings, *, with_parent: bool) -> None:
     from emotional_ai_service.server import AddressInUse
     from emotional_ai_service.server import run as run_server
     from emotional_ai_service.stores import StoreError
+    from emotional_ai_service.tenants.errors import TenantsUnusable
     from emotional_ai_service.workers import WorkerStartFailed
 
     if settings.observing.log is not None:
@@ -366,6 +387,8 @@ def _serve(settings: Settings, *, with_parent: bool) -> None:
     try:
         uvloop.run(run_server(settings, _tell_ready, sys.stdin.buffer if with_parent else None))
     except (AccessUnusable, AddressInUse, MetricsUnservable, StoreError, WorkerStartFailed, TinkerStartFailed) as error:
+        _fail(str(error))
+    except TenantsUnusable as error:
         _fail(str(error))
     except asyncio.CancelledError:
         _fail("stopped before it took calls")

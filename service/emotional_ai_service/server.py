@@ -43,6 +43,9 @@ from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
 from emotional_ai_service.stores import MemoryStore, SqliteStore, Store, TransientStore
 from emotional_ai_service.streams import Drain
 from emotional_ai_service.tenants import Engines
+from emotional_ai_service.tenants.accounts import Accounts
+from emotional_ai_service.tenants.audit import auditing
+from emotional_ai_service.tenants.meters import metering
 from emotional_ai_service.validation import check
 from emotional_ai_training.adapters import Registry
 
@@ -76,7 +79,8 @@ def wall_clock() -> int:
 async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> AsyncIterator[Running]:
     """Serves until the context ends, then drains.
 
-    Raises AddressInUse, StoreUnusable for a store that cannot be opened, or AccessUnusable for tokens or a certificate.
+    Raises AddressInUse, StoreUnusable for a store that cannot be opened, AccessUnusable for tokens or a certificate, or
+    TenantsUnusable for limits or the audit log.
     """
     check_exposure(settings.host, settings.access)
     async with AsyncExitStack() as stack:
@@ -93,17 +97,24 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         jobs = await stack.enter_async_context(training_jobs(settings.jobs, clock))
         server = _server(settings, observation)
         port = _bind(server, settings)
-        engines = Engines(store, clock, Room(settings.live_sessions))
+        meters = await stack.enter_async_context(metering(settings.limits, clock)) if settings.limits else None
+        audit = await stack.enter_async_context(auditing(settings.audit, clock)) if settings.audit else None
+        engines = Engines(store, clock, Room(settings.live_sessions), meters.sessions if meters else None)
+        accounts = Accounts(engines, meters, audit)
         await stack.enter_async_context(retaining(engines, settings.privacy.keep_us))
         drain = Drain(observation.lag)
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
-            guard(EmotionEngineServicer(engines, drain), ENGINE, check, gate), server
+            guard(*accounts.around(EmotionEngineServicer(engines, drain), ENGINE, check), gate), server
         )
         oversight = Oversight(clock, Rules(settings.safety.rules), settings.safety.notice)
         inference = InferenceServicer(engines, language, adapters, oversight)
-        inference_pb2_grpc.add_InferenceServicer_to_server(guard(inference, INFERENCE, check, gate), server)
+        inference_pb2_grpc.add_InferenceServicer_to_server(
+            guard(*accounts.around(inference, INFERENCE, check), gate), server
+        )
         training = TrainingServicer(jobs, settings.jobs)
-        training_pb2_grpc.add_TrainingServicer_to_server(guard(training, TRAINING, check, gate), server)
+        training_pb2_grpc.add_TrainingServicer_to_server(
+            guard(*accounts.around(training, TRAINING, check), gate), server
+        )
         names = [service.full_name for service in (ENGINE, INFERENCE, TRAINING)]
         vitals = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in grpc-stubs
         health_pb2_grpc.add_HealthServicer_to_server(vitals, server)

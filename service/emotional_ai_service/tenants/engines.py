@@ -1,13 +1,15 @@
 """One engine for each tenant, over one store and one room: whoever asks gets the engine of whoever calls."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import final
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from emotional_ai_service.callers import DEFAULT_TENANT, caller
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.room import Room
 from emotional_ai_service.stores import Store
+from emotional_ai_service.tenants.population import Population
 from emotional_ai_service.tenants.store import TenantStore
 
 
@@ -15,12 +17,21 @@ from emotional_ai_service.tenants.store import TenantStore
 class Engines:
     """The engines of all tenants. An engine is there as long as a call uses it or one of its sessions is in memory."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], room: Room | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        room: Room | None = None,
+        sessions: Callable[[str], float] | None = None,
+    ) -> None:
+        """`sessions` tells how many sessions a tenant may have, infinite where that does not matter."""
         self.store = store
         """What is underneath: sessions of all tenants, by their keys."""
         self.clock = clock
         self.room = Room() if room is None else room
+        self._sessions = sessions
         self._engines: WeakValueDictionary[str, Engine] = WeakValueDictionary()
+        self._populations: WeakKeyDictionary[Engine, Population] = WeakKeyDictionary()
         self._own = self.of(DEFAULT_TENANT)
 
     def mine(self) -> Engine:
@@ -31,8 +42,23 @@ class Engines:
         """The engine of a tenant. Raises ValueError for a name that cannot be a tenant's."""
         engine = self._engines.get(tenant)
         if engine is None:
-            engine = self._engines[tenant] = Engine(TenantStore(self.store, tenant), self.clock, self.room)
+            engine = self._engines[tenant] = self._engine(tenant)
         return engine
+
+    async def counted(self) -> None:
+        """Counts the caller's sessions, if that is needed before another may begin."""
+        engine = self.mine()
+        population = self._populations.get(engine)
+        if population is not None:
+            await population.counted(engine)
 
     def __len__(self) -> int:
         return len(self._engines)
+
+    def _engine(self, tenant: str) -> Engine:
+        allowed = self._sessions
+        population = None if allowed is None else Population(partial(allowed, tenant), shared=self.store.shared)
+        engine = Engine(TenantStore(self.store, tenant, population), self.clock, self.room)
+        if population is not None:
+            self._populations[engine] = population
+        return engine

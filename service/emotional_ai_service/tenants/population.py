@@ -13,36 +13,35 @@ _PAGE: Final = 1_000
 
 
 class Listed(Protocol):
-    """What a count asks of a store."""
+    """What a count asks of an engine."""
 
-    @property
-    def shared(self) -> bool:
-        """Whether other processes write to it."""
-        ...
-
-    async def list_sessions(self, after_id: str = "", limit: int = 1_000) -> list[SessionRow]:
+    async def list(self, after_id: str, limit: int) -> list[SessionRow]:
         """Sessions in order of id."""
         ...
 
 
 @final
 class Population:
-    """The sessions of one tenant. `allowed` tells how many there may be, infinite where that does not matter."""
+    """The sessions of one tenant. `allowed` tells how many there may be, infinite where that does not matter.
 
-    def __init__(self, allowed: Callable[[], float]) -> None:
+    `shared` is whether other processes begin and delete them too.
+    """
+
+    def __init__(self, allowed: Callable[[], float], *, shared: bool = False) -> None:
         self._allowed = allowed
+        self._shared = shared
         self._count: int | None = None
         self._counted_at = 0.0
         self._counting = asyncio.Lock()
 
-    async def counted(self, store: Listed) -> None:
+    async def counted(self, engine: Listed) -> None:
         """Counts, if that is needed before a session may begin."""
         now = asyncio.get_running_loop().time()
-        if self._allowed() == float("inf") or self._sure(store, now):
+        if self._allowed() == float("inf") or self._sure(now):
             return
         async with self._counting:
-            if not self._sure(store, now):
-                self._count = await _count(store)
+            if not self._sure(now):
+                self._count = await _count(engine)
                 self._counted_at = now
 
     def enter(self) -> None:
@@ -59,13 +58,13 @@ class Population:
         if self._count:
             self._count -= 1
 
-    def _sure(self, store: Listed, now: float) -> bool:
-        return self._count is not None and (not store.shared or now - self._counted_at < RECOUNT_SECONDS)
+    def _sure(self, now: float) -> bool:
+        return self._count is not None and (not self._shared or now - self._counted_at < RECOUNT_SECONDS)
 
 
-async def _count(store: Listed) -> int:
+async def _count(engine: Listed) -> int:
     count, after = 0, ""
-    while rows := await store.list_sessions(after, _PAGE):
+    while rows := await engine.list(after, _PAGE):
         count += len(rows)
         after = rows[-1].session_id
     return count

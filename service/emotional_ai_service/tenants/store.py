@@ -25,6 +25,7 @@ from emotional_ai_service.stores import (
     StoreError,
     VersionConflict,
 )
+from emotional_ai_service.tenants.population import Population
 
 _MARK: Final = "~"
 _NOBODYS: Final = "~/"
@@ -48,11 +49,15 @@ def owner_of(key: str) -> tuple[str, str]:
 
 @final
 class TenantStore:
-    """A Store of one tenant's sessions within `store`, which belongs to who opened it and is closed there."""
+    """A Store of one tenant's sessions within `store`, which belongs to who opened it and is closed there.
 
-    def __init__(self, store: Store, tenant: str) -> None:
+    `population` bounds them: beginning one raises QuotaExceeded where no other may begin.
+    """
+
+    def __init__(self, store: Store, tenant: str, population: Population | None = None) -> None:
         self._store = store
         self._prefix = prefix_of(tenant)
+        self._population = population
 
     @property
     def shared(self) -> bool:
@@ -70,10 +75,19 @@ class TenantStore:
     ) -> asyncio.Future[None] | None:
         """As the Protocol."""
         key = self._key(session_id)
+        population = self._population if expected_version == 0 else None
+        if population is not None:
+            population.enter()
         try:
             pending = self._store.append(key, expected_version, records, request_id=request_id, marks=marks)
-        except StoreError as error:
-            raise _told(error, key, session_id) from error.__cause__
+        except BaseException as error:
+            if population is not None:
+                population.leave()
+            if isinstance(error, StoreError):
+                raise _told(error, key, session_id) from error.__cause__
+            raise
+        if pending is not None and population is not None:
+            pending.add_done_callback(lambda done: _stayed(done, population))
         return self._pending(pending, key, session_id)
 
     def put_snapshot(self, session_id: str, version: int, payload: bytes) -> asyncio.Future[None] | None:
@@ -131,6 +145,8 @@ class TenantStore:
     async def delete(self, session_id: str) -> None:
         """As the Protocol."""
         await self._asked(session_id, self._store.delete)
+        if self._population is not None:
+            self._population.leave()
 
     async def close(self) -> None:
         """Ends nothing: others have their sessions in the same store."""
@@ -168,6 +184,11 @@ def _pass_on(done: asyncio.Future[None], told: asyncio.Future[None], key: str, s
         told.set_exception(_told(error, key, session_id) if isinstance(error, StoreError) else error)
     else:
         told.set_result(None)
+
+
+def _stayed(done: asyncio.Future[None], population: Population) -> None:
+    if done.cancelled() or done.exception() is not None:
+        population.leave()
 
 
 def _seen(done: asyncio.Future[None]) -> None:

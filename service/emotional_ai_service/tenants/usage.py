@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple, final
@@ -131,13 +131,14 @@ async def kept_usage(path: Path, clock: Callable[[], int], write_seconds: float)
         raise UsageUnusable(path, f"cannot be kept: {error.strerror or error}; name another with --usage") from error
     try:
         await asyncio.to_thread(usage.read, path)
-        async with asyncio.TaskGroup() as group:
-            writing = group.create_task(_keep(usage, path, write_seconds))
-            try:
-                yield usage
-            finally:
-                writing.cancel()
-        await asyncio.to_thread(usage.write, path)
+        writing = asyncio.create_task(_keep(usage, path, write_seconds), name="usage")
+        try:
+            yield usage
+        finally:
+            writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
+            await asyncio.to_thread(usage.write, path)
     finally:
         lock.release()
 

@@ -1,0 +1,82 @@
+"""Which rpcs change something, and what the audit log says of each call of them: no texts, no secrets."""
+
+import asyncio
+from typing import Any, Final
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+
+from emotional_ai_service.access import SCOPES
+from emotional_ai_service.access.guesses import address_of
+from emotional_ai_service.callers import Scope, caller
+from emotional_ai_service.guard import STATUS, Context
+from emotional_ai_service.observing.call import call
+from emotional_ai_service.tenants.audit import Audit
+
+EXPORTS: Final = "emotional_ai.v1.EmotionEngine.ExportSession"
+"""Changes nothing, and lets everything out."""
+_ONLY_SPEAKS: Final = "emotional_ai.v1.Inference.Generate"
+"""Needs what changes need, and changes nothing."""
+CHANGES: Final = frozenset({name for name, scope in SCOPES.items() if scope is not Scope.READ} | {EXPORTS}) - {
+    _ONLY_SPEAKS
+}
+"""The rpcs of which the audit log has a line."""
+BEGINS: Final = frozenset(f"emotional_ai.v1.EmotionEngine.{name}" for name in ("CreateSession", "ImportSession"))
+"""The rpcs that make sessions."""
+
+
+class Account:
+    """What one call comes to; a stream leaves a line when it opens and one when it has ended."""
+
+    def __init__(
+        self, audit: Audit, method: MethodDescriptor, context: Context[Any, Any], request: Message | None = None
+    ) -> None:
+        who, about = caller(), call()
+        self._audit = audit
+        self._said: dict[str, str | int] = {
+            "request_id": getattr(request, "request_id", ""),
+            "call_id": about.request_id if about is not None else "",
+            "tenant": who.tenant,
+            "token": who.token_id,
+            "peer": address_of(context.peer()),
+            "method": f"{method.containing_service.name}/{method.name}",
+        }
+        if request is not None:
+            self._name(request)
+
+    def heard(self, request: Any) -> None:
+        """A message of a stream. Raises AuditUnavailable for a batch that could not be told of."""
+        match request.WhichOneof("message"):
+            case "open" if "session" not in self._said:
+                self._name(request.open)
+                self._audit.record(**self._said, code="OPEN")
+            case "batch":
+                self._audit.check()
+                self._said["batches"] = int(self._said.get("batches", 0)) + 1
+
+    async def done(self, response: Message | None = None) -> None:
+        """The call was answered; returns once the answer may be sent."""
+        if response is not None:
+            self._name(response)
+        await _written(self._audit.record(**self._said, code="OK"))
+
+    async def failed(self, error: BaseException) -> None:
+        """The call ended with an error, or its caller left."""
+        known = next((STATUS[base] for base in type(error).__mro__ if base in STATUS), None)
+        if not isinstance(error, Exception):
+            self._audit.record(**self._said, code="CANCELLED")
+            return
+        code, reason = ("INTERNAL", "INTERNAL") if known is None else (known[0].name, known[1])
+        await _written(self._audit.record(**self._said, code=code, reason=reason))
+
+    def _name(self, message: Any) -> None:
+        """Takes the session or the job that a message is about."""
+        for about in (message, getattr(message, "session", None), getattr(message, "job", None)):
+            for name, said in (("session_id", "session"), ("job_id", "job")):
+                if (found := getattr(about, name, "")) and said not in self._said:
+                    self._said[said] = found
+
+
+async def _written(pending: asyncio.Future[None] | None) -> None:
+    if pending is not None:
+        await asyncio.shield(pending)
