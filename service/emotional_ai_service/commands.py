@@ -55,7 +55,8 @@ from emotional_ai_service.observing.flags import (
 )
 from emotional_ai_service.privacy import Retention, TransientSessions, privacy_of
 from emotional_ai_service.safety import Disclosure, DisclosureEvery, Guard, SafetyFlags, safety_of
-from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind, StoreSettings
+from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind
+from emotional_ai_service.store_flags import RedisUrl, RedisVolatile, StoreFlags, store_of
 from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
 from emotional_ai_service.tenancy import (
     AuditFile,
@@ -156,6 +157,8 @@ def serve(
     store: Store = StoreKind.SQLITE,
     db: Database = None,
     durability: Durable = Durability.PROCESS,
+    redis_url: RedisUrl = None,
+    redis_volatile: RedisVolatile = False,
     model: Model = None,
     threads: Threads = 0,
     engine_only: EngineOnly = False,
@@ -254,7 +257,13 @@ def serve(
     settings = Settings(
         host=host,
         port=port,
-        store=StoreSettings(store, _database(db, store), durability),
+        store=store_of(
+            store,
+            StoreFlags(redis_url=redis_url, redis_volatile=redis_volatile),
+            _database(db, store),
+            durability,
+            os.environ,
+        ),
         language=language,
         jobs=JobSettings(
             (jobs or _jobs_dir(db)).resolve(), loras.resolve(), base_model or _base_model(model), job_target

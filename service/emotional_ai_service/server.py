@@ -181,10 +181,16 @@ def _outlive(parent: BinaryIO, loop: asyncio.AbstractEventLoop, stop: Callable[[
 
 
 async def open_store(settings: StoreSettings) -> Store:
-    """The store the settings name. Raises StoreUnusable, naming the file, where it cannot serve."""
-    if settings.kind is StoreKind.MEMORY:
-        return MemoryStore()
-    return await SqliteStore.open(settings.path, settings.durability)
+    """The store the settings name. Raises StoreUnusable, naming the file or server, where it cannot serve."""
+    match settings.kind:
+        case StoreKind.MEMORY:
+            return MemoryStore()
+        case StoreKind.SQLITE:
+            return await SqliteStore.open(settings.path, settings.durability)
+        case StoreKind.REDIS:
+            from emotional_ai_service.stores.redis import RedisStore  # of an extra
+
+            return await RedisStore.open(settings.redis, volatile=settings.redis_volatile)
 
 
 def _server(settings: Settings, observation: Observation) -> grpc.aio.Server:

@@ -9,7 +9,7 @@ from emotional_ai_service.access import AccessSettings
 from emotional_ai_service.decoding import BlendMode, Precision, RuntimeKind
 from emotional_ai_service.observing.settings import ObservingSettings
 from emotional_ai_service.safeguard import Notice, Rule, built_in
-from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
+from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability, RedisAddress
 from emotional_ai_training.jobs import DEFAULT_TARGET
 
 
@@ -18,6 +18,8 @@ class StoreKind(Enum):
 
     MEMORY = "memory"
     SQLITE = "sqlite"
+    REDIS = "redis"
+    """In a server that several replicas of the service share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class StoreSettings:
     kind: StoreKind = StoreKind.SQLITE
     path: Path = Path("emotional-ai.db")
     durability: Durability = Durability.PROCESS
+    redis: RedisAddress = field(default_factory=lambda: RedisAddress("127.0.0.1"))
+    redis_volatile: bool = False
+    """Whether the Redis server may be one that keeps nothing when it ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,60 @@
+"""Flags of the command line that say where a shared store is; those of a store that was not chosen are refused."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from emotional_ai_service.settings import StoreKind, StoreSettings
+from emotional_ai_service.stores import Durability, RedisAddress
+
+URL_VARIABLE: Final = "EMOTIONAL_AI_REDIS_URL"
+DEFAULT_URL: Final = "redis://127.0.0.1:6379"
+
+RedisUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--redis-url",
+        metavar="URL",
+        help=f"redis: the server, as redis://host:6379/0, rediss:// for TLS, or unix:///socket. {URL_VARIABLE} names it too; a "
+        "password belongs there, as command lines can be read by others.",
+        show_default=DEFAULT_URL,
+    ),
+]
+RedisVolatile = Annotated[
+    bool,
+    typer.Option("--redis-volatile", help="redis: take a server that keeps nothing when it ends (appendonly no)."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFlags:
+    """What was given; None for what was not."""
+
+    redis_url: str | None
+    redis_volatile: bool
+
+
+def store_of(
+    kind: StoreKind, flags: StoreFlags, path: Path, durability: Durability, environ: Mapping[str, str]
+) -> StoreSettings:
+    """The store the flags describe; the address of a Redis server may come from `environ`.
+
+    Raises BadParameter naming a flag that belongs to another store, a URL that cannot be, or the extra that is missing.
+    """
+    if kind is not StoreKind.REDIS:
+        for given, name in ((flags.redis_url, "--redis-url"), (flags.redis_volatile, "--redis-volatile")):
+            if given:
+                raise typer.BadParameter("belongs to --store redis", param_hint=name)
+        return StoreSettings(kind, path, durability)
+    if find_spec("hiredis") is None:
+        problem = "needs the extra `redis`: pip install 'emotional-ai[redis]'"
+        raise typer.BadParameter(problem, param_hint="--store redis")
+    try:
+        address = RedisAddress.parse(flags.redis_url or environ.get(URL_VARIABLE) or DEFAULT_URL)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--redis-url" if flags.redis_url else URL_VARIABLE) from None
+    return StoreSettings(kind, path, durability, address, flags.redis_volatile)
