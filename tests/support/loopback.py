@@ -61,13 +61,15 @@ class Hosted:
     """Begins the shutdown, and returns at once."""
     end: Callable[[], None]
     """Shuts down, and returns once nothing is left."""
+    metrics: str = ""
+    """URL of its metrics; empty where none are served."""
 
 
 @contextmanager
 def hosted(settings: Settings = IN_MEMORY, clock: Clock = wall_clock) -> Iterator[Hosted]:
     """As `service`; yields what else a test may need of it."""
     with _in_thread(lambda: serving(settings, clock)) as (running, _, stop, end):
-        yield Hosted(running.address, stop, end)
+        yield Hosted(running.address, stop, end, running.metrics)
 
 
 @dataclass(frozen=True, slots=True)

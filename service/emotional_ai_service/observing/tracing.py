@@ -38,8 +38,8 @@ from emotional_ai_service.observing.call import Call
 SERVICE_NAME: Final = "emotional-ai"
 QUEUE_LIMIT: Final = 4096
 """Spans that wait for the collector; more are dropped."""
-FLUSH_MS: Final = 2_000
-"""How long the end of a server waits for the collector."""
+PATIENCE_SECONDS: Final = 2.0
+"""How long the collector may take to answer, retries included; the end of a server waits no longer than that either."""
 Value = str | int | float | bool
 
 
@@ -50,14 +50,17 @@ class Tracing:
     def __init__(self, exporter: SpanExporter, version: str) -> None:
         resource = Resource.create({"service.name": SERVICE_NAME, "service.version": version})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=QUEUE_LIMIT))
+        self._provider.add_span_processor(
+            BatchSpanProcessor(exporter, max_queue_size=QUEUE_LIMIT, schedule_delay_millis=1_000)
+        )
         self._tracer = self._provider.get_tracer(SERVICE_NAME, version)
         self._propagator = TraceContextTextMapPropagator()
 
     @classmethod
     def to(cls, url: str, version: str) -> Self:
         """Traces sent to the collector at `url`; http:// is not encrypted, https:// is."""
-        return cls(OTLPSpanExporter(endpoint=url, insecure=not url.startswith("https://")), version)
+        exporter = OTLPSpanExporter(endpoint=url, insecure=not url.startswith("https://"), timeout=PATIENCE_SECONDS)
+        return cls(exporter, version)
 
     def begin_call(self, call: Call, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
         """A call's span, which goes on the caller's trace; it is the current one for the rest of the task."""
@@ -112,7 +115,6 @@ class Tracing:
 
     def close(self) -> None:
         """Sends what is left, waiting for a moment at most; blocks."""
-        self._provider.force_flush(FLUSH_MS)
         self._provider.shutdown()
 
 
