@@ -217,8 +217,9 @@ def serve(
         tinker_adapters=tinker_adapters,
         blend_mode=blend_mode,
     )
-    safety = SafetyFlags(safeguard=safeguard, disclosure=disclosure, disclosure_every=disclosure_every)
-    if engine_only and safety.any_given:
+    careful = SafetyFlags(safeguard=safeguard, disclosure=disclosure, disclosure_every=disclosure_every)
+    safety = safety_of(careful)
+    if engine_only and careful.any_given:
         raise typer.BadParameter(
             "serves no language, so a guard or a disclosure has no use", param_hint="--engine-only"
         )
@@ -270,7 +271,7 @@ def serve(
         ),
         access=access,
         observing=observing,
-        safety=safety_of(safety),
+        safety=safety,
         privacy=privacy_of(retention, transient_sessions),
         limits=limits_of(tenancy, port, db, _state_dir()),
         audit=audit_of(tenancy),
