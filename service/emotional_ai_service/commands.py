@@ -218,11 +218,11 @@ def serve(
         blend_mode=blend_mode,
     )
     careful = SafetyFlags(safeguard=safeguard, disclosure=disclosure, disclosure_every=disclosure_every)
-    safety = safety_of(careful)
     if engine_only and careful.any_given:
         raise typer.BadParameter(
             "serves no language, so a guard or a disclosure has no use", param_hint="--engine-only"
         )
+    safety = safety_of(careful)
     if engine_only and (backend is not BackendKind.LOCAL or flags.any_given):
         raise typer.BadParameter("serves no language, so flags of a backend have no use", param_hint="--engine-only")
     if loras.exists() and not loras.is_dir():
