@@ -17,7 +17,8 @@ class Scope(Enum):
     WRITE = "write"
     """Changing sessions, and speaking."""
     TRAIN = "train"
-    """Starting and cancelling training jobs, whose adapters all tenants of the service share."""
+    """Starting and cancelling a tenant's own training jobs. Their adapters all tenants of the service share: what one trains
+    replaces what was there, and everybody speaks with it. Files of the service's machine only ADMIN may name for training."""
     ADMIN = "admin"
     """All of these, and acting for another tenant by naming it."""
 

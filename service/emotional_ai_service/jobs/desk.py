@@ -3,10 +3,11 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import final
 
+from emotional_ai_service.callers import DEFAULT_TENANT, caller
 from emotional_ai_service.errors import JobEnded, JobNotFound, JobNotResumable, ServiceDraining
 from emotional_ai_service.jobs.follower import Follower, News
 from emotional_ai_service.jobs.scheduler import Scheduler
@@ -23,15 +24,22 @@ from emotional_ai_training.jobs import (
     Standing,
 )
 
+Allowance = Callable[[int], AbstractContextManager[None]]
+"""Lets a job begin, told how many wait or run already; raises QuotaExceeded. What fails inside did not begin."""
 RESUMABLE = (Standing.FAILED, Standing.CANCELLED, Standing.INTERRUPTED)
 
 
 @asynccontextmanager
-async def training_jobs(settings: JobSettings, clock: Callable[[], int]) -> AsyncIterator["Jobs"]:
-    """The jobs of a directory, queued ones given their turn as long as the context lasts; running ones outlive it."""
+async def training_jobs(
+    settings: JobSettings, clock: Callable[[], int], allow: Callable[[], Allowance] | None = None
+) -> AsyncIterator["Jobs"]:
+    """The jobs of a directory, queued ones given their turn as long as the context lasts; running ones outlive it.
+
+    `allow` gives what lets the caller's jobs begin; without it all may.
+    """
     directory = JobsDirectory(settings.jobs_dir)
     scheduler = Scheduler(directory, settings.target, clock)
-    jobs = Jobs(directory, scheduler, settings.loras_dir, clock)
+    jobs = Jobs(directory, scheduler, settings.loras_dir, clock, allow or (lambda: _allowed))
     turns = asyncio.create_task(scheduler.run(), name="training jobs")
     try:
         yield jobs
@@ -44,11 +52,20 @@ async def training_jobs(settings: JobSettings, clock: Callable[[], int]) -> Asyn
 
 @final
 class Jobs:
-    """Orders and answers; all methods belong to the event loop that made it, and none of them blocks it."""
+    """Orders and answers; all methods belong to the event loop that made it, and none of them blocks it.
+
+    Every method is about the jobs of the tenant whose call is being served: to it there are no others.
+    """
 
     def __init__(
-        self, directory: JobsDirectory, scheduler: Scheduler, loras_dir: Path, clock: Callable[[], int]
+        self,
+        directory: JobsDirectory,
+        scheduler: Scheduler,
+        loras_dir: Path,
+        clock: Callable[[], int],
+        allow: Callable[[], Allowance],
     ) -> None:
+        self._allow = allow
         self._directory = directory
         self._scheduler = scheduler
         self._loras_dir = loras_dir
@@ -59,15 +76,18 @@ class Jobs:
     async def start(self, request_id: str, plan: Callable[[Path], Plan]) -> JobStanding:
         """A new job, or the one the request made before. `plan` is told the job's directory.
 
-        Raises JobsUnusable, or NotPublished where adapters could not be written in the end.
+        Raises JobsUnusable, NotPublished where adapters could not be written in the end, or QuotaExceeded.
         """
+        owner, allowance = _owner(), self._allow()
 
         def take() -> JobStanding:
             with self._directory.ordering():
-                made = self._directory.of_request(request_id)
+                made = self._directory.of_request(request_id, owner)
                 if made is None:
                     check_writable(self._loras_dir)
-                    made = self._directory.make(self._clock(), secrets.token_hex(3), request_id, plan)
+                    with allowance(self._unfinished(owner)):
+                        token = secrets.token_hex(3)
+                        made = self._directory.make(self._clock(), token, request_id, plan, owner)
                 return made.standing()
 
         return await self._ordered(take)
@@ -75,38 +95,42 @@ class Jobs:
     async def resume(self, job_id: str, request_id: str, recipe: Recipe, max_cost_usd: float) -> JobStanding:
         """Puts a job back into the queue, unless the request did so before.
 
-        Raises JobNotFound, JobNotResumable, JobDamaged, JobsUnusable.
+        Raises JobNotFound, JobNotResumable, JobDamaged, JobsUnusable, QuotaExceeded.
         """
+        owner, allowance = _owner(), self._allow()
 
         def take() -> JobStanding:
             with self._directory.ordering():
-                made = self._directory.of_request(request_id)
+                made = self._directory.of_request(request_id, owner)
                 if made is not None:
                     return made.standing()
-                job = self._job(job_id)
+                job = self._job(owner, job_id)
                 found = job.standing()
                 if found.standing not in RESUMABLE:
                     raise JobNotResumable(job_id, f"it is {found.standing.value}")
                 if found.record.plan.recipe is not recipe:
                     raise JobNotResumable(job_id, f"its recipe is {found.record.plan.recipe.value}, not {recipe.value}")
-                self._directory.resume(job, self._clock(), request_id, max_cost_usd)
+                with allowance(self._unfinished(owner)):
+                    self._directory.resume(job, self._clock(), request_id, max_cost_usd)
                 return job.standing()
 
         return await self._ordered(take)
 
     async def get(self, job_id: str) -> JobStanding:
         """Where a job stands. Raises JobNotFound, JobDamaged."""
-        return await asyncio.to_thread(lambda: self._job(job_id).standing())
+        owner = _owner()
+        return await asyncio.to_thread(lambda: self._job(owner, job_id).standing())
 
     async def page(self, before_id: str, size: int) -> tuple[list[JobStanding | JobDamaged], str]:
         """Up to `size` jobs older than `before_id` (the newest if empty), newest first, and the id to go on before, if any.
 
         A job that cannot be read is there as the error that says why.
         """
+        owner = _owner()
 
         def read() -> tuple[list[JobStanding | JobDamaged], str]:
-            ids = [job_id for job_id in self._directory.ids() if not before_id or job_id < before_id]
-            found = [self._standing_or_damage(job_id) for job_id in ids[:size]]
+            ids = [job_id for job_id in self._directory.ids_of(owner) if not before_id or job_id < before_id]
+            found = [self._standing_or_damage(owner, job_id) for job_id in ids[:size]]
             return found, ids[size - 1] if len(ids) > size else ""
 
         return await asyncio.to_thread(read)
@@ -116,10 +140,11 @@ class Jobs:
 
         Raises JobNotFound, JobEnded, JobDamaged, JobsUnusable.
         """
+        owner = _owner()
 
         def stop() -> JobStanding:
             try:
-                return self._stopped(self._job(job_id))
+                return self._stopped(self._job(owner, job_id))
             except OSError as error:
                 raise JobsUnusable(self._directory.path, error) from error
 
@@ -127,12 +152,13 @@ class Jobs:
 
     async def watch(self, job_id: str, after_sequence: int) -> AsyncIterator[News]:
         """News of a job until it has ended. Raises JobNotFound, JobDamaged, or ServiceDraining when the service shuts down."""
-        job = await asyncio.to_thread(self._job, job_id)
+        job = await asyncio.to_thread(self._job, _owner(), job_id)
         if self._draining:
             raise ServiceDraining
-        follower = self._followers.get(job_id)
+        name = job.path.name
+        follower = self._followers.get(name)
         if follower is None or follower.over:
-            follower = self._followers[job_id] = Follower(job)
+            follower = self._followers[name] = Follower(job)
         follower.watchers += 1
         try:
             async with aclosing(follower.news(after_sequence)) as news:  # type: ignore[type-var]
@@ -142,8 +168,8 @@ class Jobs:
             follower.watchers -= 1
             if not follower.watchers:
                 follower.close()
-                if self._followers.get(job_id) is follower:
-                    del self._followers[job_id]
+                if self._followers.get(name) is follower:
+                    del self._followers[name]
 
     def drain(self) -> None:
         """Ends every watch, so that it goes on at the next service."""
@@ -166,14 +192,29 @@ class Jobs:
         job.ask_to_stop()
         return job.standing()
 
-    def _job(self, job_id: str) -> JobDirectory:
-        job = self._directory.job(job_id)
+    def _unfinished(self, owner: str) -> int:
+        """How many of an owner's jobs wait or run."""
+        found = [self._standing_or_damage(owner, job_id) for job_id in self._directory.ids_of(owner)]
+        return sum(isinstance(one, JobStanding) and not one.standing.ended for one in found)
+
+    def _job(self, owner: str, job_id: str) -> JobDirectory:
+        job = self._directory.job_of(owner, job_id)
         if job is None:
             raise JobNotFound(job_id)
         return job
 
-    def _standing_or_damage(self, job_id: str) -> JobStanding | JobDamaged:
+    def _standing_or_damage(self, owner: str, job_id: str) -> JobStanding | JobDamaged:
         try:
-            return self._job(job_id).standing()
+            return self._job(owner, job_id).standing()
         except JobDamaged as error:
             return error
+
+
+def _owner() -> str:
+    """Whose jobs the call being served is about: empty for the default tenant, whose jobs have no owner."""
+    tenant = caller().tenant
+    return "" if tenant == DEFAULT_TENANT else tenant
+
+
+def _allowed(_unfinished: int) -> AbstractContextManager[None]:
+    return nullcontext()

@@ -7,13 +7,14 @@ from typing import Final
 
 from emotional_ai.v1 import training_pb2 as pb
 from emotional_ai.v1 import training_pb2_grpc
+from emotional_ai_service.callers import Scope, caller
 from emotional_ai_service.errors import InvalidRequest, Violation
 from emotional_ai_service.guard import Context
 from emotional_ai_service.jobs import Jobs
 from emotional_ai_service.settings import JobSettings
 from emotional_ai_service.wire import timestamp
 from emotional_ai_training.conditioning import ADAPTERS
-from emotional_ai_training.jobs import JobDamaged, JobStanding, Plan, ProgressReport, Recipe, Standing
+from emotional_ai_training.jobs import JobDamaged, JobStanding, Plan, ProgressReport, Recipe, Standing, id_in
 
 DEFAULT_PAGE: Final = 100
 CURIOUS: Final = ("high_dopamine",)
@@ -87,7 +88,12 @@ def _plan(request: pb.StartJobRequest, recipe: Recipe, settings: JobSettings) ->
     config, standard = request.config, Plan(recipe=recipe, checkpoints_dir=Path())
     states, wrong = _states(list(config.states), recipe)
     data_path = Path(config.data_path) if config.data_path else None
-    if data_path is not None and not data_path.is_file():
+    if data_path is not None and Scope.ADMIN not in caller().scopes:
+        # Whether a file is there, and what training on it tells, is for whoever runs the machine.
+        wrong.append(
+            Violation("config.data_path", "names a file of the service's machine: only tokens of scope admin may")
+        )
+    elif data_path is not None and not data_path.is_file():
         wrong.append(Violation("config.data_path", f"there is no file {config.data_path!r} on the service's machine"))
     if wrong:
         raise InvalidRequest(wrong)
@@ -139,7 +145,7 @@ def _job_to(found: JobStanding) -> pb.Job:
 
 def _damaged_to(error: JobDamaged) -> pb.Job:
     """A job that cannot be read still stands in the list, saying so."""
-    return pb.Job(job_id=error.path.parent.name, status=pb.JOB_STATUS_FAILED, error=str(error))
+    return pb.Job(job_id=id_in(error.path.parent.name), status=pb.JOB_STATUS_FAILED, error=str(error))
 
 
 def _config_to(plan: Plan) -> pb.TrainingConfig:

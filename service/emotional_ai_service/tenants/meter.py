@@ -91,12 +91,21 @@ class Meter:
             self._tokens.give_back(unspoken, self._now())
             self._usage.give_back(self._tenant, Daily.GENERATION_TOKENS, unspoken, day)
 
-    def job(self, at_once: int) -> None:
-        """Counts a training job, `at_once` of which wait or run already; of any thread. Raises QuotaExceeded."""
+    @contextmanager
+    def job(self, at_once: int) -> Iterator[None]:
+        """Counts a training job, `at_once` of which wait or run already, unless it fails to begin inside; of any thread.
+
+        Raises QuotaExceeded.
+        """
         allowed = self.limits.training_jobs_at_once
         if at_once + 1 > allowed:
             raise QuotaExceeded("training_jobs_at_once", at_once, allowed, "wait for one to end, or cancel one")
-        self._take_today(Daily.TRAINING_JOBS, 1, self.limits.training_jobs_per_day)
+        day = self._take_today(Daily.TRAINING_JOBS, 1, self.limits.training_jobs_per_day)
+        try:
+            yield
+        except BaseException:
+            self._usage.give_back(self._tenant, Daily.TRAINING_JOBS, 1, day)
+            raise
 
     def _take_tokens(self, most: int) -> int:
         """Returns the day on which they are counted."""

@@ -23,7 +23,7 @@ running       what that process does
 errors        what is refused
 """
 
-from emotional_ai_training.jobs.directory import JobDirectory, JobStanding, Outcome, Standing
+from emotional_ai_training.jobs.directory import JobDirectory, JobStanding, Outcome, Standing, id_in
 from emotional_ai_training.jobs.errors import JobCancelled, JobDamaged, JobsError, JobsUnusable
 from emotional_ai_training.jobs.launching import DEFAULT_TARGET, launch
 from emotional_ai_training.jobs.locking import FileLock, take_lock
@@ -51,6 +51,7 @@ __all__ = [
     "Recipe",
     "Reporter",
     "Standing",
+    "id_in",
     "launch",
     "take_lock",
 ]

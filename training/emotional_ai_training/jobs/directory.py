@@ -35,6 +35,8 @@ class Standing(Enum):
         return self not in (Standing.QUEUED, Standing.RUNNING)
 
 
+OWNED: Final = "~"
+"""Between an owner and the id of a job, in the name of its directory."""
 OUTCOMES: Final = (Standing.SUCCEEDED, Standing.FAILED, Standing.CANCELLED)
 """Ways a job can say it ended."""
 
@@ -68,11 +70,11 @@ class JobStanding:
 
 @final
 class JobDirectory:
-    """A job's directory, whose name is the job's id."""
+    """A job's directory, whose name ends with the job's id."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.job_id = path.name
+        self.job_id = id_in(path.name)
         self.progress_path = path / "progress.jsonl"
         self.log_path = path / "log.txt"
         self.lock_path = path / "lock"
@@ -175,6 +177,11 @@ class JobDirectory:
     def asked_to_stop(self) -> int:
         """Number of the attempt that was last asked to stop, 0 if none was."""
         return _number(self._cancel)
+
+
+def id_in(name: str) -> str:
+    """The id of the job whose directory has that name: what stands behind the name of its owner, if it has one."""
+    return name.rpartition(OWNED)[2]
 
 
 def _number(path: Path) -> int:
