@@ -7,6 +7,7 @@ sqlite               in one file: the store
 sqlite_writer        its writing thread
 sqlite_transaction   many appends as one transaction
 sqlite_file          its file: ownership, beginnings, damage
+sqlite_scrub         what was deleted leaves the file
 redis                in a Redis server that several processes share: the store
 redis_address        where the server is
 redis_fitness        whether it can keep what is promised

@@ -21,6 +21,7 @@ from emotional_ai_service.stores.base import (
     check_stored,
 )
 from emotional_ai_service.stores.sqlite_file import Durability, FileLock, connect, open_database, store_error
+from emotional_ai_service.stores.sqlite_scrub import DELAY_SECONDS, Scrubber
 from emotional_ai_service.stores.sqlite_transaction import Append, Delete, Note, PutSnapshot, Trim
 from emotional_ai_service.stores.sqlite_writer import Writer
 
@@ -49,10 +50,18 @@ class SqliteStore:
     """
 
     @classmethod
-    async def open(cls, path: Path, durability: Durability = Durability.PROCESS, *, queue_limit: int = 8_192) -> Self:
+    async def open(
+        cls,
+        path: Path,
+        durability: Durability = Durability.PROCESS,
+        *,
+        queue_limit: int = 8_192,
+        scrub_seconds: float = DELAY_SECONDS,
+    ) -> Self:
         """The store at `path`, begun if there is no such file; its folder must be there.
 
-        At most `queue_limit` writes, and as many reads, wait at a time. Raises StoreUnusable, or StoreUnavailable if the disk
+        At most `queue_limit` writes, and as many reads, wait at a time. Deletions are gathered for `scrub_seconds` before
+        their bytes are removed from the file. Raises StoreUnusable, or StoreUnavailable if the disk
         fails; then the file is as it was.
         """
         path = await asyncio.to_thread(path.resolve)
@@ -62,14 +71,16 @@ class SqliteStore:
         except BaseException:
             lock.release()
             raise
-        return cls(path, lock, database, queue_limit)
+        return cls(path, lock, database, queue_limit, Scrubber(path, database, scrub_seconds))
 
-    def __init__(self, path: Path, lock: FileLock, database: sqlite3.Connection, queue_limit: int) -> None:
+    def __init__(
+        self, path: Path, lock: FileLock, database: sqlite3.Connection, queue_limit: int, scrubber: Scrubber
+    ) -> None:
         """Takes over a lock and a database; use `open`."""
         self._path = path
         self._lock = lock
         self._database = database
-        self._writer = Writer(path, database, queue_limit)
+        self._writer = Writer(path, database, queue_limit, scrubber)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"store-reader {path.name}")
         self._connections: deque[sqlite3.Connection] = deque()
         self._reading = 0
@@ -155,12 +166,12 @@ class SqliteStore:
         await asyncio.shield(self._writer.submit(Note(session_id, marks)))
 
     async def trim(self, session_id: str, record: Record) -> None:
-        """As the Protocol; the bytes leave the file as pages are written over."""
+        """As the Protocol; see sqlite_scrub for when the bytes leave the file."""
         self._check_open()
         await asyncio.shield(self._writer.submit(Trim(session_id, record)))
 
     async def delete(self, session_id: str) -> None:
-        """As the Protocol."""
+        """As the Protocol; see sqlite_scrub for when the bytes leave the file."""
         self._check_open()
         await asyncio.shield(self._writer.submit(Delete(session_id)))
 

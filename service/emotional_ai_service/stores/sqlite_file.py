@@ -141,6 +141,8 @@ def _connect_writer(path: Path, durability: Durability) -> sqlite3.Connection:
             raise StoreUnwritable(path, "lies on a file system without shared memory, which SQLite's WAL needs")
         database.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER else 'NORMAL'}")
         database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}")
+        database.execute("PRAGMA secure_delete = ON")
+        database.execute("PRAGMA temp_store = MEMORY")  # so that nothing of a session is written beside the store
         database.execute(f"PRAGMA journal_size_limit = {4 * CHECKPOINT_BYTES}")
     except BaseException:
         database.close()

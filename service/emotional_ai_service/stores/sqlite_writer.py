@@ -16,7 +16,8 @@ from typing import final
 
 from emotional_ai_service.stores.base import StoreOverloaded
 from emotional_ai_service.stores.sqlite_file import store_error
-from emotional_ai_service.stores.sqlite_transaction import GroupCommit, Operation
+from emotional_ai_service.stores.sqlite_scrub import Scrubber
+from emotional_ai_service.stores.sqlite_transaction import Delete, GroupCommit, Operation, Trim
 
 _Waiting = tuple[Operation, asyncio.Future[None]]
 
@@ -25,8 +26,8 @@ _Waiting = tuple[Operation, asyncio.Future[None]]
 class Writer:
     """Group commit in a thread of its own; `submit` and `stop` belong to the event loop that made it."""
 
-    def __init__(self, path: Path, database: sqlite3.Connection, limit: int) -> None:
-        """Starts the thread. At most `limit` operations wait at a time."""
+    def __init__(self, path: Path, database: sqlite3.Connection, limit: int, scrubber: Scrubber) -> None:
+        """Starts the thread. At most `limit` operations wait at a time; `scrubber` goes over the same database."""
         self._path = path
         self._limit = limit
         self._pending = 0
@@ -34,6 +35,7 @@ class Writer:
         self._gathered: list[_Waiting] = []
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._group_commit = GroupCommit(database)
+        self._scrubber = scrubber
         self._thread = threading.Thread(target=self._run, name=f"store-writer {path.name}", daemon=True)
         self._thread.start()
 
@@ -66,15 +68,21 @@ class Writer:
         while going:
             group, going = self._take()
             outcomes = self._commit([operation for operation, _ in group])
+            if any(isinstance(operation, Delete | Trim) for operation, _ in group):
+                self._scrubber.note()
             # A loop that was closed without closing the store has nobody left to tell.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._settle, group, outcomes)
+            wait = self._scrubber.wait_seconds
+            if wait == 0 or (wait is not None and not going):
+                self._scrubber.run()
 
     def _take(self) -> tuple[list[_Waiting], bool]:
-        """Waits for operations and takes all there are; False once the thread is to end."""
+        """Waits for operations, or until there is something to scrub, and takes all there are; False once the thread is
+        to end."""
         group: list[_Waiting] = []
-        gathered = self._queue.get()
         with suppress(queue.Empty):
+            gathered = self._queue.get(timeout=self._scrubber.wait_seconds)
             while gathered is not None:
                 group += gathered
                 gathered = self._queue.get_nowait()

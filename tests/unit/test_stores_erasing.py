@@ -1,0 +1,114 @@
+"""What is deleted or let go of leaves the files of a SQLite store, to the last byte."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from emotional_ai_service.stores import Record, SqliteStore, sqlite_scrub
+
+SESSIONS = 30
+STEPS = 2_000
+"""Enough for rows to have been moved between pages many times."""
+
+
+def words(session: int, *, old: bool = False) -> bytes:
+    """What only records of a session hold; `old` what its first ones hold."""
+    return f"{'EARLY' if old else 'LATER'}-{session:03d}-WORDS".encode()
+
+
+def names(session: int) -> list[bytes]:
+    """Every other thing kept of a session."""
+    return [f"{kind}-{session:03d}-".encode() for kind in ("session", "request", "mark", "snapshot")]
+
+
+def left(path: Path, wanted: Iterable[bytes]) -> dict[str, int]:
+    """How often any of `wanted` stands in each file beside the store."""
+    sought = list(wanted)
+    found = {file.name: sum(map(file.read_bytes().count, sought)) for file in path.parent.iterdir()}
+    return {name: count for name, count in found.items() if count}
+
+
+async def lived(store: SqliteStore) -> list[int]:
+    """Fills a store with sessions whose records lie between each other's; returns their versions."""
+    draw, versions = random.Random(7), [0] * SESSIONS
+    pending = None
+    for step in range(STEPS):
+        one = draw.randrange(SESSIONS)
+        added = range(versions[one] + 1, versions[one] + 1 + draw.randrange(1, 4))
+        said = words(one, old=step < STEPS // 2)
+        records = [Record(number, step, said + bytes(draw.randrange(180))) for number in added]
+        request, marks = f"request-{one:03d}-{step}", {f"mark-{one:03d}-{step % 40}": step}
+        pending = store.append(f"session-{one:03d}-", versions[one], records, request_id=request, marks=marks)
+        versions[one] = added[-1]
+        if step % 50 == 0:
+            store.put_snapshot(f"session-{one:03d}-", versions[one], f"snapshot-{one:03d}-".encode() + bytes(900))
+    assert pending is not None
+    await asyncio.wait_for(pending, 60)
+    return versions
+
+
+async def scrubbed(store: SqliteStore, session: int) -> None:
+    """Returns once the store, which does not gather deletions, has scrubbed what was deleted before."""
+    await store.note(f"session-{session:03d}-", {"after": 1})
+
+
+async def test_of_a_deleted_session_no_byte_is_left_in_any_file(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    store = await SqliteStore.open(path, scrub_seconds=0)
+    await lived(store)
+    gone = range(0, SESSIONS, 3)
+    sought = [one for session in gone for one in (words(session), words(session, old=True), *names(session))]
+    assert left(path, sought)
+    await asyncio.gather(*(store.delete(f"session-{session:03d}-") for session in gone))
+    await scrubbed(store, 1)
+    assert left(path, sought) == {}
+    assert left(path, [words(1), *names(1)])
+    await store.close()
+    assert left(path, sought) == {}
+
+
+async def test_of_a_past_that_was_let_go_no_byte_is_left_in_any_file(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    store = await SqliteStore.open(path, scrub_seconds=0)
+    versions = await lived(store)
+    assert left(path, [words(2, old=True)])
+    trimmed = (Record(version - 1, STEPS, b"continued") for version in versions)
+    await asyncio.gather(*(store.trim(f"session-{session:03d}-", record) for session, record in enumerate(trimmed)))
+    await scrubbed(store, 2)
+    assert left(path, [words(session, old=True) for session in range(SESSIONS)]) == {}
+    assert left(path, [words(2)])
+    assert [record.sequence for record in await store.read("session-002-")] == [versions[2] - 1, versions[2]]
+    await store.close()
+
+
+async def test_what_was_deleted_just_before_the_end_is_gone_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    store = await SqliteStore.open(path)
+    await lived(store)
+    for session in range(SESSIONS):
+        await store.delete(f"session-{session:03d}-")
+    await store.close()
+    sought = [one for session in range(SESSIONS) for one in (words(session), words(session, old=True), *names(session))]
+    assert left(path, sought) == {}
+    again = await SqliteStore.open(path)
+    assert await again.list_sessions() == []
+    await again.close()
+
+
+async def test_a_larger_file_is_not_written_anew_and_its_log_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_scrub, "REWRITTEN_BYTES", 0)
+    path = tmp_path / "sessions.db"
+    store = await SqliteStore.open(path, scrub_seconds=0)
+    await lived(store)
+    size, before = path.stat().st_size, left(path, [words(0)])
+    await store.delete("session-000-")
+    await scrubbed(store, 1)
+    assert path.with_name("sessions.db-wal").stat().st_size <= 64 * 1024  # what `scrubbed` itself wrote
+    assert path.stat().st_size >= size
+    assert sum(left(path, [words(0)]).values()) < sum(before.values()) / 10
+    await store.close()
