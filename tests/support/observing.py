@@ -16,6 +16,7 @@ import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as collector_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as collector_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from emotional_ai_service.observing.logs import OURS, Lines
@@ -42,14 +43,18 @@ class Numbers:
         return {name for name, _ in self.samples}
 
 
-def read_numbers(url: str) -> Numbers:
+def read_families(url: str) -> list[Metric]:
     """What a service tells Prometheus, read with Prometheus's own parser."""
     with urlopen(url, timeout=PATIENCE) as answer:
-        text = answer.read().decode()
+        return list(text_string_to_metric_families(answer.read().decode()))
+
+
+def read_numbers(url: str) -> Numbers:
+    """The same, sample by sample."""
     return Numbers(
         {
             (sample.name, frozenset(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(text)
+            for family in read_families(url)
             for sample in family.samples
         }
     )
