@@ -9,6 +9,7 @@ engine, session        sessions over a log: writers in order, watchers, idempote
 stores/                the log: memory and SQLite behind one Protocol
 wire, snapshots        contract messages and bytes to core values and back
 appraisal/             text to signals
+safety, safeguard/     flags; the guard over what is said, what a reply must keep to, what is disclosed
 decoding/, workers/    the language model in its own process
 jobs/                  training jobs: taken once, run one at a time, watched
 calibration            fits the dynamics to an observed trajectory

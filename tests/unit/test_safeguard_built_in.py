@@ -1,6 +1,7 @@
 """The built-in rules, counted: what they find and miss among sentences written for it, and false alarms in ordinary talk."""
 
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 
 from emotional_ai_service.safeguard import Rules, built_in
 
-DATA = Path(__file__).parents[1] / "data"
-TRAINING = Path(__file__).parents[2] / "training" / "emotional_ai_training"
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data"
+TRAINING = ROOT / "training" / "emotional_ai_training"
 GUARD = Rules(built_in())
 
 
@@ -86,3 +88,16 @@ def test_each_rule_lowers_well_below_half_and_tells_where_to_find_people_who_hel
         assert rule.intensity <= 0.2
         assert rule.turns > 0
         assert "emergency number" in rule.disclosure
+
+
+def test_the_limits_name_what_was_measured_and_where_it_must_not_be_used() -> None:
+    design = (ROOT / "specs" / "safety" / "design.md").read_text(encoding="utf-8")
+    steering = (ROOT / "benchmarks" / "steering" / "README.md").read_text(encoding="utf-8")
+    plain, rest = (re.search(rf"\| {state} \| (\d+)% \|", steering) for state in ("plain", "rest"))
+    assert plain
+    assert rest
+    assert f"the base model refused {plain[1]} % by a count of words, at rest {rest[1]} %" in design
+    met = re.search(r"(\d+) of (\d+) met", steering)
+    assert met
+    assert f"{met[1]} of {met[2]} aims were met" in design
+    assert "**It must not be used**" in design
