@@ -28,8 +28,9 @@ kiro: $(VENV)/installed-local $(VENV)/installed-mcp  ## writes the MCP bridge in
 	@$(BIN)/emotional-ai models pull
 	@$(BIN)/emotional-ai install-kiro $(KIRO)
 
-test: $(VENV)/installed-dev  ## runs the tests
+test: $(VENV)/installed-dev  ## runs the tests; those of the Redis store need a redis-server, which it sees to where it can
 	@$(BIN)/emotional-ai models pull
+	@sh tests/redis/install.sh
 	@$(BIN)/pytest
 
 check: quick-check test  ## everything that must be green: lint, types, layers, contract, stubs, tests

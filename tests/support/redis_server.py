@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -72,6 +73,12 @@ class RedisServer:
                 raise AssertionError((self._folder / "redis.log").read_text())
         raise AssertionError(f"redis-server did not start: {(self._folder / 'redis.log').read_text()}")
 
+    def wait_for(self, *words: str, holds: str) -> None:
+        """Until the answer to a command holds a text."""
+        end = time.monotonic() + PATIENCE
+        while holds not in (answer := self.ask(*words)):
+            assert time.monotonic() < end, answer
+
     def kill(self) -> None:
         """Ends it as kill -9 does."""
         assert self._process is not None
@@ -95,7 +102,7 @@ class RedisServer:
             connection.sendall(packed + b"*1\r\n$4\r\nQUIT\r\n")
             return b"".join(iter(lambda: connection.recv(65_536), b"")).removesuffix(b"+OK\r\n").decode()
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """Every key it holds, in order."""
         return sorted(self.ask("KEYS", "*").split("\r\n")[2::2])
 

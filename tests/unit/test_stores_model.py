@@ -1,4 +1,4 @@
-"""The SQLite store against the one in memory: any sequence of calls, reopening included, has the same outcome on both."""
+"""Each durable store against the one in memory: any sequence of calls, reopening included, has the same outcome on both."""
 
 import asyncio
 import tempfile
@@ -7,9 +7,11 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from redis_server import RedisServer
 
 from emotional_ai_service.stores import MemoryStore, Record, SqliteStore, Store, StoreError
+from emotional_ai_service.stores.redis import RedisStore
 
 SESSIONS = st.sampled_from(["a", "ab", "b", "é"])
 REQUESTS = st.sampled_from(["", "", "r1", "r2", "r3"])
@@ -36,26 +38,27 @@ async def latest_once(store: Store, session: str) -> list[str]:
 
 
 class BothStores(RuleBasedStateMachine):
-    """Every rule does the same to both stores and compares what they say."""
+    """Every rule does the same to both stores and compares what they say; subclasses say what the other store is."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "sessions.db"
         self.runner = asyncio.Runner()
         self.memory = MemoryStore()
-        self.sqlite = self.runner.run(SqliteStore.open(self.path))
+        self.other = self.runner.run(self.opened())
         self.versions: dict[str, int] = {}
         self.time = 0
 
+    async def opened(self) -> Store:
+        """The other store, which is begun by the first call and opened again by later ones."""
+        raise NotImplementedError
+
     def teardown(self) -> None:
-        self.runner.run(self.sqlite.close())
+        self.runner.run(self.other.close())
         self.runner.close()
-        self.folder.cleanup()
 
     def same(self, call: Callable[[Store], Awaitable[object] | None]) -> Outcome:
         async def both() -> tuple[Outcome, Outcome]:
-            return await outcome_of(lambda: call(self.memory)), await outcome_of(lambda: call(self.sqlite))
+            return await outcome_of(lambda: call(self.memory)), await outcome_of(lambda: call(self.other))
 
         one, other = self.runner.run(both())
         assert one == other
@@ -81,7 +84,7 @@ class BothStores(RuleBasedStateMachine):
                 )
             )
 
-        assert self.runner.run(on(self.memory)) == self.runner.run(on(self.sqlite))
+        assert self.runner.run(on(self.memory)) == self.runner.run(on(self.other))
 
     @rule(session=SESSIONS, back=st.integers(-1, 3), payload=st.binary(max_size=5))
     def put_snapshot(self, session: str, back: int, payload: bytes) -> None:
@@ -105,8 +108,8 @@ class BothStores(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.runner.run(self.sqlite.close())
-        self.sqlite = self.runner.run(SqliteStore.open(self.path))
+        self.runner.run(self.other.close())
+        self.other = self.runner.run(self.opened())
 
     @rule(session=SESSIONS, after=st.integers(0, 6), limit=st.none() | st.integers(0, 6))
     def read(self, session: str, after: int, limit: int | None) -> None:
@@ -126,5 +129,38 @@ class BothStores(RuleBasedStateMachine):
         self.same(lambda store: store.marks(session))
 
 
-TestBothStoresAgree = BothStores.TestCase
-TestBothStoresAgree.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+class WithSqlite(BothStores):
+    """The other store is a file."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        super().__init__()
+
+    async def opened(self) -> Store:
+        return await SqliteStore.open(Path(self.folder.name) / "sessions.db")
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.folder.cleanup()
+
+
+class WithRedis(BothStores):
+    """The other store is a server, emptied before each run."""
+
+    server: RedisServer
+
+    def __init__(self) -> None:
+        self.server.ask("FLUSHALL")
+        super().__init__()
+
+    async def opened(self) -> Store:
+        return await RedisStore.open(self.server.address)
+
+
+def test_a_file_and_memory_agree() -> None:
+    run_state_machine_as_test(WithSqlite, settings=settings(max_examples=25, stateful_step_count=30, deadline=None))
+
+
+def test_a_redis_server_and_memory_agree(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as WithRedis.server:
+        run_state_machine_as_test(WithRedis, settings=settings(max_examples=25, stateful_step_count=30, deadline=None))

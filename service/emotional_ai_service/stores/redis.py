@@ -29,6 +29,7 @@ from emotional_ai_service.stores.base import (
     StoreError,
     StoreUnavailable,
     check_numbering,
+    check_stored,
 )
 from emotional_ai_service.stores.redis_address import RedisAddress
 from emotional_ai_service.stores.redis_connection import Command, Connection, Reply
@@ -97,6 +98,7 @@ class RedisStore:
     ) -> asyncio.Future[None]:
         """As the Protocol; whether the version fits is known when the future ends."""
         check_numbering(expected_version, records)
+        check_stored(marks)
         self._check_open()
         if expected_version:
             return self._writes.submit(Append(session_id, expected_version, records, request_id, marks))

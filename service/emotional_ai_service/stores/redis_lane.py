@@ -81,7 +81,7 @@ class Lane:
         self._replies: list[Reply] = []
         self._flushing = False
         self._serial = 0
-        self._loading: asyncio.Future[None] | None = None
+        self._repeated: list[Operation[Any]] = []
         self._since = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
         self._down_since: float | None = None
@@ -93,11 +93,11 @@ class Lane:
     @property
     def pending(self) -> int:
         """Operations that wait for an answer."""
-        return len(self._waiting) + len(self._sent)
+        return len(self._waiting) + len(self._sent) + len(self._repeated)
 
     def submit(self, operation: Operation[T]) -> asyncio.Future[T]:
         """Sends an operation in this turn of the event loop, if Redis can be reached. Raises StoreOverloaded."""
-        if len(self._waiting) + len(self._sent) >= self._limit:
+        if self.pending >= self._limit:
             raise StoreOverloaded(self._limit)
         operation.future = self._loop.create_future()
         self._waiting.append(operation)
@@ -133,7 +133,7 @@ class Lane:
         """Sends what waits."""
         self._flushing = False
         connection = self._connection
-        if connection is None or not self._waiting:
+        if connection is None or not self._waiting or self._repeated:
             return
         if not self._sent:
             self._since = time.monotonic()
@@ -162,21 +162,20 @@ class Lane:
             except Exception as refusal:
                 operation.fail(refusal)
         elif str(error).startswith("NOSCRIPT"):
-            self._load_and_repeat(operation)
+            self._repeated.append(operation)
         else:
             operation.fail(self._refused(str(error)))
+        if self._repeated and not self._sent:
+            self._load_and_repeat()
         self._ended()
 
-    def _load_and_repeat(self, operation: Operation[Any]) -> None:
-        """Somebody has flushed the scripts; those behind this operation come back as well, in their order."""
-        if self._loading is None or self._loading.done():
-            loading = Ask(list(LOADED), lambda _: None)
-            self._loading = loading.future = self._loop.create_future()
-            self._waiting.append(loading)
-        self._waiting.append(operation)
-        if not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._flush)
+    def _load_and_repeat(self) -> None:
+        """Somebody has flushed the scripts: all that came back is sent again, in its order, before anything else."""
+        loading = Ask(list(LOADED), lambda _: None)
+        loading.future = self._loop.create_future()
+        self._waiting.extendleft(reversed([loading, *self._repeated]))
+        self._repeated.clear()
+        self._flush()
 
     def _refused(self, words: str) -> StoreUnavailable:
         if words.startswith("READONLY") and self._connection is not None:
@@ -216,6 +215,10 @@ class Lane:
     def _lost(self) -> None:
         _log.warning("the connection to Redis at %s is lost; %d operations wait", self._address, self.pending)
         self._connection, self._replies = None, []
+        for operation in self._repeated:
+            operation.stamp = 0  # What came back was not applied.
+        self._sent.extendleft(reversed(self._repeated))
+        self._repeated.clear()
         deadline = time.monotonic() + self._patience_now()
         for operation in (*self._sent, *self._waiting):
             operation.deadline = deadline

@@ -104,7 +104,8 @@ class Append(Operation[None]):
         """As Operation; a beginning is put into the index first, so that no session is missing there."""
         begins, marks = self._begins, _flat(self._marks)
         keys = [key(self.session_id, part) for part in ("fence", "head", "log", "requests", "marks")]
-        beside = (self.stamp, self._expected, self._request_id, begins.token if begins else "", len(marks))
+        before, token = self._records[0].sequence - 1, begins.token if begins else ""
+        beside = (self.stamp, self._expected, before, self._request_id, token, len(marks))
         records = [value for record in self._records for value in (record.time_us, record.payload)]
         appending = _evaluated(APPEND, keys, *beside, *marks, *records)
         return [("ZADD", shard(self.session_id), 0, begins.name), appending] if begins else [appending]

@@ -25,7 +25,7 @@ import zlib
 from hashlib import sha1
 from typing import Final
 
-from emotional_ai_service.stores.base import MARKS_KEPT
+from emotional_ai_service.stores.base import LASTING, MARKS_KEPT
 
 SHARDS: Final = 16
 """Keys of the index."""
@@ -77,7 +77,11 @@ local function set_marks(key, version, first, last)
   for i = first, last, 2 do redis.call('HSET', key, ARGV[i], string.format('%d ', version) .. ARGV[i + 1]) end
   if redis.call('HLEN', key) <= {2 * MARKS_KEPT} then return end
   local marks, all = {{}}, redis.call('HGETALL', key)
-  for i = 1, #all, 2 do marks[#marks + 1] = {{all[i], tonumber(string.match(all[i + 1], '^%d+'))}} end
+  for i = 1, #all, 2 do
+    if string.sub(all[i], 1, {len(LASTING)}) ~= '{LASTING}' then
+      marks[#marks + 1] = {{all[i], tonumber(string.match(all[i + 1], '^%d+'))}}
+    end
+  end
   table.sort(marks, function(a, b) return a[2] > b[2] end)
   for i = {MARKS_KEPT + 1}, #marks do
     if marks[i][2] < marks[{MARKS_KEPT}][2] then redis.call('HDEL', key, marks[i][1]) end
@@ -95,24 +99,25 @@ if version then
 elseif expected ~= 0 then
   return {ABSENT}
 end
-local sequence, records = expected, 6 + tonumber(ARGV[5])
+local sequence, records = tonumber(ARGV[3]), 7 + tonumber(ARGV[6])
 for i = records, #ARGV, 2 do
   sequence = sequence + 1
   redis.call('XADD', KEYS[3], string.format('%d-0', sequence), 't', ARGV[i], 'p', ARGV[i + 1], 'w', ARGV[1])
 end
 local number = string.format('%d', sequence)
 redis.call('HSET', KEYS[2], 'version', number, 'updated', ARGV[#ARGV - 1])
-if expected == 0 then redis.call('HSET', KEYS[2], 'created', ARGV[records], 'token', ARGV[4]) end
-if ARGV[3] ~= '' then redis.call('ZADD', KEYS[4], number, ARGV[3]) end
-set_marks(KEYS[5], sequence, 6, records - 1)
+if expected == 0 then redis.call('HSET', KEYS[2], 'created', ARGV[records], 'token', ARGV[5]) end
+if ARGV[4] ~= '' then redis.call('ZADD', KEYS[4], number, ARGV[4]) end
+set_marks(KEYS[5], sequence, 7, records - 1)
 redis.call('SPUBLISH', KEYS[2], string.format('%d', writer))
 return redis.status_reply('OK')
 """
 )
 """Adds records.
 
-KEYS: fence, head, log, requests, marks. ARGV: stamp, expected version, request id, token, twice the number of marks, each mark
-(name, value), each record (time, payload). Answers OK, or the version the session is at, ABSENT or FENCED.
+KEYS: fence, head, log, requests, marks. ARGV: stamp, expected version, sequence before the first record, request id, token,
+twice the number of marks, each mark (name, value), each record (time, payload). Answers OK, or the version the session is at,
+ABSENT or FENCED.
 """
 
 PUT_SNAPSHOT: Final = Script(

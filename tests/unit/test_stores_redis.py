@@ -1,0 +1,261 @@
+"""What a Redis store promises beyond the Protocol: keys of one slot, an index that is never wrong, and servers it refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import uvloop
+from redis_server import RedisServer
+
+from emotional_ai_service.stores import (
+    AlreadyExists,
+    Record,
+    RedisAddress,
+    StoreOverloaded,
+    StoreUnfit,
+    StoreUnreachable,
+)
+from emotional_ai_service.stores.redis import RedisStore
+from emotional_ai_service.stores.redis_scripts import SHARDS, key, shard, shard_key
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
+    server.ask("FLUSHALL")
+    opened = await RedisStore.open(server.address)
+    yield opened
+    await opened.close()
+
+
+def numbered(first: int, count: int = 1) -> list[Record]:
+    return [Record(n, 1_000 * n, f"payload {n}".encode()) for n in range(first, first + count)]
+
+
+async def fill(store: RedisStore, session: str) -> None:
+    """A session with something of everything that is kept."""
+    await store.append(session, 0, numbered(1, 5), request_id="r", marks={"m": 1})
+    await store.put_snapshot(session, 4, b"s")
+    await store.trim(session, Record(3, 3_000, b"three"))
+    await store.note(session, {"n": 2})
+    await store.append(session, 5, numbered(6), request_id="r2")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A cluster of one node, which refuses what a larger one would: commands and scripts on several slots."""
+    with RedisServer(tmp_path_factory.mktemp("cluster"), "--cluster-enabled", "yes") as server:
+        server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        server.wait_for("CLUSTER", "INFO", holds="cluster_state:ok")
+        yield server
+
+
+@pytest.mark.parametrize("session", ["a", "a}b", "}", "{x}y", "{}", "%7D", "tenant/é"])
+async def test_every_key_of_a_session_is_in_one_slot_of_a_cluster(cluster: RedisServer, session: str) -> None:
+    store = await RedisStore.open(cluster.address)
+    woken = asyncio.Event()
+    end = store.watch(session, woken.set)
+    await asyncio.wait_for(woken.wait(), 30)
+    await fill(store, session)
+    keys = [one for one in cluster.all_keys() if not one.startswith("ea:{ids:")]
+    parts = ("head", "log", "first", "requests", "marks", "snapshot")
+    assert sorted(keys) == sorted(key(session, part) for part in parts)
+    assert len({cluster.ask("CLUSTER", "KEYSLOT", one) for one in keys}) == 1
+    assert [row.session_id for row in await store.list_sessions()] == [session]
+    end()
+    await store.delete(session)
+    assert cluster.all_keys() == []
+    await store.close()
+
+
+async def test_the_index_is_spread_over_slots(server: RedisServer, store: RedisStore) -> None:
+    await asyncio.gather(*(store.append(f"s{number}", 0, numbered(1)) for number in range(200)))
+    assert {one for one in server.all_keys() if one.startswith("ea:{ids:")} == {shard_key(n) for n in range(SHARDS)}
+
+
+async def test_a_deleted_session_leaves_no_key(server: RedisServer, store: RedisStore) -> None:
+    await fill(store, "a")
+    await store.delete("a")
+    assert server.all_keys() == []
+
+
+async def test_a_session_that_could_not_begin_leaves_no_name(server: RedisServer, store: RedisStore) -> None:
+    await fill(store, "a")
+    before = server.ask("DBSIZE"), names(server)
+    with pytest.raises(AlreadyExists):
+        await store.append("a", 0, numbered(1))
+    await store.append("a", 6, numbered(7))
+    assert (server.ask("DBSIZE"), names(server)) == before
+
+
+def names(server: RedisServer) -> str:
+    return "".join(server.ask("ZRANGE", shard_key(number), "0", "-1") for number in range(SHARDS))
+
+
+async def test_a_name_without_its_session_is_not_listed_and_taken_away_once_it_is_old(
+    server: RedisServer, store: RedisStore
+) -> None:
+    await store.append("a", 0, numbered(1))
+    kept = names(server)
+    server.ask("ZADD", shard("ghost"), "0", "ghost\0" + "0" * 20)
+    server.ask("ZADD", shard("begins"), "0", "begins\0" + "f" * 12 + "0" * 8)
+    assert [row.session_id for row in await store.list_sessions()] == ["a"]
+    await store.append("a", 1, numbered(2))
+    assert "ghost" not in names(server)
+    assert len(names(server)) > len(kept)
+
+
+async def test_a_name_of_an_earlier_life_hides_nothing(server: RedisServer, store: RedisStore) -> None:
+    await store.append("a", 0, numbered(1))
+    left_over = {number: server.ask("ZRANGE", shard_key(number), "0", "-1") for number in range(SHARDS)}
+    await store.delete("a")
+    await store.append("a", 0, numbered(1))
+    for number, reply in left_over.items():
+        if "\0" in reply:
+            server.ask("ZADD", shard_key(number), "0", reply.split("\r\n")[2])
+    assert [row.session_id for row in await store.list_sessions()] == ["a"]
+
+
+async def test_long_lists_come_in_order_and_once(store: RedisStore) -> None:
+    ids = [f"{number:04}" for number in range(0, 1_200, 3)]
+    await asyncio.gather(*(store.append(session, 0, numbered(1)) for session in ids))
+    assert [row.session_id for row in await store.list_sessions()] == ids
+    assert [row.session_id for row in await store.list_sessions("0299", 7)] == ids[100:107]
+
+
+async def test_an_id_with_a_zero_byte_is_a_mistake_of_the_caller(store: RedisStore) -> None:
+    with pytest.raises(ValueError, match="zero byte"):
+        store.append("a\0b", 0, numbered(1))
+
+
+async def test_a_long_log_is_read_in_pages_as_one(store: RedisStore) -> None:
+    for version in range(0, 5_000, 1_000):
+        await store.append("a", version, numbered(version + 1, 1_000))
+    await store.trim("a", Record(500, 500_000, b"payload 500"))
+    assert await store.read("a") == numbered(500, 4_501)
+    assert await store.read("a", 10, 3_000) == numbered(500, 3_000)
+    assert await store.read("a", 2_500, 2_100) == numbered(2_501, 2_100)
+
+
+async def test_writes_go_on_in_order_when_the_scripts_are_flushed(server: RedisServer, store: RedisStore) -> None:
+    pending = []
+    for version in range(300):
+        if version % 100 == 50:
+            server.ask("SCRIPT", "FLUSH")
+        pending.append(store.append("a", version, numbered(version + 1)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*pending)
+    assert await store.read("a") == numbered(1, 300)
+
+
+async def test_a_full_queue_refuses_and_takes_writes_again_once_it_is_shorter(server: RedisServer) -> None:
+    store = await RedisStore.open(server.address, queue_limit=3)
+    pending = [store.append("full", version, numbered(version + 1)) for version in range(3)]
+    with pytest.raises(StoreOverloaded, match="3"):
+        store.append("full", 3, numbered(4))
+    await asyncio.gather(*pending)
+    await store.append("full", 3, numbered(4))
+    assert await store.read("full") == numbered(1, 4)
+    await store.close()
+
+
+async def test_closing_settles_all_that_was_queued(server: RedisServer) -> None:
+    store = await RedisStore.open(server.address)
+    pending = [store.append("closing", version, numbered(version + 1)) for version in range(500)]
+    await store.close()
+    assert all(one.done() and one.exception() is None for one in pending)
+
+
+async def test_a_write_goes_on_when_its_future_is_cancelled(store: RedisStore) -> None:
+    store.append("a", 0, numbered(1)).cancel()
+    await store.append("a", 1, numbered(2))
+    assert await store.read("a") == numbered(1, 2)
+
+
+async def test_of_two_stores_on_one_session_exactly_one_writes_each_version(
+    server: RedisServer, store: RedisStore
+) -> None:
+    other = await RedisStore.open(server.address)
+
+    async def race(one: RedisStore, name: str) -> list[int]:
+        won, version = [], 0
+        while version < 100:
+            outcome = await asyncio.gather(
+                one.append("a", version, [Record(version + 1, 0, name.encode())]), return_exceptions=True
+            )
+            version = len(await one.read("a"))
+            if outcome == [None]:
+                won.append(version)
+        return won
+
+    await asyncio.gather(race(store, "one"), race(other, "other"))
+    records = await store.read("a")
+    assert [record.sequence for record in records] == list(range(1, len(records) + 1))
+    assert {record.payload for record in records} == {b"one", b"other"}
+    await other.close()
+
+
+def test_it_serves_under_uvloop(server: RedisServer) -> None:
+    async def visit() -> list[Record]:
+        store = await RedisStore.open(server.address)
+        await asyncio.gather(*(store.append(f"uv{number}", 0, numbered(1)) for number in range(100)))
+        records = await store.read("uv99")
+        await store.close()
+        return records
+
+    assert uvloop.run(visit()) == numbered(1)
+
+
+async def test_no_server_at_the_start_is_told_with_the_flag_that_names_it(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    with pytest.raises(StoreUnreachable, match=rf"127\.0\.0\.1:{server.port}.*--redis-url"):
+        await RedisStore.open(server.address)
+    with pytest.raises(StoreUnreachable, match=r"unix://.*--redis-url"):
+        await RedisStore.open(RedisAddress.parse(f"unix://{tmp_path}/socket"))
+
+
+async def test_a_wrong_password_is_told_without_it(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, "--requirepass", "right") as server:
+        for url in (server.url, f"redis://:wr0ng@127.0.0.1:{server.port}"):
+            with pytest.raises(StoreUnreachable, match="EMOTIONAL_AI_REDIS_URL") as caught:
+                await RedisStore.open(RedisAddress.parse(url))
+            assert "wr0ng" not in f"{caught.value!r} {caught.value.__cause__!r}"
+        store = await RedisStore.open(RedisAddress.parse(f"redis://:right@127.0.0.1:{server.port}/3"))
+        await store.append("a", 0, numbered(1))
+        assert await store.read("a") == numbered(1)
+        await store.close()
+
+
+async def test_a_server_that_keeps_nothing_is_taken_only_by_name(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, "--appendonly", "no") as server:
+        with pytest.raises(StoreUnfit, match=r"appendonly.*--redis-volatile"):
+            await RedisStore.open(server.address)
+        await (await RedisStore.open(server.address, volatile=True)).close()
+
+
+async def test_a_server_that_would_drop_sessions_or_cannot_write_is_refused(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, "--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru") as server:
+        with pytest.raises(StoreUnfit, match="maxmemory-policy noeviction"):
+            await RedisStore.open(server.address)
+        server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        server.ask("REPLICAOF", "127.0.0.1", "1")
+        with pytest.raises(StoreUnfit, match="name the primary"):
+            await RedisStore.open(server.address)
+
+
+async def test_a_server_of_another_kind_is_told(tmp_path: Path) -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as mail:
+        port = mail.sockets[0].getsockname()[1]
+        with pytest.raises(StoreUnreachable, match="--redis-url"):
+            await RedisStore.open(RedisAddress("127.0.0.1", port))
