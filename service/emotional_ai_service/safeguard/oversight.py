@@ -5,16 +5,19 @@ a session for minutes, and how often a session was told what it is told now and 
 sessions as it can, and only until it ends. A session it has forgotten is told again.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
 from emotional_ai_service.callers import caller
-from emotional_ai_service.safeguard.safeguard import Lasting, Off, Safeguard
+from emotional_ai_service.safeguard.safeguard import Found, Lasting, Off, Safeguard
 
 REMEMBERED: Final = 100_000
 """Sessions of which is remembered how often they were told, and as many that are lowered."""
+SHORT: Final = 4_096
+"""Characters that are looked at on the event loop: a millisecond or two at most."""
 _US_PER_MINUTE: Final = 60_000_000
 
 _Key = tuple[str, str]
@@ -47,20 +50,26 @@ UNRESTRAINED: Final = Restraint()
 
 @final
 class Oversight:
-    """Looks after replies. `clock` returns wall microseconds since the epoch."""
+    """Looks after replies. `clock` returns wall microseconds since the epoch; `remembered` sessions are remembered at most."""
 
     def __init__(
-        self, clock: Callable[[], int], safeguard: Safeguard | None = None, notice: Notice | None = None
+        self,
+        clock: Callable[[], int],
+        safeguard: Safeguard | None = None,
+        notice: Notice | None = None,
+        *,
+        remembered: int = REMEMBERED,
     ) -> None:
+        self._remembered = remembered
         self._clock = clock
         self._safeguard = safeguard or Off()
         self._notice = notice or Notice()
         self._told: OrderedDict[_Key, int] = OrderedDict()
         self._lowered: OrderedDict[_Key, list[tuple[int, float]]] = OrderedDict()
 
-    def restrain(self, session_id: str, text: str, history: Sequence[str] = ()) -> Restraint:
+    async def restrain(self, session_id: str, text: str, history: Sequence[str] = ()) -> Restraint:
         """What the reply to `text`, said after `history`, must keep to; `session_id` is empty for one under no session."""
-        found = self._safeguard.look(text, history)
+        found = await self._looked(text, history)
         intensity = min(found.intensity, self._held(session_id, found.lasting))
         if not found.flags and intensity == 1:
             return UNRESTRAINED
@@ -71,13 +80,18 @@ class Oversight:
         notice = self._notice.text if self._notice.text and self._due(session_id) else ""
         return "\n".join(line for line in (notice, *restraint.disclosures) if line)
 
+    async def _looked(self, text: str, history: Sequence[str]) -> Found:
+        if len(text) + sum(map(len, history)) <= SHORT:
+            return self._safeguard.look(text, history)
+        return await asyncio.to_thread(self._safeguard.look, text, history)
+
     def _due(self, session_id: str) -> bool:
         if not session_id:
             return True
         key = caller().tenant, session_id
         replies = self._told.pop(key, 0)
         self._told[key] = (replies + 1) % self._notice.every
-        while len(self._told) > REMEMBERED:
+        while len(self._told) > self._remembered:
             self._told.popitem(last=False)
         return replies == 0
 
@@ -95,6 +109,6 @@ class Oversight:
                 holding.append((until, intensity))
         if holding:
             self._lowered[key] = holding
-            while len(self._lowered) > REMEMBERED:
+            while len(self._lowered) > self._remembered:
                 self._lowered.popitem(last=False)
         return min((intensity for _, intensity in holding), default=1.0)

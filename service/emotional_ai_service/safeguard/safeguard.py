@@ -31,7 +31,7 @@ NOTHING_FOUND: Final = Found()
 
 
 class Safeguard(Protocol):
-    """Looks at words before they are answered. Pure, and quick: it runs on the event loop."""
+    """Looks at words before they are answered. Pure, and quick: it runs on the event loop, for long ones in a thread."""
 
     def look(self, text: str, history: Sequence[str], /) -> Found:
         """What is in `text`, said by the person after `history`, oldest first."""

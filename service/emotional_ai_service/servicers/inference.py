@@ -73,12 +73,13 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         check_policy(request.kv_policy, language.decoder.describe())
         async with engine.watching(request.session_id) as (session, _):
             await check_length(language, request)
+            said_before = said_by_person(request.history)
             try:
-                (appraisal,) = await language.appraise([request.text], said_by_person(request.history))
+                (appraisal,) = await language.appraise([request.text], said_before)
             except InvalidRequest as error:
                 raise InvalidRequest([Violation("text", v.description) for v in error.violations]) from error
             messages = (*messages_from(request.history), Message(Role.USER, request.text))
-            restraint = self._oversight.restrain(request.session_id, request.text, said_by_person(request.history))
+            restraint = await self._oversight.restrain(request.session_id, request.text, said_before)
             with_adapters, there = self._manner(request, restraint), NOTHING
             heard = Happened(appraisal.signals)
             foreseen = session.foresee(heard, engine.clock())
@@ -115,11 +116,11 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         check_policy(request.kv_policy, language.decoder.describe())
         voices: AsyncGenerator[Voice, None] | None = None
         if request.HasField("explicit"):
-            generation, started = await self._explicit(request, self._restraint(request))
+            generation, started = await self._explicit(request, await self._restraint(request))
         else:
             session = await self._engine.session(request.session_id)
             moment, messages = await session.read(self._engine.clock()), messages_from(request.messages)
-            restraint = self._restraint(request)
+            restraint = await self._restraint(request)
             with_adapters = self._manner(request, restraint)
             there = await self._adapters.admitted(lambda there: with_adapters(there).generation(messages, moment))
             manner = with_adapters(there)
@@ -198,10 +199,10 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
             raise LanguageOff
         return self._optional_language
 
-    def _restraint(self, request: pb.GenerateRequest) -> Restraint:
+    async def _restraint(self, request: pb.GenerateRequest) -> Restraint:
         """What the reply to the last message of the person must keep to."""
         *earlier, last = said_by_person(request.messages) or [""]
-        return self._oversight.restrain(request.session_id, last, earlier)
+        return await self._oversight.restrain(request.session_id, last, earlier)
 
     def _manner(
         self, request: pb.ConverseRequest | pb.GenerateRequest, restraint: Restraint
