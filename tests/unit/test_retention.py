@@ -78,15 +78,14 @@ async def test_every_session_loses_what_is_old_and_goes_on_to_the_same_bit(store
     for tenant, (session, transient) in keys.items():
         engine = engines.of(tenant or "default")
         await engine.create(session, pb.SessionConfig(), None, transient=transient)
-    for minutes in (1, 30, 30, 50, 9):
+    for number, minutes in enumerate((1, 30, 30, 50, 9)):
         clock.pass_minutes(minutes)
         for tenant, (session, _) in keys.items():
-            await praise(engines.of(tenant or "default"), session, request=f"after {minutes}")
+            await praise(engines.of(tenant or "default"), session, request=f"request {number}")
     before = [await engines.of(tenant or "default").life(session) for tenant, (session, _) in keys.items()]
     gone = await retention(Engines(store, clock)).pass_over()
-    assert (
-        gone == 3 * 2
-    )  # of those of minutes 0, 1, 31, 61, 111 and 120 the first two; the third says what the session was
+    # Of the entries of minutes 0, 1, 31, 61, 111 and 120 the first two; the third says what the session was.
+    assert gone == 3 * 2
     for (tenant, (session, transient)), life in zip(keys.items(), before, strict=True):
         key = f"~{tenant}/{session}" if tenant else session
         assert await sequences(store, key) == [3, 4, 5, 6]
