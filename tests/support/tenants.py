@@ -4,6 +4,7 @@ async with tenants_service(tmp_path) as served: ...
 await served.call("acme", METHODS["GetState"], {"sessionId": "ada"})
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -136,3 +137,10 @@ async def tenants_service(
         address = f"127.0.0.1:{port}"
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address, (("grpc.enable_retries", 0),)))
         yield Tenants(address, engines, decoder, {tenant: text for tenant, (text, _) in shown.items()}, channel)
+
+
+async def until(so: Callable[[], object]) -> None:
+    """Waits for what another task or thread brings about, which sets no event."""
+    async with asyncio.timeout(PATIENCE):
+        while not so():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
