@@ -1,0 +1,139 @@
+"""What may happen between a question to a shared store and its answer, one case at a time."""
+
+import asyncio
+
+import pytest
+from distant_store import DistantStore, Gates, turns
+
+from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai_service.core.timeline import Happened
+from emotional_ai_service.engine import Engine
+from emotional_ai_service.errors import SessionContended
+from emotional_ai_service.session import Intent
+from emotional_ai_service.stores import MemoryStore, StoreUnavailable
+from emotional_ai_service.tether import TRIES
+
+NOW_US = 1_700_000_000_000_000
+PATIENCE = 30.0
+
+
+async def begun() -> tuple[MemoryStore, Engine, Engine, Gates, Gates]:
+    """A store, an engine near it, and one whose questions and answers can be held; both know the session `ada`."""
+    kept, there, back = MemoryStore(shared=True), Gates(), Gates()
+    near, far = Engine(kept, lambda: NOW_US), Engine(DistantStore(kept, there, back), lambda: NOW_US)
+    await near.create("ada", pb.SessionConfig(), None)
+    await far.session("ada")
+    return kept, near, far, there, back
+
+
+def praise(note: str = "", amount: float = 0.5) -> Intent:
+    signals = (0.0,) * 4 + (amount,) + (0.0,) * 7
+    return Intent(Happened(signals), pb.LogEntry(stimulus=pb.Stimulus(event=pb.Signals(praise=amount), note=note)))
+
+
+async def notes(kept: MemoryStore) -> list[str]:
+    """Notes in the log, in its order."""
+    return [pb.LogEntry.FromString(record.payload).stimulus.note for record in (await kept.read("ada"))[1:]]
+
+
+async def test_what_comes_behind_a_write_that_is_refused_does_not_take_its_place() -> None:
+    kept, near, far, there, _ = await begun()
+    there.shut("append")
+    given_up = asyncio.ensure_future(far.apply("ada", [praise("given up", 0.9)]))
+    await turns(20)
+    assert there.waiting == ["append"]
+    given_up.cancel()
+    behind = asyncio.ensure_future(far.apply("ada", [praise("behind")]))
+    await turns(20)
+    # Sent now, it would fit behind what the other replica writes next, and not be what it was folded as.
+    await near.apply("ada", [praise("near", 0.1)])
+    there.open("append")
+    levels = (await behind).moment.levels
+    assert await notes(kept) == ["near", "behind"]
+    assert levels == (await near.session("ada")).state(NOW_US).levels
+
+
+async def test_a_write_whose_answer_is_on_its_way_counts_once() -> None:
+    _, near, far, _, back = await begun()
+    async with far.watching("ada") as (session, subscription):
+        await turns(20)
+        back.shut("append")
+        writing = asyncio.ensure_future(far.apply("ada", [praise()]))
+        looking = asyncio.ensure_future(far.session("ada"))
+        await turns(20)
+        assert (await near.session("ada")).settled.moment.version == 2
+        back.open("append")
+        assert (await writing).moment.version == 2
+        await looking
+        assert (session.settled.moment.version, subscription.take()) == (2, 1)
+
+
+async def test_a_reader_does_not_make_do_with_what_was_read_before_it_came() -> None:
+    _, near, far, _, back = await begun()
+    back.shut("read")
+    early = asyncio.ensure_future(far.session("ada"))
+    await turns(20)
+    assert back.waiting == ["read"]
+    await near.apply("ada", [praise()])
+    late = asyncio.ensure_future(far.session("ada"))
+    await turns(20)
+    back.open("read")
+    assert (await late).settled.moment.version == 2
+    assert await early is await late
+
+
+async def test_a_batch_that_another_replica_stores_while_its_number_is_looked_up_applies_once() -> None:
+    kept, near, far, _, back = await begun()
+    async with near.watching("ada") as (there, own), far.watching("ada") as (here, other):
+        await turns(20)
+        back.shut("marks")
+        again = asyncio.ensure_future(far.apply_numbered(here, "token", 1, [praise("batch")], other))
+        await turns(20)
+        assert back.waiting == ["marks"]
+        await near.apply_numbered(there, "token", 1, [praise("batch")], own)
+        async with asyncio.timeout(PATIENCE):
+            while here.settled.moment.version < 2:
+                await other.woken.wait()
+                other.take()
+        back.open("marks")
+        assert await again == (1, None)
+    assert await notes(kept) == ["batch"]
+
+
+async def test_a_request_on_its_way_at_one_replica_is_waited_for_by_the_store_not_by_the_other() -> None:
+    kept, near, far, there, _ = await begun()
+    there.shut("append")
+    first = asyncio.ensure_future(far.apply("ada", [praise("once")], request_id="r"))
+    await turns(20)
+    assert not (await near.apply("ada", [praise("once")], request_id="r")).duplicate
+    there.open("append")
+    assert (await first).duplicate
+    assert await notes(kept) == ["once"]
+
+
+async def test_a_write_whose_answer_was_lost_is_a_repeat_when_it_is_sent_again() -> None:
+    kept, near, far, _, _ = await begun()
+
+    async def cut(operation: str) -> None:
+        if operation == "append":
+            raise StoreUnavailable("the connection was cut")
+
+    cut_off = Engine(DistantStore(kept, Gates(), cut), lambda: NOW_US)
+    with pytest.raises(StoreUnavailable, match="the connection was cut"):
+        await cut_off.apply("ada", [praise("once")], request_id="r")
+    for engine in (cut_off, far, near):
+        assert (await engine.apply("ada", [praise("once")], request_id="r")).duplicate
+    assert await notes(kept) == ["once"]
+
+
+async def test_a_write_that_loses_every_race_is_refused_and_says_that_nothing_was_applied() -> None:
+    kept, near, _, _, _ = await begun()
+
+    async def overtaken(operation: str) -> None:
+        if operation == "append":
+            await near.apply("ada", [praise("near")])
+
+    slow = Engine(DistantStore(kept, overtaken, Gates()), lambda: NOW_US)
+    with pytest.raises(SessionContended, match=f"first, {TRIES} times; nothing of this write was applied"):
+        await slow.apply("ada", [praise("slow")])
+    assert await notes(kept) == ["near"] * TRIES
