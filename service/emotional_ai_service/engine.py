@@ -14,7 +14,7 @@ from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.errors import InvalidInput
 from emotional_ai_service.core.names import Vector4
 from emotional_ai_service.core.timeline import Moment, begin
-from emotional_ai_service.errors import SessionExists, SessionNotFound, SessionUnsettled
+from emotional_ai_service.errors import QuotaExceeded, SessionExists, SessionNotFound, SessionUnsettled
 from emotional_ai_service.exports import export_mark, export_times
 from emotional_ai_service.life import Life, checked, let_go, resumed
 from emotional_ai_service.room import Room
@@ -60,7 +60,7 @@ class Engine:
     ) -> Session:
         """A new session, kept in memory only if `transient`.
 
-        Raises SessionExists, CoreError for a configuration that cannot be, or a StoreError.
+        Raises SessionExists, QuotaExceeded, CoreError for a configuration that cannot be, or a StoreError.
         """
         agent, now = agent_from(config), self.clock()
         moment = begin(agent, now, initial)
@@ -68,10 +68,10 @@ class Engine:
         entry = pb.LogEntry(sequence=1, time=timestamp(now), request_id=request_id, created=created)
         try:
             record = await self._append(session_id, [entry], now, request_id, {TRANSIENT: 1} if transient else NO_MARKS)
-        except AlreadyExists:
+        except (AlreadyExists, QuotaExceeded) as error:
             if request_id and await self._store.find_request(session_id, request_id) == 1:
                 return await self.session(session_id)
-            raise SessionExists(session_id) from None
+            raise error if isinstance(error, QuotaExceeded) else SessionExists(session_id) from None
         session = Session(session_id, now, moment, self._store)
         session.transient = transient
         return await self._begun(session, record)
