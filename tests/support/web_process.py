@@ -12,6 +12,8 @@ from pathlib import Path
 
 from loopback import PATIENCE
 
+from emotional_ai.credentials import Credentials
+
 
 @dataclass(frozen=True, slots=True)
 class Web:
@@ -38,8 +40,11 @@ def command(target: str, *flags: str, port: int = 0) -> tuple[str, ...]:
 
 
 @contextmanager
-def web_process(target: str, log: Path, *flags: str, port: int = 0) -> Iterator[Web]:
-    """Serves the page; what it complains of goes to `log`. Killed at the end if it still runs."""
+def web_process(target: str, log: Path, *flags: str, port: int = 0, told: Credentials | None = None) -> Iterator[Web]:
+    """Serves the page; what it complains of goes to `log`. Killed at the end if it still runs.
+
+    `told` is what its environment says of the way to the service.
+    """
     with log.open("w") as complaints:
         process = subprocess.Popen(
             command(target, *flags, port=port),
@@ -48,7 +53,10 @@ def web_process(target: str, log: Path, *flags: str, port: int = 0) -> Iterator[
             text=True,
             start_new_session=True,
             # NiceGUI looks whether it runs inside a test, and serves otherwise there.
-            env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+                **(told or Credentials()).environment(),
+            },
         )
     assert process.stdout is not None
     try:
