@@ -66,7 +66,7 @@ def test_a_command_is_told_by_its_flags(world: World) -> None:
     cli = CommandLine(world.address)
     flags = ("--token", world.token, "--ca", str(world.authority.certificate))
     assert cli(*flags, "sessions", "create", "grace").status == 0
-    assert cli(*flags, "state", "ada", "--json").objects[0]["session_id"] == "ada"
+    assert cli(*flags, "state", "ada", "--json").objects[0]["session"] == "ada"
 
 
 @pytest.mark.usefixtures("environment")
