@@ -129,6 +129,16 @@ async def test_every_rpc_answers_of_anothers_as_of_what_does_not_exist(served: T
     assert await served.call("acme", "GetJob", {"jobId": THEIRS})
 
 
+@pytest.mark.parametrize("tenant", ["zeta", DEFAULT_TENANT])
+async def test_a_key_of_the_store_is_no_id_by_which_anothers_can_be_named(served: Tenants, tenant: str) -> None:
+    for method, about in ABOUT.items():
+        theirs, nobodys = (f"acme~{THEIRS}", f"acme~{NOBODYS}") if of_job(method) else ("~acme/ada", "~acme/eve")
+        of_theirs = await served.refused(tenant, method, about(theirs))
+        assert of_theirs is not None, method
+        assert told(of_theirs, theirs) == told(await served.refused(tenant, method, about(nobodys)), nobodys), method
+    assert await served.call("acme", "GetState", {"sessionId": "ada"})
+
+
 async def test_what_is_listed_is_the_callers_own(served: Tenants) -> None:
     async def ids(tenant: str, method: str, said: dict[str, Any] | None = None) -> Sequence[str]:
         (answer,) = await served.call(tenant, method, said or {})

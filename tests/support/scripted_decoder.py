@@ -100,6 +100,10 @@ class ScriptedDecoder:
         for _ in range(tokens):
             self._let.release()
 
+    def hold(self) -> None:
+        """Has it say nothing more until it is let again."""
+        self._let = asyncio.Semaphore(0)
+
     async def generate(
         self, request: GenerationRequest, voices: AsyncIterator[Voice] | None = None
     ) -> AsyncGenerator[GenerationEvent, None]:

@@ -64,8 +64,8 @@ class Tenants:
     """As they are shown, by tenant."""
     channel: grpc.aio.Channel
 
-    async def call(self, tenant: str, name: str, said: Mapping[str, Any]) -> Answer:
-        """What a call of a tenant is answered: of a stream the first three messages at most. Raises EmotionalAIError."""
+    async def call(self, tenant: str, name: str, said: Mapping[str, Any], most: int = 3) -> Answer:
+        """What a call of a tenant is answered, of a stream `most` messages at most. Raises EmotionalAIError."""
         method = METHODS[name]
         request = json_format.ParseDict(said, message_factory.GetMessageClass(method.input_type)())
         form = message_factory.GetMessageClass(method.output_type).FromString
@@ -75,7 +75,7 @@ class Tenants:
         try:
             async for message in call:
                 answer.append(message)
-                if len(answer) == 3:
+                if len(answer) == most:
                     break
         except grpc.aio.AioRpcError as error:
             raise raised(error) from None
