@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 
 GROUP: Final = "emotional_ai.commands"
-EXTRAS: Final[Mapping[str, str]] = {"service": "local", "training": "training"}
+EXTRAS: Final[Mapping[str, str]] = {"service": "local", "doctor": "cli", "training": "training"}
 """The extra that brings what a package's commands need, by name of its entry point."""
 
 

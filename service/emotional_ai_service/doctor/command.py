@@ -1,0 +1,150 @@
+"""`emotional-ai doctor`: flags and environment into settings, every look in order, and an exit status."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from emotional_ai.cli.reach import Service
+from emotional_ai.credentials import Credentials
+from emotional_ai_service.doctor import installation, machine
+from emotional_ai_service.doctor.finding import Finding, Standing, looked
+from emotional_ai_service.doctor.settings import DoctorSettings, state_dir
+
+app = typer.Typer(rich_markup_mode=None)
+SECRET_FREE: Final = ("TINKER_API_KEY", "TINKER_BASE_URL", "MODEL_NAME", "MODEL_TOKENIZER", "EMOTIONAL_AI_MODEL")
+PRICES: Final = ("TINKER_TRAIN_PRICE", "TINKER_SAMPLE_PRICE")
+
+EngineOnly = Annotated[bool, typer.Option("--engine-only", help="Look only at what a service without language needs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Model = Annotated[Path | None, typer.Option("--model", envvar="EMOTIONAL_AI_MODEL", help="As serve.")]
+Loras = Annotated[Path, typer.Option("--loras", metavar="DIR", help="As serve.")]
+Jobs = Annotated[Path | None, typer.Option("--jobs", metavar="DIR", help="As serve.")]
+Db = Annotated[Path | None, typer.Option("--db", metavar="FILE", help="As serve.")]
+RedisUrl = Annotated[str, typer.Option("--redis-url", envvar="EMOTIONAL_AI_REDIS_URL", metavar="URL", help="As serve.")]
+RedisVolatile = Annotated[bool, typer.Option("--redis-volatile", help="As serve.")]
+Host = Annotated[str, typer.Option("--host", help="As serve.")]
+Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="As serve.")]
+TokensFile = Annotated[Path | None, typer.Option("--tokens", metavar="FILE", help="As serve.")]
+Cert = Annotated[Path | None, typer.Option("--tls-cert", metavar="FILE", help="As serve.")]
+Key = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="As serve.")]
+ClientCa = Annotated[Path | None, typer.Option("--tls-client-ca", metavar="FILE", help="As serve.")]
+
+
+@app.command()
+def doctor(
+    ctx: typer.Context,
+    engine_only: EngineOnly = False,
+    host: Host = "127.0.0.1",
+    port: Port = 50051,
+    db: Db = None,
+    redis_url: RedisUrl = "",
+    redis_volatile: RedisVolatile = False,
+    model: Model = None,
+    loras: Loras = Path("loras"),
+    jobs: Jobs = None,
+    tokens: TokensFile = None,
+    tls_cert: Cert = None,
+    tls_key: Key = None,
+    tls_client_ca: ClientCa = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look an installation over, and say of whatever is not right what mends it. Give it the flags that `serve` gets.
+
+    Exit status: 0, or 1 where something is wrong. Nothing is changed.
+    """
+    settings = DoctorSettings(
+        cache=_cache(),
+        model=model,
+        loras=loras,
+        jobs=jobs or (db.with_name(db.name + ".jobs") if db else state_dir() / "jobs"),
+        db=db or state_dir() / "sessions.db",
+        redis_url=redis_url,
+        redis_volatile=redis_volatile,
+        host=host,
+        port=port,
+        engine_only=engine_only,
+        tokens=tokens,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        environ={name: os.environ[name] for name in (*SECRET_FREE, *PRICES) if name in os.environ},
+    )
+    service = ctx.obj if isinstance(ctx.obj, Service) else Service()
+    found = findings(settings, service.target or f"{host}:{port}", service.credentials)
+    typer.echo(as_object(found) if as_json else as_text(found))
+    raise typer.Exit(int(any(one.standing is Standing.WRONG for one in found)))
+
+
+def findings(settings: DoctorSettings, target: str, credentials: Credentials) -> list[Finding]:
+    """Everything that was found, in the order of looking."""
+    from emotional_ai_service.doctor import access, models, places, running, training
+
+    asked = running.running(target, credentials)
+    ours = asked.answers and target == f"{settings.host}:{settings.port}"
+    engine = [
+        *looked("python", installation.python),
+        *looked("packages", lambda: installation.packages(engine_only=settings.engine_only)),
+    ]
+    language = (
+        []
+        if settings.engine_only
+        else [
+            *looked("models", lambda: models.models(settings)),
+            *looked("adapters", lambda: models.adapters(settings)),
+        ]
+    )
+    return [
+        *engine,
+        *language,
+        *looked("machine", lambda: _machine(settings)),
+        *looked("store", lambda: places.store(settings)),
+        *looked("directories", lambda: places.directories(settings)),
+        *looked("access", lambda: access.access(settings)),
+        *looked("training", lambda: training.training(settings)),
+        *asked.findings,
+        *looked("port", lambda: places.port(settings, ours=ours)),
+    ]
+
+
+def _machine(settings: DoctorSettings) -> Sequence[Finding]:
+    from emotional_ai_training.models import cpu_description
+
+    place = settings.db.absolute().parent if settings.db else Path.cwd()
+    return [
+        *machine.processor(cpu_description(), machine.processors()),
+        *machine.memory(Path("/proc/meminfo").read_text(encoding="ascii"), engine_only=settings.engine_only),
+        *machine.disk(place),
+        *machine.files(),
+        *machine.clock(),
+    ]
+
+
+def _cache() -> Path:
+    from emotional_ai_training.models import cache_dir
+
+    return cache_dir(os.environ)
+
+
+def as_text(found: Sequence[Finding]) -> str:
+    """A line for each finding, what mends it below, and the sum of it all."""
+    width = max(len(one.subject) for one in found)
+    lines = []
+    for one in found:
+        lines.append(f"{one.standing.value:5} {one.subject:{width}}  {one.said}")
+        if one.mend:
+            lines.append(f"{'':5} {'':{width}}  -> {one.mend}")
+    counts = {standing: sum(one.standing is standing for one in found) for standing in Standing}
+    lines.append(f"{counts[Standing.OK]} ok, {counts[Standing.WARN]} to be looked to, {counts[Standing.WRONG]} wrong")
+    return "\n".join(lines)
+
+
+def as_object(found: Sequence[Finding]) -> str:
+    """The same for programs."""
+    listed = [
+        {"subject": one.subject, "standing": one.standing.value, "said": one.said, "mend": one.mend} for one in found
+    ]
+    return json.dumps({"ok": all(one.standing is not Standing.WRONG for one in found), "findings": listed}, indent=2)

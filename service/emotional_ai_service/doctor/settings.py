@@ -1,0 +1,36 @@
+"""What is looked at, as flags and environment name it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def state_dir() -> Path:
+    """Where the service keeps what it was given no place for."""
+    return Path.home() / ".local" / "state" / "emotional-ai"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorSettings:
+    """What is looked at."""
+
+    cache: Path
+    """Where pulled models are."""
+    model: Path | None = None
+    """A model in place of the pulled one."""
+    loras: Path = Path("loras")
+    jobs: Path = field(default_factory=lambda: state_dir() / "jobs")
+    db: Path | None = field(default_factory=lambda: state_dir() / "sessions.db")
+    """None where sessions are not kept in a file."""
+    redis_url: str = field(default="", repr=False)
+    redis_volatile: bool = False
+    host: str = "127.0.0.1"
+    port: int = 50051
+    engine_only: bool = False
+    """Whether the service is to speak."""
+    tokens: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of the settings of training alone; values that are secret are never told."""

@@ -1,0 +1,233 @@
+"""The doctor on real installations that are broken one thing at a time: each is found, and the advice mends it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from loopback import hosted, in_file, service_process
+from tiny_decoding import publish_tiny_adapter, tiny_local_model
+from tiny_model import write_tiny_model
+
+from emotional_ai import Client
+from emotional_ai.credentials import Credentials
+from emotional_ai_service.doctor import access, models, places, running, training
+from emotional_ai_service.doctor.finding import Finding, Standing
+from emotional_ai_service.doctor.settings import DoctorSettings
+from emotional_ai_training.models import DEFAULT_MODEL, ENCODER
+from emotional_ai_training.models.catalog import model_dir
+from emotional_ai_training.models.manifest import write_manifest
+
+PASSWORD = "hunter2-of-the-doctor"
+NOBODY = Credentials()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> DoctorSettings:
+    """An empty place."""
+    return DoctorSettings(
+        cache=tmp_path / "cache", loras=tmp_path / "loras", jobs=tmp_path / "jobs", db=tmp_path / "sessions.db"
+    )
+
+
+def only(found: Iterable[Finding], standing: Standing) -> Finding:
+    """The one finding of that standing."""
+    (one,) = [one for one in found if one.standing is standing]
+    return one
+
+
+def pulled(settings: DoctorSettings) -> Path:
+    """Models as if they had been pulled, a file each; the file of the encoder."""
+    for source in (DEFAULT_MODEL, ENCODER):
+        directory = model_dir(settings.cache, source)
+        directory.mkdir(parents=True)
+        (directory / "model.safetensors").write_bytes(b"weights")
+        write_manifest(directory, source)
+    return model_dir(settings.cache, ENCODER) / "model.safetensors"
+
+
+def test_models_that_were_never_pulled_are_missed(settings: DoctorSettings) -> None:
+    found = list(models.models(settings))
+    assert [one.standing for one in found] == [Standing.WRONG] * 2
+    assert {one.mend for one in found} == {"emotional-ai models pull"}
+
+
+def test_a_model_with_one_byte_changed_is_found_out(settings: DoctorSettings) -> None:
+    file = pulled(settings)
+    assert {one.standing for one in models.models(settings)} == {Standing.OK}
+    file.write_bytes(b"weightz")
+    found = only(models.models(settings), Standing.WRONG)
+    assert found.subject == f"model {ENCODER.name}"
+    assert "model.safetensors have changed" in found.said
+
+
+def test_a_directory_that_is_no_model_is_refused(settings: DoctorSettings, tmp_path: Path) -> None:
+    pulled(settings)
+    found = only(models.models(replace(settings, model=tmp_path)), Standing.WRONG)
+    assert "--model" in found.mend
+
+
+def test_adapters_are_held_to_the_model_that_speaks(settings: DoctorSettings, tmp_path: Path) -> None:
+    assert only(models.adapters(settings), Standing.WARN).mend == "make train"
+    publish_tiny_adapter(tmp_path, "high_dopamine")
+    ours = replace(settings, model=tiny_local_model(tmp_path).directory)
+    assert only(models.adapters(ours), Standing.OK).subject == "adapter high_dopamine"
+    other = write_tiny_model(tmp_path / "other")
+    (other / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes()[:-4] + b"\0\0\0\1")
+    found = only(models.adapters(replace(settings, model=other)), Standing.WRONG)
+    assert "not on the model that speaks" in found.said
+    (tmp_path / "loras" / "high_dopamine" / "adapter_model.safetensors").write_bytes(b"torn")
+    damaged = only(models.adapters(ours), Standing.WRONG)
+    assert "adapter_model.safetensors" in damaged.said
+    assert "emotional-ai train adapters" in damaged.mend
+
+
+def test_a_store_is_opened_as_the_service_would(settings: DoctorSettings) -> None:
+    assert settings.db is not None
+    assert "will be made" in only(places.store(settings), Standing.OK).said
+    assert not settings.db.exists()
+    with hosted(in_file(settings.db)) as served:
+        with Client(served.address) as client:
+            client.create_session("ada")
+        locked = only(places.store(settings), Standing.WARN)
+    assert f"in use by process {os.getpid()}" in locked.said
+    assert "--db" in locked.mend
+    assert only(places.store(settings), Standing.OK).said == f"{settings.db} can be opened"
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but long enough to be looked at" * 40, b"SQLite format 3\0torn"]
+)
+def test_a_store_that_cannot_be_read_is_left_as_it_is_and_told(settings: DoctorSettings, content: bytes) -> None:
+    assert settings.db is not None
+    settings.db.write_bytes(content)
+    found = only(places.store(settings), Standing.WRONG)
+    assert str(settings.db) in found.said
+    assert found.mend.startswith("mv ")
+    assert settings.db.read_bytes() == content
+
+
+def test_sessions_of_the_future_tell_that_the_clock_was_turned_back(settings: DoctorSettings) -> None:
+    assert settings.db is not None
+    ahead = time.time_ns() // 1000 + 3_600_000_000
+    with hosted(in_file(settings.db), lambda: ahead) as served, Client(served.address) as client:
+        client.create_session("ada")
+    found = only(places.store(settings), Standing.WRONG)
+    assert (found.subject, found.mend.partition(";")[0]) == ("clock", "set the clock")
+
+
+def test_a_redis_that_is_not_there_is_told_without_its_password(settings: DoctorSettings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
+    unreachable = only(places.store(replace(settings, redis_url=url)), Standing.WRONG)
+    nonsense = only(places.store(replace(settings, redis_url=f"http://:{PASSWORD}@x")), Standing.WRONG)
+    assert "--redis-url" in unreachable.mend
+    assert "EMOTIONAL_AI_REDIS_URL" in nonsense.mend
+    assert PASSWORD not in f"{unreachable}{nonsense}{replace(settings, redis_url=url)}"
+
+
+def test_a_directory_that_is_a_file_is_told_with_its_flag(settings: DoctorSettings) -> None:
+    assert {one.standing for one in places.directories(settings)} == {Standing.OK}
+    settings.jobs.write_text("not a directory")
+    found = only(places.directories(settings), Standing.WRONG)
+    assert (found.subject, found.mend) == ("jobs", "emotional-ai serve --jobs DIR")
+
+
+def test_a_port_that_another_program_has_is_told_with_its_name(settings: DoctorSettings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        there = replace(settings, port=taken.getsockname()[1])
+        found = only(places.port(there, ours=False), Standing.WRONG)
+        assert f"process {os.getpid()} " in found.said
+        assert found.mend == f"emotional-ai serve --port {there.port + 1}"
+        assert only(places.port(there, ours=True), Standing.OK)
+    assert "is free" in only(places.port(there, ours=False), Standing.OK).said
+
+
+def test_tokens_and_certificates_are_read_as_the_service_would(settings: DoctorSettings, tmp_path: Path) -> None:
+    assert list(access.access(settings)) == []
+    missing = only(access.access(replace(settings, tokens=tmp_path / "tokens")), Standing.WRONG)
+    assert "emotional-ai tokens add" in missing.mend
+    half = only(access.access(replace(settings, tls_cert=tmp_path / "tls.crt")), Standing.WRONG)
+    assert "--tls-key" in half.said
+    (tmp_path / "tls.crt").write_text("no certificate")
+    (tmp_path / "tls.key").write_text("no key")
+    both = replace(settings, tls_cert=tmp_path / "tls.crt", tls_key=tmp_path / "tls.key")
+    assert only(access.access(both), Standing.WRONG).mend.startswith("openssl req")
+
+
+@pytest.mark.parametrize(
+    ("environ", "standing"),
+    [
+        ({}, Standing.OK),
+        ({"TINKER_API_KEY": f"tml-{PASSWORD}"}, Standing.OK),
+        ({"TINKER_API_KEY": PASSWORD}, Standing.WRONG),
+        ({"TINKER_BASE_URL": f"http://me:{PASSWORD}@127.0.0.1:1"}, Standing.WRONG),
+        ({"TINKER_API_KEY": f"tml-{PASSWORD}", "TINKER_BASE_URL": f"http://me:{PASSWORD}@127.0.0.1:1"}, Standing.WARN),
+        ({"TINKER_API_KEY": f"tml-{PASSWORD}", "TINKER_BASE_URL": PASSWORD}, Standing.WRONG),
+    ],
+)
+def test_where_training_is_done_is_told_and_never_the_key(
+    settings: DoctorSettings, environ: dict[str, str], standing: Standing
+) -> None:
+    (found,) = training.training(replace(settings, environ=environ))
+    assert found.standing is standing
+    assert PASSWORD[:4] not in str(found)
+
+
+def test_a_price_that_is_no_number_is_told_by_its_name(settings: DoctorSettings) -> None:
+    found = only(training.training(replace(settings, environ={"TINKER_TRAIN_PRICE": "cheap"})), Standing.WRONG)
+    assert "TINKER_TRAIN_PRICE" in found.said
+
+
+def test_a_service_is_asked_how_it_is(tmp_path: Path) -> None:
+    with hosted() as served:
+        asked = running.running(served.address, NOBODY)
+    assert asked.answers
+    assert "without a language model" in only(asked.findings, Standing.OK).said
+    silent = running.running(served.address, NOBODY)
+    assert not silent.answers
+    assert only(silent.findings, Standing.WARN).mend.startswith("emotional-ai serve")
+
+
+def test_a_client_whom_the_service_does_not_let_in_is_told_how_it_would(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.json"
+    add = (
+        sys.executable,
+        "-m",
+        "emotional_ai",
+        "tokens",
+        "add",
+        "--tokens",
+        str(tokens),
+        "--tenant",
+        "acme",
+        "--scope",
+        "read",
+    )
+    subprocess.run(add, check=True, capture_output=True)
+    with service_process("--engine-only", "--tokens", str(tokens)) as served:
+        asked = running.running(served.address, NOBODY)
+    assert asked.answers
+    assert "EMOTIONAL_AI_TOKEN" in only(asked.findings, Standing.WRONG).mend
+
+
+def test_the_command_ends_with_1_where_something_is_wrong_and_changes_nothing(tmp_path: Path) -> None:
+    environ = {**os.environ, "EMOTIONAL_AI_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    command = (sys.executable, "-m", "emotional_ai", "doctor", "--json", "--db", str(tmp_path / "s.db"))
+    wrong = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert wrong.returncode == 1, wrong.stderr
+    told = json.loads(wrong.stdout)
+    assert not told["ok"]
+    assert "emotional-ai models pull" in {one["mend"] for one in told["findings"]}
+    right = subprocess.run(
+        (*command, "--engine-only"), env=environ, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (right.returncode, json.loads(right.stdout)["ok"]) == (0, True), right.stdout
+    assert list(tmp_path.iterdir()) == []
