@@ -78,7 +78,7 @@ class VllmServer:
                 for entry in answer.json()["data"]
             )
         except _STRANGE as error:
-            raise ServerSilent(f"does not say what it serves as vLLM does ({answer.text[:200]})") from error
+            raise ServerSilent(f"does not say what it serves as vLLM does ({_keyless(answer, answer.text)[:200]})") from error
 
     async def loads(self) -> bool:
         """Whether it loads adapters while it runs; asked without loading any."""
@@ -131,8 +131,14 @@ def problem_of(answer: httpx.Response) -> str:
     try:
         message = answer.json()["error"]["message"]
     except (ValueError, KeyError, TypeError):
-        message = answer.text[:200]
-    return f"{answer.status_code}: {message}"
+        return f"{answer.status_code}: {_keyless(answer, answer.text)[:200]}"
+    return f"{answer.status_code}: {_keyless(answer, str(message))}"
+
+
+def _keyless(answer: httpx.Response, text: str) -> str:
+    """What the server says, without the key it was asked with: some that stand before a server repeat a request they refuse."""
+    key = answer.request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return text.replace(key, "<key>") if key else text
 
 
 def _refusal(answer: httpx.Response) -> Exception:
