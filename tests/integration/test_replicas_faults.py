@@ -1,4 +1,4 @@
-"""Replicas over one Redis that are killed, restarted, and disagree about the time: no write is lost, doubled or out of order."""
+"""Replicas over one Redis, killed, restarted, and at odds about the time: no write is lost, doubled or out of order."""
 
 import threading
 from collections.abc import Iterator
