@@ -78,7 +78,9 @@ class VllmServer:
                 for entry in answer.json()["data"]
             )
         except _STRANGE as error:
-            raise ServerSilent(f"does not say what it serves as vLLM does ({_keyless(answer, answer.text)[:200]})") from error
+            raise ServerSilent(
+                f"does not say what it serves as vLLM does ({_keyless(answer, answer.text)[:200]})"
+            ) from error
 
     async def loads(self) -> bool:
         """Whether it loads adapters while it runs; asked without loading any."""
