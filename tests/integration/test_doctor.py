@@ -32,7 +32,10 @@ NOBODY = Credentials()
 def settings(tmp_path: Path) -> DoctorSettings:
     """An empty place."""
     return DoctorSettings(
-        cache=tmp_path / "cache", loras=tmp_path / "loras", jobs=tmp_path / "jobs", db=tmp_path / "sessions.db"
+        loras=tmp_path / "loras",
+        jobs=tmp_path / "jobs",
+        db=tmp_path / "sessions.db",
+        environ={"EMOTIONAL_AI_CACHE": str(tmp_path / "cache")},
     )
 
 
@@ -45,11 +48,11 @@ def only(found: Iterable[Finding], standing: Standing) -> Finding:
 def pulled(settings: DoctorSettings) -> Path:
     """Models as if they had been pulled, a file each; the file of the encoder."""
     for source in (DEFAULT_MODEL, ENCODER):
-        directory = model_dir(settings.cache, source)
+        directory = model_dir(Path(settings.environ["EMOTIONAL_AI_CACHE"]), source)
         directory.mkdir(parents=True)
         (directory / "model.safetensors").write_bytes(b"weights")
         write_manifest(directory, source)
-    return model_dir(settings.cache, ENCODER) / "model.safetensors"
+    return model_dir(Path(settings.environ["EMOTIONAL_AI_CACHE"]), ENCODER) / "model.safetensors"
 
 
 def test_models_that_were_never_pulled_are_missed(settings: DoctorSettings) -> None:
@@ -231,3 +234,16 @@ def test_the_command_ends_with_1_where_something_is_wrong_and_changes_nothing(tm
     )
     assert (right.returncode, json.loads(right.stdout)["ok"]) == (0, True), right.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_runs_where_packages_of_the_service_are_broken(tmp_path: Path) -> None:
+    broken = "import sys; sys.modules['tenacity'] = sys.modules['scipy'] = sys.modules['protovalidate'] = None; "
+    run = "sys.argv = ['emotional-ai', 'doctor', '--json', '--db', 's.db']; from emotional_ai.__main__ import main; main()"
+    found = subprocess.run(
+        (sys.executable, "-c", broken + run), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 1, found.stderr
+    told = json.loads(found.stdout)["findings"]
+    unseen = {one["subject"] for one in told if "cannot be looked at" in one["said"]}
+    assert "models" in unseen
+    assert {"python", "port"} <= {one["subject"] for one in told} - unseen

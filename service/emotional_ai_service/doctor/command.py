@@ -15,8 +15,17 @@ from emotional_ai_service.doctor.finding import Finding, Standing, looked
 from emotional_ai_service.doctor.settings import DoctorSettings, state_dir
 
 app = typer.Typer(rich_markup_mode=None)
-SECRET_FREE: Final = ("TINKER_API_KEY", "TINKER_BASE_URL", "MODEL_NAME", "MODEL_TOKENIZER", "EMOTIONAL_AI_MODEL")
-PRICES: Final = ("TINKER_TRAIN_PRICE", "TINKER_SAMPLE_PRICE")
+READ: Final = (
+    "EMOTIONAL_AI_CACHE",
+    "EMOTIONAL_AI_MODEL",
+    "MODEL_NAME",
+    "MODEL_TOKENIZER",
+    "TINKER_API_KEY",
+    "TINKER_BASE_URL",
+    "TINKER_SAMPLE_PRICE",
+    "TINKER_TRAIN_PRICE",
+)
+"""Variables that are looked at, beside those that flags are read from."""
 
 EngineOnly = Annotated[bool, typer.Option("--engine-only", help="Look only at what a service without language needs.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -57,7 +66,6 @@ def doctor(
     Exit status: 0, or 1 where something is wrong. Nothing is changed.
     """
     settings = DoctorSettings(
-        cache=_cache(),
         model=model,
         loras=loras,
         jobs=jobs or (db.with_name(db.name + ".jobs") if db else state_dir() / "jobs"),
@@ -71,7 +79,7 @@ def doctor(
         tls_cert=tls_cert,
         tls_key=tls_key,
         tls_client_ca=tls_client_ca,
-        environ={name: os.environ[name] for name in (*SECRET_FREE, *PRICES) if name in os.environ},
+        environ={name: os.environ[name] for name in READ if name in os.environ},
     )
     service = ctx.obj if isinstance(ctx.obj, Service) else Service()
     found = findings(settings, service.target or f"{host}:{port}", service.credentials)
@@ -121,12 +129,6 @@ def _machine(settings: DoctorSettings) -> Sequence[Finding]:
         *machine.files(),
         *machine.clock(),
     ]
-
-
-def _cache() -> Path:
-    from emotional_ai_training.models import cache_dir
-
-    return cache_dir(os.environ)
 
 
 def as_text(found: Sequence[Finding]) -> str:

@@ -10,7 +10,7 @@ PULL = "emotional-ai models pull"
 
 def models(settings: DoctorSettings) -> Iterator[Finding]:
     """Whether the models are there, whole to the last byte."""
-    from emotional_ai_training.models import DEFAULT_MODEL, ENCODER, NotAModel, check_model_dir
+    from emotional_ai_training.models import DEFAULT_MODEL, ENCODER, NotAModel, cache_dir, check_model_dir
     from emotional_ai_training.models.catalog import model_dir
     from emotional_ai_training.models.manifest import problem_with
 
@@ -22,7 +22,7 @@ def models(settings: DoctorSettings) -> Iterator[Finding]:
                 "model", str(error), "name a Llama-architecture checkpoint directory with --model, or leave it out"
             )
     for source in (ENCODER,) if settings.model is not None else (DEFAULT_MODEL, ENCODER):
-        subject, directory = f"model {source.name}", model_dir(settings.cache, source)
+        subject, directory = f"model {source.name}", model_dir(cache_dir(settings.environ), source)
         problem = problem_with(directory, source, contents=True)
         if problem is None:
             yield ok(subject, f"whole, in {directory}")
@@ -62,10 +62,11 @@ def adapters(settings: DoctorSettings) -> Iterator[Finding]:
 
 def _speaks(settings: DoctorSettings) -> str:
     """Digest of the model that speaks; empty where there is none."""
-    from emotional_ai_training.models import ModelError, check_model_dir, default_model_dir, model_digest
+    from emotional_ai_training.models import ModelError, cache_dir, check_model_dir, default_model_dir, model_digest
 
+    cache = cache_dir(settings.environ)
     try:
-        directory = check_model_dir(settings.model) if settings.model else default_model_dir(settings.cache)
-        return model_digest(directory, settings.cache)
+        directory = check_model_dir(settings.model) if settings.model else default_model_dir(cache)
+        return model_digest(directory, cache)
     except (ModelError, OSError):
         return ""

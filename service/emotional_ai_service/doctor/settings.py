@@ -14,8 +14,6 @@ def state_dir() -> Path:
 class DoctorSettings:
     """What is looked at."""
 
-    cache: Path
-    """Where pulled models are."""
     model: Path | None = None
     """A model in place of the pulled one."""
     loras: Path = Path("loras")
@@ -33,4 +31,4 @@ class DoctorSettings:
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Of the settings of training alone; values that are secret are never told."""
+    """Of the settings of training, and where pulled models are; values that are secret are never told."""
