@@ -12,7 +12,7 @@ from loopback import wall_clock
 from tenants import METHODS, Tenants, tenants_service, until
 from tiny_disk import room_for
 
-from emotional_ai import AsyncClient
+from emotional_ai import AsyncClient, AsyncStateStream
 from emotional_ai.errors import NotFound, Unavailable
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.engine import EXPORT_FORMAT
@@ -76,6 +76,16 @@ class Audited:
 
     async def call(self, name: str, said: dict[str, Any]) -> Any:
         return (await self.served.call("acme", name, said, most=100 if name == "Converse" else 1))[0]
+
+
+@asynccontextmanager
+async def streaming(one: "Audited") -> AsyncIterator[AsyncStateStream]:
+    """A stream of acme's session."""
+    async with (
+        AsyncClient(one.served.address, token=one.served.tokens["acme"]) as client,
+        client.stream("ada") as stream,
+    ):
+        yield stream
 
 
 @asynccontextmanager
@@ -147,12 +157,11 @@ async def test_a_session_that_is_named_by_the_service_is_named_in_the_line(tmp_p
 async def test_a_stream_leaves_a_line_when_it_opens_and_one_with_its_batches_when_it_ends(tmp_path: Path) -> None:
     async with audited(tmp_path) as one:
         await one.call("CreateSession", ADA)
-        async with AsyncClient(one.served.address, token=one.served.tokens["acme"]) as client:
-            async with client.stream("ada") as stream:
-                for _ in range(3):
-                    await stream.send(reward=0.1)
-                    await stream.flush()
-                assert [line["code"] for line in one.lines()] == ["OK", "OPEN"]
+        async with streaming(one) as stream:
+            for _ in range(3):
+                await stream.send(reward=0.1)
+                await stream.flush()
+            assert [line["code"] for line in one.lines()] == ["OK", "OPEN"]
             await until(lambda: len(one.lines()) == 3)
     ended = one.lines()[-1]
     assert (ended["session"], ended["batches"]) == ("ada", 3)
@@ -164,21 +173,20 @@ async def test_while_the_log_is_full_nothing_changes_and_looking_goes_on(
     monkeypatch.setattr(audit_module, "RETRY_SECONDS", 0.02)
     async with audited(tmp_path) as one:
         await one.call("CreateSession", ADA)
-        async with AsyncClient(one.served.address, token=one.served.tokens["acme"]) as client:
-            async with client.stream("ada") as stream:
+        async with streaming(one) as stream:
+            await stream.send(reward=0.1)
+            await stream.flush()
+            with room_for(one.path.stat().st_size + 10):
+                await one.call("ResetSession", ADA)
+                await until(lambda: "cannot be written" in caplog.text)
+                version = (await one.call("GetState", ADA)).state.version
+                for name in ("ApplyStimuli", "DeleteSession", "StreamState", "Converse", "ExportSession"):
+                    refused = await one.served.refused("acme", name, CALLS[name])
+                    assert isinstance(refused, Unavailable), name
+                    assert refused.reason == "AUDIT_UNAVAILABLE", name
                 await stream.send(reward=0.1)
-                await stream.flush()
-                with room_for(one.path.stat().st_size + 10):
-                    await one.call("ResetSession", ADA)
-                    await until(lambda: "cannot be written" in caplog.text)
-                    version = (await one.call("GetState", ADA)).state.version
-                    for name in ("ApplyStimuli", "DeleteSession", "StreamState", "Converse", "ExportSession"):
-                        refused = await one.served.refused("acme", name, CALLS[name])
-                        assert isinstance(refused, Unavailable), name
-                        assert refused.reason == "AUDIT_UNAVAILABLE", name
-                    await stream.send(reward=0.1)
-                    assert (await one.call("GetState", ADA)).state.version == version
-                await stream.flush()  # the stream goes on by itself once there is room
+                assert (await one.call("GetState", ADA)).state.version == version
+            await stream.flush()  # the stream goes on by itself once there is room
         assert (await one.call("GetState", ADA)).state.version == version + 1
     lines = one.lines()
     assert [line["method"].partition("/")[2] for line in lines if line["code"] == "OK"][:2] == [
