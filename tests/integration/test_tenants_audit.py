@@ -162,7 +162,7 @@ async def test_a_stream_leaves_a_line_when_it_opens_and_one_with_its_batches_whe
                 await stream.send(reward=0.1)
                 await stream.flush()
             assert [line["code"] for line in one.lines()] == ["OK", "OPEN"]
-            await until(lambda: len(one.lines()) == 3)
+        await until(lambda: len(one.lines()) == 3)
     ended = one.lines()[-1]
     assert (ended["session"], ended["batches"]) == ("ada", 3)
 
