@@ -7,7 +7,6 @@ given.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from weakref import WeakValueDictionary
 
 from emotional_ai.v1 import engine_pb2 as pb
@@ -19,6 +18,7 @@ from emotional_ai_service.exports import export_mark, export_times
 from emotional_ai_service.life import Life, checked, let_go, resumed
 from emotional_ai_service.room import Room
 from emotional_ai_service.session import GREATEST_LEAD_US, REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
+from emotional_ai_service.sharing import Sharing
 from emotional_ai_service.snapshots import moment_from, moment_to
 from emotional_ai_service.stores import (
     NO_MARKS,
@@ -30,7 +30,7 @@ from emotional_ai_service.stores import (
     Store,
     VersionConflict,
 )
-from emotional_ai_service.tether import Departed, Tether, tether_of
+from emotional_ai_service.tether import Departed, Tether
 from emotional_ai_service.wire import agent_from, config_to, levels_to, microseconds, timestamp
 
 SNAPSHOT_EVERY = 500
@@ -46,7 +46,7 @@ class Engine:
         self._store = store
         self._room = Room() if room is None else room
         self._live: dict[str, Session] = {}
-        self._shared = store.shared
+        self._sharing = Sharing(store, clock) if store.shared else None
         self._alone: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def create(
@@ -106,8 +106,8 @@ class Engine:
         expected_version: int | None = None,
     ) -> Applied:
         """Writes to a session and returns once it is stored; a request id that was applied before applies nothing."""
-        if self._shared:
-            return await self._apply_shared(session_id, intents, request_id, expected_version)
+        if self._sharing is not None:
+            return await self._apply_shared(self._sharing, session_id, intents, request_id, expected_version)
         session = await self.session(session_id)
         if request_id and request_id in session.requests:
             earlier = session.requests[request_id]
@@ -125,35 +125,17 @@ class Engine:
         return Applied(moment)
 
     async def _apply_shared(
-        self, session_id: str, intents: Sequence[Intent], request_id: str, expected_version: int | None
+        self, sharing: Sharing, session_id: str, intents: Sequence[Intent], request_id: str, expected: int | None
     ) -> Applied:
-        """As `apply`, where other replicas write too."""
         while True:
             session = await self.session(session_id)
             with suppress(Departed):
-                applied = await tether_of(session).in_turn(
-                    partial(self._attempt, session, intents, request_id, expected_version)
-                )
-                if applied is not None:
-                    return applied
+                moment = await sharing.write(session, intents, request_id, expected)
+                if moment is not None:
+                    self._snapshot(session, moment, len(intents))
+                    return Applied(moment)
                 # Of a repeat no more than the request id may be known here yet.
                 return Applied(await (await self.session(session_id)).read(self.clock()), duplicate=True)
-
-    async def _attempt(
-        self, session: Session, intents: Sequence[Intent], request_id: str, expected_version: int | None
-    ) -> Applied | None:
-        """One try to write; None if the request was applied before."""
-        if request_id and (request_id in session.requests or await self._forgotten(session, request_id)):
-            return None
-        moment, pending = session.write(intents, self.clock(), request_id=request_id, expected_version=expected_version)
-        if pending is not None:
-            await asyncio.shield(pending)
-        self._snapshot(session, moment, len(intents))
-        return Applied(moment)
-
-    async def _forgotten(self, session: Session, request_id: str) -> bool:
-        """Whether a request was applied that is no longer among those the session remembers."""
-        return len(session.requests) >= REMEMBERED_REQUESTS and await self._known(session, request_id)
 
     async def _known(self, session: Session, request_id: str) -> bool:
         """Whether the store knows a request that the session no longer remembers."""
@@ -170,9 +152,12 @@ class Engine:
         Returns the number of the last batch written and what to await before it is stored. A batch that is sent again may
         still be on its way to the store. Raises InvalidInput for a gap.
         """
-        if self._shared:
-            return await self._apply_numbered_shared(session, token, number, intents, own), None
         mark = f"stream:{token}"
+        if self._sharing is not None:
+            stored, after = await self._sharing.write_numbered(session, mark, number, intents, own)
+            if after is not None:
+                self._snapshot(session, after, len(intents))
+            return stored, None
         last = session.marks.get(mark)
         if last is None:
             stored = await self.last_batch(session, token)
@@ -184,42 +169,6 @@ class Engine:
         moment, pending = session.write(intents, self.clock(), mark=(mark, number), own=own)
         self._snapshot(session, moment, len(intents))
         return number, pending
-
-    async def _apply_numbered_shared(
-        self, session: Session, token: str, number: int, intents: Sequence[Intent], own: Subscription
-    ) -> int:
-        """As `apply_numbered`, where other replicas write too; returns once the batch is stored."""
-        try:
-            return await tether_of(session).in_turn(
-                partial(self._attempt_numbered, session, token, number, intents, own)
-            )
-        except Departed:
-            raise SessionNotFound(session.session_id) from None
-
-    async def _attempt_numbered(
-        self, session: Session, token: str, number: int, intents: Sequence[Intent], own: Subscription
-    ) -> int:
-        """One try to write a batch; returns the number of the last one stored."""
-        mark = f"stream:{token}"
-        last = session.marks.get(mark)
-        if last is not None and number > last + 1:
-            # Another replica may have gone on with the stream since.
-            await tether_of(session).level()
-            last = None
-        while last is None:
-            seen, stored = session.settled.moment.version, await self.last_batch(session, token)
-            # What it wrote may have been taken in here meanwhile.
-            if session.settled.moment.version == seen:
-                last = session.marks[mark] = stored
-        if number <= last:
-            return last
-        if number > last + 1:
-            raise InvalidInput("batch.number", f"must be {last + 1}, the next of this stream, got {number}")
-        moment, pending = session.write(intents, self.clock(), mark=(mark, number), own=own)
-        if pending is not None:
-            await asyncio.shield(pending)
-        self._snapshot(session, moment, len(intents))
-        return number
 
     async def last_batch(self, session: Session, token: str) -> int:
         """Number of the last stored batch of the stream known by `token`; 0 if there is none."""
@@ -326,7 +275,7 @@ class Engine:
 
     async def _begun(self, session: Session, record: Record) -> Session:
         """Brings a session into memory whose log has just been begun, up to `record`."""
-        if self._shared:
+        if self._sharing is not None:
             self._tie(session, record)
             if session.session_id in self._live:  # A reader's, or one that another replica has deleted.
                 return await self.session(session.session_id)
@@ -354,8 +303,9 @@ class Engine:
 
     async def _load(self, session_id: str) -> Session:
         """Brings a session into memory: from its snapshot where there is one, and the log after it."""
-        if self._shared:
-            session = await self._load_shared(session_id)
+        if self._sharing is not None:
+            session, newest = await self._sharing.load(session_id)
+            self._tie(session, newest)
         else:
             snapshot = await self._store.get_snapshot(session_id)
             remembered = moment_from(snapshot.payload) if snapshot else None
@@ -368,26 +318,6 @@ class Engine:
             session.requests[request_id] = None
         session.marks = dict(await self._store.marks(session_id))
         session.transient = TRANSIENT in session.marks
-        return session
-
-    async def _load_shared(self, session_id: str) -> Session:
-        """A session as its log is, and tied to it, where others write to it or delete it meanwhile."""
-        snapshot = await self._store.get_snapshot(session_id)
-        remembered = moment_from(snapshot.payload) if snapshot else None
-        if remembered is not None:
-            # From the record the snapshot was made at, so that it is known to be there.
-            records = await self._store.read(session_id, remembered[1].version - 1)
-            row = await self._store.get_session(session_id)
-            if row is None or not records or row.created_us != remembered[0]:
-                remembered = None  # It was made of a session that had this id before.
-        if remembered is None:
-            records = await self._store.read(session_id)
-            if not records:
-                raise SessionNotFound(session_id)
-        after = [record for record in records if remembered is None or record.sequence > remembered[1].version]
-        created_us, moment = await asyncio.to_thread(resumed, remembered, after)
-        session = Session(session_id, created_us, moment, self._store)
-        self._tie(session, records[-1])
         return session
 
     def _snapshot(self, session: Session, moment: Moment, added: int) -> None:
