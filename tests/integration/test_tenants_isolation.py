@@ -204,3 +204,13 @@ async def test_a_stranger_touches_nothing_of_anothers_so_no_time_can_tell(tmp_pa
                 if method in BEGIN:
                     await served.call("zeta", "DeleteSession", {"sessionId": one})
             assert touched[0] == touched[1], method
+
+
+async def test_the_decoder_is_told_whose_prompt_it_is(served: Tenants) -> None:
+    explicit = {"messages": HELLO, "explicit": {"chemistry": LEVELS}}
+    for tenant in ("acme", "zeta", DEFAULT_TENANT):
+        await served.call(tenant, "CreateSession", {"sessionId": "own"})
+        for method, said in (("Converse", ABOUT["Converse"]("own")), ("Generate", explicit)):
+            served.decoder.asked.clear()
+            await served.call(tenant, method, said, most=100)
+            assert {asked.tenant for asked in served.decoder.asked} == {tenant}
