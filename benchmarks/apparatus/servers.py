@@ -48,13 +48,19 @@ def keep_off_the_server() -> None:
 
 
 @contextmanager
-def service(store: str, path: Path | None = None, *, language: bool = False, pinned: bool = True) -> Iterator[Server]:
-    """The service over a store of that kind, `memory` or `sqlite` in the file `path`; with the pulled model if `language`."""
+def service(
+    store: str, path: Path | None = None, *, language: bool = False, pinned: bool = True, flags: Sequence[str] = ()
+) -> Iterator[Server]:
+    """The service over a store of that kind, `memory` or `sqlite` in the file `path`; with the pulled model if `language`.
+
+    `flags` go to `serve` beside.
+    """
     command = [sys.executable, "-m", "emotional_ai", "serve", "--port", "0", "--store", store]
     if path is not None:
         command += ["--db", str(path)]
     if not language:
         command += ["--engine-only"]
+    command += flags
     with _started(command, pinned=pinned) as server:
         yield server
 

@@ -2,18 +2,23 @@
 
 import asyncio
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_jobs import made, script
 
 from emotional_ai_service.observing import LogFormat, LogLevel, LogSettings, MetricsAddress, ObservingSettings
 from emotional_ai_service.observing.flags import ObservingFlags, observing_of
 from emotional_ai_service.observing.histogram import BRIEF, CALLS, COUNTS, Histogram
 from emotional_ai_service.observing.observation import Observation
 from emotional_ai_service.observing.store import ObservedStore, StoreCounts
+from emotional_ai_service.observing.training import JobsSeen, Running, jobs_seen
 from emotional_ai_service.stores import MemoryStore, Record, Store, VersionConflict
+from emotional_ai_training.jobs import JobsDirectory, Standing
+from emotional_ai_training.jobs.progress import ProgressLog
 
 
 def flags(
@@ -138,3 +143,34 @@ async def test_writes_that_are_not_yet_durable_are_counted_until_they_are() -> N
     await asyncio.sleep(0)
     assert counts.waiting == 0
     assert counts.seconds["put_snapshot"].count == 1
+
+
+def test_training_jobs_are_counted_by_where_they_stand_and_the_running_one_by_how_far_it_is(tmp_path: Path) -> None:
+    jobs = JobsDirectory(tmp_path / "jobs")
+    assert sum(jobs_seen(jobs).standings.values()) == 0
+    waits, runs, broken = (
+        made(jobs, script(tmp_path / token), token=token) for token in ("aaaaaa", "bbbbbb", "cccccc")
+    )
+    (broken.path / "plan.json").write_text("torn")
+    lock = runs.begin()
+    assert lock is not None
+    with lock:
+        unreported = jobs_seen(jobs)
+        progress = ProgressLog(runs.progress_path)
+        progress.append(1, "high_dopamine", 3, 12, {}, 0.0)
+        progress.close()
+        reported = jobs_seen(jobs)
+    assert unreported.running == Running("all", "", 0.0)
+    assert reported.running == Running("all", "high_dopamine", 0.25)
+    assert {name: number for name, number in reported.standings.items() if number} == {
+        "queued": 1,
+        "running": 1,
+        "damaged": 1,
+    }
+    assert jobs_seen(jobs).standings["interrupted"] == 1
+    assert waits.standing().standing is Standing.QUEUED
+
+
+def test_a_jobs_directory_that_cannot_be_read_tells_of_no_jobs(tmp_path: Path) -> None:
+    (tmp_path / "jobs").write_text("no directory")
+    assert jobs_seen(JobsDirectory(tmp_path / "jobs")) == JobsSeen()

@@ -34,7 +34,8 @@ Otlp = Annotated[
         "--otlp",
         envvar="OTEL_EXPORTER_OTLP_ENDPOINT",
         metavar="URL",
-        help="Send traces to the collector there, over gRPC, such as http://127.0.0.1:4317.",
+        help="Send traces to the collector there, over gRPC, such as http://127.0.0.1:4317. OTEL_TRACES_SAMPLER and other "
+        "variables of OpenTelemetry hold.",
         show_default="no traces",
     ),
 ]

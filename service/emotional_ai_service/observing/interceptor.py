@@ -135,11 +135,7 @@ class _UnderWay:
         self._counts.ended(code, seconds)
         if self._span is not None and self._tracing is not None:
             self._tracing.end_call(self._span, code)
-        if self._named:
-            log.log(
-                logging.DEBUG if code in QUIET else logging.INFO,
-                "ended with %s after %.6f s",
-                code,
-                seconds,
-                extra={"code": code, "seconds": round(seconds, 6)},
-            )
+        level = logging.DEBUG if code in QUIET else logging.INFO
+        if self._named and log.isEnabledFor(level):
+            facts = {"code": code, "seconds": round(seconds, 6)}
+            log.log(level, "ended with %s after %.6f s", code, seconds, extra=facts)
