@@ -12,6 +12,7 @@ from redis_server import RedisServer
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.timeline import Happened, Moment
 from emotional_ai_service.engine import Engine
+from emotional_ai_service.errors import SessionNotFound
 from emotional_ai_service.retention import ENTRIES, PAGE, Retention
 from emotional_ai_service.session import Intent
 from emotional_ai_service.stores import MemoryStore, Record, SqliteStore, Store, StoreUnavailable, TransientStore
@@ -226,3 +227,18 @@ def test_passes_follow_each_other_at_a_tenth_of_what_is_kept_and_once_an_hour_at
     clock: Clock, kept_us: int, rest: float
 ) -> None:
     assert Retention(Engines(MemoryStore(), clock), kept_us).rest_seconds == rest
+
+
+async def test_a_transient_session_lives_on_a_store_that_others_share(clock: Clock) -> None:
+    below = MemoryStore(shared=True)
+    here, there = (Engines(TransientStore(below), clock).mine() for _ in range(2))
+    await here.create("passing", pb.SessionConfig(), None, transient=True)
+    async with here.watching("passing") as (session, subscription):
+        await praise(here, "passing", 3, request="once")
+        assert (await here.apply("passing", [], request_id="once")).duplicate
+        assert (session.settled.moment.version, subscription.take()) == (4, 3)
+        with pytest.raises(SessionNotFound):
+            await there.session("passing")
+        await here.delete("passing")
+        assert subscription.ended
+    assert await below.list_sessions() == []

@@ -1,4 +1,4 @@
-"""What is deleted or let go of leaves the files of a SQLite store, to the last byte."""
+"""What is deleted or let go of leaves the files of a store, to the last byte."""
 
 import asyncio
 import random
@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from redis_server import RedisServer
 
 from emotional_ai_service.stores import Record, SqliteStore, sqlite_scrub
+from emotional_ai_service.stores.redis import RedisStore
 
 SESSIONS = 60
 STEPS = 3_000
@@ -24,10 +26,19 @@ def names(session: int) -> list[bytes]:
     return [f"{kind}-{session:03d}-".encode() for kind in ("session", "request", "mark", "snapshot")]
 
 
+def content(file: Path) -> bytes:
+    """What a file holds; nothing if it has just been removed."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def left(path: Path, wanted: Iterable[bytes]) -> dict[str, int]:
     """How often any of `wanted` stands in each file beside the store."""
     sought = list(wanted)
-    found = {file.name: sum(map(file.read_bytes().count, sought)) for file in path.parent.iterdir()}
+    files = [file for file in path.parent.rglob("*") if file.is_file()]
+    found = {file.name: sum(map(content(file).count, sought)) for file in files}
     return {name: count for name, count in found.items() if count}
 
 
@@ -112,3 +123,38 @@ async def test_a_larger_file_is_not_written_anew_and_its_log_is_cut_off(
     assert path.stat().st_size >= size
     assert sum(left(path, [words(0)]).values()) < sum(before.values()) / 10
     await store.close()
+
+
+async def test_redis_holds_no_key_of_a_deleted_session_and_its_file_none_once_it_is_written_anew(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "redis"
+    sought = [words(0), *names(0)]
+    with RedisServer(folder) as server:
+        store = await RedisStore.open(server.address)
+        for session in (0, 1):
+            await store.append(
+                f"session-{session:03d}-", 0, [Record(1, 1, words(session)), Record(2, 2, words(session))]
+            )
+            await store.append(
+                f"session-{session:03d}-",
+                2,
+                [Record(3, 3, words(session))],
+                request_id=f"request-{session:03d}-",
+                marks={f"mark-{session:03d}-": 1},
+            )
+            await store.trim(f"session-{session:03d}-", Record(2, 2, words(session)))
+            store.put_snapshot(f"session-{session:03d}-", 3, f"snapshot-{session:03d}-".encode())
+        await store.delete("session-000-")
+        assert [key for key in server.all_keys() if "session-000-" in key] == []
+        assert [key for key in server.all_keys() if "session-001-" in key]
+        server.ask("BGREWRITEAOF")
+        server.wait_for("INFO", "persistence", holds="aof_rewrite_in_progress:0")
+        async with asyncio.timeout(60):
+            while True:
+                if left(folder / "any", sought) == {}:
+                    break
+                await asyncio.sleep(0.05)
+        await store.close()
+    kept = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+    assert words(1) in kept
