@@ -4,7 +4,7 @@ token        a token as it is written and kept        records, token_file    the
 keyring      the tokens known now                     guesses                wrong tokens, counted by address
 scopes       what each rpc needs                      gate                   lets calls in, and ends streams
 tls          encrypted connections                    exposure               what must be there beyond this machine
-reflection   the contract told to who has a token
+reflection   the contract told to who has a token     unlogged               metadata kept out of the log
 settings     what the service is told of all this     errors                 what keeps it from starting
 """
 
@@ -16,6 +16,7 @@ from emotional_ai_service.access.scopes import SCOPES, allows
 from emotional_ai_service.access.settings import AccessSettings, TlsSettings
 from emotional_ai_service.access.tls import server_credentials
 from emotional_ai_service.access.token_file import TokenFile
+from emotional_ai_service.access.unlogged import metadata_unlogged
 
 __all__ = [
     "REFLECTION",
@@ -33,5 +34,6 @@ __all__ = [
     "allows",
     "check_exposure",
     "gated",
+    "metadata_unlogged",
     "server_credentials",
 ]
