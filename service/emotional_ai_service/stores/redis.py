@@ -37,7 +37,7 @@ from emotional_ai_service.stores.redis_entry import Entry
 from emotional_ai_service.stores.redis_fitness import check_fitness, first_connection
 from emotional_ai_service.stores.redis_lane import Lane, Patience
 from emotional_ai_service.stores.redis_listing import beyond, entries_after, rows_of, without
-from emotional_ai_service.stores.redis_log import PAGE, page_after
+from emotional_ai_service.stores.redis_log import PAGE, Page, page_after
 from emotional_ai_service.stores.redis_operations import Append, Ask, Delete, Note, Operation, PutSnapshot, Trim
 from emotional_ai_service.stores.redis_scripts import key
 from emotional_ai_service.stores.redis_watches import Watches
@@ -153,13 +153,13 @@ class RedisStore:
         while limit is None or len(whole) < limit:
             after = whole[-1].sequence if whole else after_sequence
             count = PAGE if limit is None else min(PAGE, limit - len(whole))
-            token, page = await self._ask(page_after(session_id, after, count))
-            if whole and (token != life or (page and page[0].sequence != after + 1)):
-                whole, life = [], None
+            page = await self._ask(page_after(session_id, after, count))
+            if page is None or (whole and not _continues(whole, life, page)):
+                whole = []
                 continue
-            life = token
-            whole += page
-            if len(page) < count:
+            life = page.token
+            whole += page.records
+            if len(page.records) < count:
                 break
         return whole
 
@@ -236,6 +236,11 @@ class RedisStore:
 
     async def _asked(self, command: Command) -> Reply:
         return await self._ask(Ask([command], lambda replies: replies[0]))
+
+
+def _continues(whole: list[Record], life: bytes | None, page: Page) -> bool:
+    """Whether a page is of the same session and goes on where the records so far end."""
+    return page.token == life and not (page.records and page.records[0].sequence != whole[-1].sequence + 1)
 
 
 def _log_failure(done: asyncio.Future[None]) -> None:

@@ -85,9 +85,11 @@ class Connection(asyncio.Protocol):
         self.drop()
 
     def drop(self) -> None:
-        """Gives it up, as if it had been lost."""
-        if self._transport is not None:
+        """Gives it up, as if it had been lost; `lost` is called, if it was lost unnoticed too."""
+        if self.open and self._transport is not None:
             self._transport.abort()
+        else:
+            self.lost()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Of the event loop."""

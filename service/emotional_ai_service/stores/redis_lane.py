@@ -84,7 +84,10 @@ class Lane:
         self._repeated: list[Operation[Any]] = []
         self._since = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
+        self._expiry: asyncio.TimerHandle | None = None
         self._down_since: float | None = None
+        self._why = "no answer"
+        """Why the last attempt to connect failed."""
         self._restoring: asyncio.Task[None] | None = None
         self._quiet: asyncio.Future[None] | None = None
         self._connection: Connection | None = None
@@ -102,8 +105,7 @@ class Lane:
         operation.future = self._loop.create_future()
         self._waiting.append(operation)
         if self._connection is None:
-            operation.deadline = time.monotonic() + self._patience_now()
-            self._restore()
+            self._wait([operation])
         elif not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
@@ -117,8 +119,9 @@ class Lane:
         if self._restoring is not None:
             self._restoring.cancel()
             await asyncio.gather(self._restoring, return_exceptions=True)
-        if self._watchdog is not None:
-            self._watchdog.cancel()
+        for timer in (self._watchdog, self._expiry):
+            if timer is not None:
+                timer.cancel()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -127,7 +130,10 @@ class Lane:
         self.writer, self._serial = secrets.randbits(32), 0
         connection.replied, connection.lost = self._replied, self._lost
         self._connection, self._down_since = connection, None
-        self._flush()
+        if connection.open:
+            self._flush()
+        else:  # It was lost before anybody listened.
+            self._lost()
 
     def _flush(self) -> None:
         """Sends what waits."""
@@ -183,17 +189,17 @@ class Lane:
         advice = next((advice for code, advice in _ADVICE.items() if words.startswith(code)), "its log may say more")
         return StoreUnavailable(f"Redis at {self._address} refuses: {words.rstrip('. ')}. Nothing was kept; {advice}")
 
-    def _unreachable(self, why: str) -> StoreUnavailable:
+    def _unreachable(self) -> StoreUnavailable:
         return StoreUnavailable(
-            f"Redis at {self._address} cannot be reached: {why}. Nothing was kept; see that it runs and that the network lets "
-            "this machine through"
+            f"Redis at {self._address} cannot be reached: {self._why}. Nothing was kept; see that it runs and that the "
+            "network lets this machine through"
         )
 
-    def _uncertain(self, operation: Operation[Any], why: str) -> StoreUncertain:
+    def _uncertain(self, operation: Operation[Any]) -> StoreUncertain:
         return StoreUncertain(
             f"the connection to Redis at {self._address} was lost in the middle of a write to session "
-            f"{operation.session_id!r}, and could not be made again in time: {why}. The write may have been applied: send it "
-            "again with the same request id, and it is applied once"
+            f"{operation.session_id!r}, and could not be made again in time: {self._why}. The write may have been applied: "
+            "send it again with the same request id, and it is applied once"
         )
 
     def _ended(self) -> None:
@@ -219,19 +225,21 @@ class Lane:
             operation.stamp = 0  # What came back was not applied.
         self._sent.extendleft(reversed(self._repeated))
         self._repeated.clear()
-        deadline = time.monotonic() + self._patience_now()
-        for operation in (*self._sent, *self._waiting):
-            operation.deadline = deadline
+        for operation in self._sent:
             if not operation.writes:
                 operation.stamp = 0
         if self.pending:
-            self._restore()
+            self._wait([*self._sent, *self._waiting])
 
-    def _patience_now(self) -> float:
-        down = self._down_since is not None and time.monotonic() - self._down_since > self._patience.whole
-        return self._patience.down if down else self._patience.whole
-
-    def _restore(self) -> None:
+    def _wait(self, operations: Sequence[Operation[Any]]) -> None:
+        """Has operations wait for a connection, within their patience."""
+        now, patience = self._loop.time(), self._patience
+        long_down = self._down_since is not None and now - self._down_since > patience.whole
+        deadline = now + (patience.down if long_down else patience.whole)
+        for operation in operations:
+            operation.deadline = deadline
+        if self._expiry is None or self._expiry.when() > deadline:
+            self._expire_at(deadline)
         if self._restoring is None:
             self._restoring = self._loop.create_task(self._reconnect())
 
@@ -241,22 +249,19 @@ class Lane:
         try:
             while self.pending:
                 try:
-                    async with asyncio.timeout(max(0.0, self._earliest() - time.monotonic())):
-                        connection = await self._settled_connection()
-                except (Unreachable, Refused, TimeoutError) as error:
-                    self._down_since = self._down_since or time.monotonic()
-                    self._expire(str(error) or "no answer in time")
+                    connection = await self._settled_connection()
+                except (Unreachable, Refused) as error:
+                    self._down_since = self._down_since or self._loop.time()
+                    self._why = str(error)
                     await asyncio.sleep(pause * random.uniform(0.5, 1))
                     pause = min(2 * pause, LONGEST_PAUSE)
                 else:
-                    _log.warning("Redis at %s is there again", self._address)
                     self._use(connection)
-                    return
+                    if self._connection is not None:
+                        _log.warning("Redis at %s is there again", self._address)
+                        return
         finally:
             self._restoring = None
-
-    def _earliest(self) -> float:
-        return min(operation.deadline for operation in (*self._sent, *self._waiting))
 
     async def _settled_connection(self) -> Connection:
         """A connection, once the fate of all that had been sent is known and what is to be sent again waits in front."""
@@ -283,15 +288,26 @@ class Lane:
                 self._sent.remove(operation)
         self._ended()
 
-    def _expire(self, why: str) -> None:
-        """Ends operations that have waited for too long."""
-        now = time.monotonic()
+    def _expire_at(self, deadline: float) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry = self._loop.call_at(deadline, self._expire)
+
+    def _expire(self) -> None:
+        """Ends operations that have waited for a connection for too long."""
+        self._expiry = None
+        if self._connection is not None:
+            return
+        now = self._loop.time()
         for kept in (self._sent, self._waiting):
-            for operation in [one for one in kept if one.deadline <= now]:
+            late = [operation for operation in kept if operation.deadline <= now]
+            for operation in late:
                 kept.remove(operation)
                 if operation.stamp:
                     self._doubtful.append(operation)
-                    operation.fail(self._uncertain(operation, why))
+                    operation.fail(self._uncertain(operation))
                 else:
-                    operation.fail(self._unreachable(why))
+                    operation.fail(self._unreachable())
+        if self._sent or self._waiting:
+            self._expire_at(min(operation.deadline for operation in (*self._sent, *self._waiting)))
         self._ended()

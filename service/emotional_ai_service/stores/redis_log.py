@@ -1,5 +1,6 @@
 """Records of a session out of its stream, and the one a trimmed log begins with."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from emotional_ai_service.stores.base import Record
@@ -11,24 +12,34 @@ PAGE: Final = 2_000
 """Records asked for at a time: Redis serves nobody else while it gathers them."""
 
 
-def page_after(session_id: str, after_sequence: int, count: int) -> Ask[tuple[bytes | None, list[Record]]]:
-    """Asks for up to `count` records after `after_sequence`, and the token of the session they are of, as of one moment."""
-    commands: list[Command] = [
-        ("MULTI",),
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records as of one moment."""
+
+    token: bytes | None
+    """Of the session they are of; None if there is none."""
+    records: list[Record]
+
+
+def page_after(session_id: str, after_sequence: int, count: int) -> Ask[Page | None]:
+    """Asks for up to `count` records after `after_sequence`; the answer is None if the log was trimmed or deleted meanwhile."""
+    # Asked before and after, for a transaction is refused while memory is full, and a script is slow with so much to tell.
+    around: list[Command] = [
         ("HGET", key(session_id, "head"), "token"),
         ("HMGET", key(session_id, "first"), "sequence", "time", "payload"),
-        ("XRANGE", key(session_id, "log"), f"{after_sequence + 1}-0", "+", "COUNT", count),
-        ("EXEC",),
     ]
+    entries: Command = ("XRANGE", key(session_id, "log"), f"{after_sequence + 1}-0", "+", "COUNT", count)
 
-    def meaning(replies: list[Reply]) -> tuple[bytes | None, list[Record]]:
-        token, (sequence, time_us, payload), entries = replies[-1]
-        records = [_record(entry) for entry in entries]
+    def meaning(replies: list[Reply]) -> Page | None:
+        token, (sequence, time_us, payload) = replies[:2]
+        if replies[:2] != replies[3:]:
+            return None
+        records = [_record(entry) for entry in replies[2]]
         if sequence is not None and int(sequence) > after_sequence:
             records.insert(0, Record(int(sequence), int(time_us), payload))
-        return token, records[:count]
+        return Page(token, records[:count])
 
-    return Ask(commands, meaning)
+    return Ask([*around, entries, *around], meaning)
 
 
 def _record(entry: Reply) -> Record:

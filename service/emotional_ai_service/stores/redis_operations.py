@@ -47,7 +47,7 @@ class Operation(ABC, Generic[T]):
         self.session_id = session_id
         self.future: asyncio.Future[T]
         self.deadline = 0.0
-        """When it fails if Redis cannot be reached, in seconds of the monotonic clock."""
+        """When it fails if Redis cannot be reached, in seconds of the event loop's clock."""
         self.stamp = 0
         """Of the last time it was sent."""
         self.replies = 1
