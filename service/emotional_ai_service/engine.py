@@ -240,9 +240,9 @@ class Engine:
         """A session and a subscription to its changes, ended on exit."""
         session = await self.session(session_id)
         subscription = session.subscribe()
-        if session.tether is not None:
-            session.tether.hold()
         try:
+            if session.tether is not None:
+                session.tether.hold()
             yield session, subscription
         finally:
             session.unsubscribe(subscription)

@@ -43,6 +43,20 @@ class Departed(Exception):
 class Tether:
     """Ties `session` to its log in `store`, of which `anchor` is a record; `departed` is called once the session is over."""
 
+    __slots__ = (
+        "_anchor",
+        "_departed",
+        "_draw",
+        "_following",
+        "_holders",
+        "_looking",
+        "_next",
+        "_rivals_until",
+        "_session",
+        "_store",
+        "_turn",
+    )
+
     def __init__(
         self,
         session: Session,
@@ -61,9 +75,7 @@ class Tether:
         self._looking: asyncio.Task[bool] | None = None
         self._next: asyncio.Task[bool] | None = None
         self._holders = 0
-        self._woken = asyncio.Event()
-        self._following: asyncio.Task[None] | None = None
-        self._unwatch: Callable[[], None] | None = None
+        self._following: _Following | None = None
 
     async def level(self) -> bool:
         """Brings the session level with its log as it was at the call, or later; False if the session is over.
@@ -96,19 +108,17 @@ class Tether:
         raise SessionContended(self._session.session_id, TRIES)
 
     def hold(self) -> None:
-        """Keeps the session level from now on, for one more who watches it; `release` ends that."""
+        """Keeps the session level from now on, for one more who watches it; `release` ends that. Raises StoreClosed."""
         self._holders += 1
-        if self._holders == 1:
-            self._unwatch = self._store.watch(self._session.session_id, self._woken.set)
-            self._woken.set()
-            self._following = asyncio.create_task(self._follow())
+        if self._following is None:
+            self._following = _Following(self, self._session.session_id, self._store)
 
     def release(self) -> None:
         """Ends a `hold`."""
         self._holders -= 1
-        if self._holders == 0 and self._unwatch is not None and self._following is not None:
-            self._unwatch()
-            self._following.cancel()
+        if not self._holders and self._following is not None:
+            self._following.end()
+            self._following = None
 
     async def _prepare(self, number: int) -> None:
         """Before try `number`: after a lost race the others get room, and what they wrote is taken in."""
@@ -130,8 +140,11 @@ class Tether:
         """Reads on from the anchor and takes in what others wrote."""
         session = self._session
         while not session.ended:
+            known = session.settled.moment.version
             records = await self._store.read(session.session_id, self._anchor.sequence - 1, PAGE)
-            if not records or not self._same(records[0]):
+            # A store that lost its last moments may hold less than was known of it.
+            whole = len(records) == PAGE or (records and records[-1].sequence >= known)
+            if not whole or not self._same(records[0]):
                 session.mark_deleted()
                 self._departed()
                 break
@@ -157,19 +170,38 @@ class Tether:
         entry = pb.LogEntry.FromString(first.payload)
         return entry.HasField("continued") and microseconds(entry.continued.created_at) == self._session.created_us
 
+
+@final
+class _Following:
+    """Keeps a session level from its making until `end`."""
+
+    def __init__(self, tether: Tether, session_id: str, store: Store) -> None:
+        self._tether = tether
+        self._session_id = session_id
+        self._woken = asyncio.Event()
+        self._unwatch = store.watch(session_id, self._woken.set)
+        self._woken.set()  # What came before the watch is seen by looking once.
+        self._task = asyncio.create_task(self._follow())
+
+    def end(self) -> None:
+        """Looks no more."""
+        self._unwatch()
+        self._task.cancel()
+
     async def _follow(self) -> None:
         told = False
-        while not self._session.ended:
+        while True:
             await self._woken.wait()
             self._woken.clear()
             try:
-                await self.level()
+                if not await self._tether.level():
+                    return
                 told = False
             except StoreClosed:
                 return
             except StoreError as error:
                 if not told:
-                    log.warning("who watches session %r may see it late: %s", self._session.session_id, error)
+                    log.warning("who watches session %r may see it late: %s", self._session_id, error)
                 told = True
                 await asyncio.sleep(RETRY_SECONDS)
                 self._woken.set()

@@ -78,6 +78,10 @@ class DistantStore:
         self._order = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
 
+    def lead_to(self, kept: MemoryStore) -> None:
+        """Leads to another store from now on."""
+        self._kept = kept
+
     def append(
         self,
         session_id: str,

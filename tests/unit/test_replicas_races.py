@@ -1,6 +1,7 @@
 """What may happen between a question to a shared store and its answer, one case at a time."""
 
 import asyncio
+from collections import OrderedDict
 
 import pytest
 from distant_store import DistantStore, Gates, turns
@@ -9,7 +10,7 @@ from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.timeline import Happened
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.errors import SessionContended
-from emotional_ai_service.session import Intent
+from emotional_ai_service.session import REMEMBERED_REQUESTS, Intent
 from emotional_ai_service.stores import MemoryStore, StoreUnavailable
 from emotional_ai_service.tether import TRIES
 
@@ -137,3 +138,75 @@ async def test_a_write_that_loses_every_race_is_refused_and_says_that_nothing_wa
     with pytest.raises(SessionContended, match=f"first, {TRIES} times; nothing of this write was applied"):
         await slow.apply("ada", [praise("slow")])
     assert await notes(kept) == ["near"] * TRIES
+
+
+@pytest.mark.parametrize("unseen", [0, 3], ids=["up to where it was seen", "and further on"])
+async def test_a_log_that_another_replica_lets_go_of_is_the_same_session_s(unseen: int) -> None:
+    kept, near, far, _, _ = await begun()
+    for number in range(1, 6):
+        await near.apply("ada", [praise(amount=0.1 * number)])
+    session = await far.session("ada")
+    subscription = session.subscribe()
+    for number in range(unseen):
+        await near.apply("ada", [praise(amount=0.2 * number)])
+    assert await near.forget_past("ada", NOW_US, 1_000) == 5 + unseen
+    assert len(await kept.read("ada")) == 1
+    assert (await far.apply("ada", [praise(amount=0.9)])).moment.version == 7 + unseen
+    assert await far.session("ada") is session
+    assert (subscription.take(), subscription.ended) == (unseen + 1, False)
+    assert session.state(NOW_US).levels == (await near.session("ada")).state(NOW_US).levels
+
+
+async def test_a_store_that_lost_its_last_moments_is_believed() -> None:
+    lost, _, _, there, back = await begun()
+    store = DistantStore(lost, there, back)
+    engine = Engine(store, lambda: NOW_US)
+    await engine.apply("ada", [praise()])
+    older = MemoryStore(shared=True)
+    older.append("ada", 0, (await lost.read("ada"))[:1])
+    async with engine.watching("ada") as (session, subscription):
+        store.lead_to(older)
+        moment = (await engine.session("ada")).settled.moment
+        assert (moment.version, subscription.ended, session.ended) == (1, True, True)
+    assert (await engine.apply("ada", [praise()])).moment.version == 2
+
+
+async def test_a_watcher_catches_up_once_the_store_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    kept, near, _, _, _ = await begun()
+    away = asyncio.Event()
+
+    async def cut(operation: str) -> None:
+        if away.is_set() and operation == "read":
+            raise StoreUnavailable("the connection was cut")
+
+    engine = Engine(DistantStore(kept, cut, Gates()), lambda: NOW_US)
+    async with engine.watching("ada") as (session, subscription):
+        await turns(20)
+        away.set()
+        await near.apply("ada", [praise()])
+        await turns(20)
+        assert (subscription.woken.is_set(), "may see it late: the connection was cut" in caplog.text) == (False, True)
+        away.clear()
+        async with asyncio.timeout(PATIENCE):
+            await subscription.woken.wait()
+        assert session.settled.moment.version == 2
+
+
+async def test_who_watches_no_longer_costs_nothing() -> None:
+    _, near, far, there, _ = await begun()
+    async with far.watching("ada"), far.watching("ada"):
+        await turns(20)
+    there.shut("read")
+    await near.apply("ada", [praise()])
+    await turns(20)
+    assert there.waiting == []
+
+
+async def test_a_request_that_a_replica_no_longer_remembers_is_looked_up() -> None:
+    kept, near, far, _, _ = await begun()
+    await near.apply("ada", [praise("once")], request_id="r")
+    session = await far.session("ada")
+    session.requests = OrderedDict.fromkeys(str(number) for number in range(REMEMBERED_REQUESTS))
+    assert (await far.apply("ada", [praise("once")], request_id="r")).duplicate
+    assert not (await far.apply("ada", [praise("twice")], request_id="s")).duplicate
+    assert await notes(kept) == ["once", "twice"]
