@@ -1196,7 +1196,9 @@ class CreateSessionRequest(_message.Message):
     request_id: _builtins.str
     """Makes a retry safe: a second creation with the same id and request_id returns the session already made. At most 128 characters."""
     transient: _builtins.bool
-    """Store nothing of it: the session lives in the memory of the process that made it, and is gone with it."""
+    """Store nothing of it: the session lives in the memory of the process that made it, and is gone with it. Other processes, and
+    later ones, answer NOT_FOUND. RESOURCE_EXHAUSTED where as many such sessions as may be are there.
+    """
     @_builtins.property
     def config(self) -> Global___SessionConfig:
         """Configuration; the defaults if unset."""
@@ -1562,7 +1564,9 @@ class GetStateRequest(_message.Message):
     """The session, 1..128 characters."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """The moment; now if unset. From the session's creation on; a future moment shows the state if nothing more happens."""
+        """The moment; now if unset. From the session's creation on, or from the first log entry kept where older ones were let go
+        (OUT_OF_RANGE before it); a future moment shows the state if nothing more happens.
+        """
 
     def __init__(
         self,

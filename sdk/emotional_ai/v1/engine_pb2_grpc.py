@@ -164,7 +164,8 @@ class EmotionEngineServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetState(self, request, context):
-        """Returns the state now, or at any moment since the session was created.
+        """Returns the state now, or at any moment since the session was created that is still known: entries of the log may have been
+        let go, and to look back before the first one kept is OUT_OF_RANGE, here and everywhere.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,7 +54,9 @@ class EmotionEngineStub:
     ResetSession: _grpc.UnaryUnaryMultiCallable[_engine_pb2.ResetSessionRequest, _engine_pb2.ResetSessionResponse]
     """Puts a session back to its baseline (or to given levels). The log keeps what went before."""
     GetState: _grpc.UnaryUnaryMultiCallable[_engine_pb2.GetStateRequest, _engine_pb2.GetStateResponse]
-    """Returns the state now, or at any moment since the session was created."""
+    """Returns the state now, or at any moment since the session was created that is still known: entries of the log may have been
+    let go, and to look back before the first one kept is OUT_OF_RANGE, here and everywhere.
+    """
     ApplyStimuli: _grpc.UnaryUnaryMultiCallable[_engine_pb2.ApplyStimuliRequest, _engine_pb2.ApplyStimuliResponse]
     """Applies up to 128 stimuli in order, all or none, and returns the state after the last. Acknowledged means
     stored: a stimulus that was acknowledged survives the death of the service.
@@ -97,7 +99,9 @@ class EmotionEngineAsyncStub(EmotionEngineStub):
     ResetSession: _aio.UnaryUnaryMultiCallable[_engine_pb2.ResetSessionRequest, _engine_pb2.ResetSessionResponse]  # type: ignore[assignment]
     """Puts a session back to its baseline (or to given levels). The log keeps what went before."""
     GetState: _aio.UnaryUnaryMultiCallable[_engine_pb2.GetStateRequest, _engine_pb2.GetStateResponse]  # type: ignore[assignment]
-    """Returns the state now, or at any moment since the session was created."""
+    """Returns the state now, or at any moment since the session was created that is still known: entries of the log may have been
+    let go, and to look back before the first one kept is OUT_OF_RANGE, here and everywhere.
+    """
     ApplyStimuli: _aio.UnaryUnaryMultiCallable[_engine_pb2.ApplyStimuliRequest, _engine_pb2.ApplyStimuliResponse]  # type: ignore[assignment]
     """Applies up to 128 stimuli in order, all or none, and returns the state after the last. Acknowledged means
     stored: a stimulus that was acknowledged survives the death of the service.
@@ -179,7 +183,9 @@ class EmotionEngineServicer(metaclass=_abc_1.ABCMeta):
         request: _engine_pb2.GetStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engine_pb2.GetStateResponse, _abc.Awaitable[_engine_pb2.GetStateResponse]]:
-        """Returns the state now, or at any moment since the session was created."""
+        """Returns the state now, or at any moment since the session was created that is still known: entries of the log may have been
+        let go, and to look back before the first one kept is OUT_OF_RANGE, here and everywhere.
+        """
 
     @_abc_1.abstractmethod
     def ApplyStimuli(
