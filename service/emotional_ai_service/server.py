@@ -30,14 +30,7 @@ from emotional_ai.v1 import (
     training_pb2,
     training_pb2_grpc,
 )
-from emotional_ai_service.access import (
-    REFLECTION,
-    Reflection,
-    check_exposure,
-    gated,
-    metadata_unlogged,
-    server_credentials,
-)
+from emotional_ai_service.access import REFLECTION, Reflection, entrance, server_credentials
 from emotional_ai_service.guard import guard
 from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
@@ -89,10 +82,8 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
     Raises AddressInUse, StoreUnusable for a store that cannot be opened, AccessUnusable for tokens or a certificate, or
     TenantsUnusable for limits or the audit log.
     """
-    check_exposure(settings.host, settings.access)
     async with AsyncExitStack() as stack:
-        stack.enter_context(metadata_unlogged())
-        gate = await stack.enter_async_context(gated(settings.access, clock))
+        gate = await stack.enter_async_context(entrance(settings.host, settings.access, clock))
         observation = await stack.enter_async_context(observed(settings.observing))
         stored = observation.store(await open_store(settings.store))
         store = TransientStore(stored, settings.privacy.transient_sessions)
