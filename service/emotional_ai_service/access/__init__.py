@@ -9,8 +9,8 @@ entrance     what stands around a service that serves
 settings     what the service is told of all this     errors                 what keeps it from starting
 """
 
-from emotional_ai_service.access.errors import AccessUnusable, CertificateUnfit, NetworkOpen, TokensUnusable
 from emotional_ai_service.access.entrance import entrance
+from emotional_ai_service.access.errors import AccessUnusable, CertificateUnfit, NetworkOpen, TokensUnusable
 from emotional_ai_service.access.exposure import check_exposure
 from emotional_ai_service.access.gate import Call, Gate
 from emotional_ai_service.access.reflection import REFLECTION, Reflection
