@@ -20,6 +20,8 @@ class _Pair:
     server: asyncio.StreamWriter
     held: bytearray = field(default_factory=bytearray)
     """What the client sent and the server has not been given."""
+    mute: bool = False
+    """Whether nothing the server says arrives any more."""
 
 
 class CuttingProxy:
@@ -50,6 +52,11 @@ class CuttingProxy:
             else:
                 pair.server.close()
         self._pairs.clear()
+
+    def mute(self) -> None:
+        """From now on nothing the server says on the connections there are arrives, as if a wire had been pulled."""
+        for pair in self._pairs:
+            pair.mute = True
 
     async def deliver(self) -> None:
         """Gives the server what was held, as a network does that was slow, and waits until it has dealt with it."""
@@ -101,7 +108,7 @@ class CuttingProxy:
 
     async def _replies(self, reader: asyncio.StreamReader, pair: _Pair) -> None:
         while data := await _read(reader):
-            if self.answering:
+            if self.answering and not pair.mute:
                 pair.client.write(data)
             self.answered.set()
         pair.client.close()

@@ -79,7 +79,7 @@ class RedisStore:
         """Takes over two connections; use `open`."""
         self._writes = Lane(address, writing, queue_limit, patience)
         self._reads = Lane(address, reading, queue_limit, patience)
-        self._watches = Watches(address, lambda: self._writes.writer)
+        self._watches = Watches(address, lambda: self._writes.writer, patience.heartbeat)
         self._closing: asyncio.Task[None] | None = None
 
     @property

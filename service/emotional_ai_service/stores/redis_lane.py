@@ -61,6 +61,8 @@ class Patience:
     """For an operation in all, when Redis cannot be reached."""
     down: float = 1.0
     """The same, once Redis has been out of reach for longer than `whole`."""
+    heartbeat: float = 2.0
+    """How often the connection of watches is tried; twice that without an answer and it counts as lost."""
 
 
 @final

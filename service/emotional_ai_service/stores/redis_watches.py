@@ -15,8 +15,6 @@ from emotional_ai_service.stores.redis_address import RedisAddress
 from emotional_ai_service.stores.redis_connection import Command, Connection, Refused, Unreachable, connect, pack
 from emotional_ai_service.stores.redis_scripts import key
 
-HEARTBEAT_SECONDS: Final = 2.0
-"""How often the connection is asked whether it is there; twice that long without an answer and it is made anew."""
 LONGEST_PAUSE: Final = 0.5
 """Seconds between attempts to reach a server, at most."""
 SUBSCRIPTIONS: Final = 500
@@ -30,8 +28,9 @@ _PING: Final = pack([("PING",)])
 class Watches:
     """Who is called for which session; all methods belong to the event loop."""
 
-    def __init__(self, address: RedisAddress, own: Callable[[], int]) -> None:
-        """`own` is the writer whose messages are no news."""
+    def __init__(self, address: RedisAddress, own: Callable[[], int], heartbeat: float) -> None:
+        """`own` is the writer whose messages are no news; the connection is tried every `heartbeat` seconds."""
+        self._heartbeat = heartbeat
         self._address = address
         self._own = own
         self._watches: defaultdict[bytes, dict[object, Callable[[], None]]] = defaultdict(dict)
@@ -99,10 +98,10 @@ class Watches:
 
     async def _stay(self, connection: Connection) -> None:
         """Until the connection is lost or has been silent for too long."""
-        while connection.open and time.monotonic() - connection.heard < 2 * HEARTBEAT_SECONDS:
+        while connection.open and time.monotonic() - connection.heard < 2 * self._heartbeat:
             connection.send(_PING)
             try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                async with asyncio.timeout(self._heartbeat):
                     await self._lost.wait()
             except TimeoutError:
                 continue
