@@ -69,6 +69,7 @@ from emotional_ai_service.stores import (
     StoreCorrupt,
     StoreOverloaded,
     StoreUnavailable,
+    StoreUncertain,
     TransientFull,
     VersionConflict,
 )
@@ -95,6 +96,7 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     StoreCorrupt: (Code.DATA_LOSS, "STORE_CORRUPT"),
     StoreOverloaded: (Code.RESOURCE_EXHAUSTED, "STORE_OVERLOADED"),
     TransientFull: (Code.RESOURCE_EXHAUSTED, "TRANSIENT_FULL"),
+    StoreUncertain: (Code.UNAVAILABLE, "STORE_UNCERTAIN"),
     StoreUnavailable: (Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
     StreamMisused: (Code.FAILED_PRECONDITION, "STREAM_MISUSED"),
     ServiceDraining: (Code.UNAVAILABLE, "DRAINING"),

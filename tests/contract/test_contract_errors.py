@@ -21,6 +21,9 @@ from emotional_ai_service.stores import (
     StoreForeign,
     StoreLocked,
     StoreTooNew,
+    StoreUncertain,
+    StoreUnfit,
+    StoreUnreachable,
     StoreUnwritable,
     base,
 )
@@ -62,6 +65,8 @@ AT_START = {
     StoreTooNew,
     StoreLocked,
     StoreUnwritable,
+    StoreUnreachable,
+    StoreUnfit,
     decoding_errors.DecoderUnsuited,
     tinker_errors.TinkerStartFailed,
     vllm_errors.ServerUnfit,
@@ -105,6 +110,7 @@ def test_the_nearest_base_class_decides() -> None:
     assert details_of(status_of(UnstableConfiguration("f", "m")).SerializeToString()).reason == "UNSTABLE_CONFIGURATION"
     assert details_of(status_of(TimeReversed("time", "late")).SerializeToString()).reason == "TIME_REVERSED"
     assert details_of(status_of(StoreClosed()).SerializeToString()).reason == "STORE_UNAVAILABLE"
+    assert details_of(status_of(StoreUncertain("cut off")).SerializeToString()).reason == "STORE_UNCERTAIN"
 
 
 def test_an_error_carries_its_facts_under_the_domain_of_the_product() -> None:
