@@ -150,6 +150,8 @@ def test_a_port_that_another_program_has_is_told_with_its_name(settings: DoctorS
         assert f"process {os.getpid()} " in found.said
         assert found.mend == f"emotional-ai serve --port {there.port + 1}"
         assert only(places.port(there, ours=True), Standing.OK)
+        page = only(places.page_port(replace(settings, web_port=there.port)), Standing.WARN)
+        assert page.mend.endswith(f"--web-port {there.port + 1}")
     assert "is free" in only(places.port(there, ours=False), Standing.OK).said
 
 
@@ -192,6 +194,7 @@ def test_a_price_that_is_no_number_is_told_by_its_name(settings: DoctorSettings)
 def test_a_service_is_asked_how_it_is(tmp_path: Path) -> None:
     with hosted() as served:
         asked = running.running(served.address, NOBODY)
+        assert "takes calls" in only(running.health(served.address, NOBODY), Standing.OK).said
     assert asked.answers
     assert "without a language model" in only(asked.findings, Standing.OK).said
     silent = running.running(served.address, NOBODY)

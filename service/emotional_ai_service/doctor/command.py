@@ -37,6 +37,7 @@ RedisUrl = Annotated[str, typer.Option("--redis-url", envvar="EMOTIONAL_AI_REDIS
 RedisVolatile = Annotated[bool, typer.Option("--redis-volatile", help="As serve.")]
 Host = Annotated[str, typer.Option("--host", help="As serve.")]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="As serve.")]
+WebPort = Annotated[int, typer.Option("--web-port", min=1, max=65535, help="As run.")]
 TokensFile = Annotated[Path | None, typer.Option("--tokens", metavar="FILE", help="As serve.")]
 Cert = Annotated[Path | None, typer.Option("--tls-cert", metavar="FILE", help="As serve.")]
 Key = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="As serve.")]
@@ -49,6 +50,7 @@ def doctor(
     engine_only: EngineOnly = False,
     host: Host = "127.0.0.1",
     port: Port = 50051,
+    web_port: WebPort = 8080,
     db: Db = None,
     redis_url: RedisUrl = "",
     redis_volatile: RedisVolatile = False,
@@ -74,6 +76,7 @@ def doctor(
         redis_volatile=redis_volatile,
         host=host,
         port=port,
+        web_port=web_port,
         engine_only=engine_only,
         tokens=tokens,
         tls_cert=tls_cert,
@@ -114,7 +117,9 @@ def findings(settings: DoctorSettings, target: str, credentials: Credentials) ->
         *looked("access", lambda: access.access(settings)),
         *looked("training", lambda: training.training(settings)),
         *asked.findings,
+        *(looked("health", lambda: running.health(target, credentials)) if asked.answers else ()),
         *looked("port", lambda: places.port(settings, ours=ours)),
+        *([] if settings.engine_only else looked("port of the page", lambda: places.page_port(settings))),
     ]
 
 

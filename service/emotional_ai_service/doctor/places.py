@@ -121,22 +121,38 @@ def directories(settings: DoctorSettings) -> Iterator[Finding]:
 
 def port(settings: DoctorSettings, *, ours: bool) -> Iterator[Finding]:
     """Whether the service's port is free, or taken by a service of this kind (`ours`)."""
-    where = f"{settings.host}:{settings.port}"
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    where, taken = f"{settings.host}:{settings.port}", _taken(settings.host, settings.port)
+    if not taken:
+        yield ok("port", f"{where} is free")
+    elif ours:
+        yield ok("port", f"{where} is this service's, which runs")
+    else:
+        yield wrong("port", f"{where} {taken}", f"emotional-ai serve --port {_next(settings.port)}")
+
+
+def page_port(settings: DoctorSettings) -> Iterator[Finding]:
+    """Whether the page's port is free; the page may be what has it."""
+    where, taken = f"127.0.0.1:{settings.web_port}", _taken("127.0.0.1", settings.web_port)
+    if taken:
+        advice = f"unless it is the page: emotional-ai run --web-port {_next(settings.web_port)}"
+        yield warn("port of the page", f"{where} {taken}", advice)
+    else:
+        yield ok("port of the page", f"{where} is free")
+
+
+def _next(number: int) -> int:
+    return number + 1 if number < 65_535 else number - 1
+
+
+def _taken(host: str, number: int) -> str:
+    """Why an address cannot be listened on, and which process has it; empty if it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((settings.host.strip("[]"), settings.port), family=family).close()
+        socket.create_server((host.strip("[]"), number), family=family).close()
     except OSError as error:
         said = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        if ours:
-            yield ok("port", f"{where} is this service's, which runs")
-        else:
-            yield wrong(
-                "port",
-                f"{where} cannot be listened on ({said}){_owner(settings.port)}",
-                f"emotional-ai serve --port {settings.port + 1 if 0 < settings.port < 65535 else 50052}",
-            )
-    else:
-        yield ok("port", f"{where} is free")
+        return f"cannot be listened on ({said}){_owner(number)}"
+    return ""
 
 
 def _owner(number: int) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import grpc
+
 from emotional_ai.client import Client
 from emotional_ai.connection import start_command
 from emotional_ai.credentials import CA, TOKEN, Credentials, broken_encryption
@@ -47,6 +49,23 @@ def running(target: str, credentials: Credentials) -> Answer:
     except EmotionalAIError as error:
         said = f"{target} answers with {error.code.name}: {error.message}"
         return Answer([wrong("service", said, "look into its log")])
+
+
+def health(target: str, credentials: Credentials) -> Iterator[Finding]:
+    """What the service says of itself to whoever asks before sending calls there."""
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    encryption = credentials.of_channel(target)
+    with grpc.insecure_channel(target) if encryption is None else grpc.secure_channel(target, encryption) as channel:
+        try:
+            asked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
+        except grpc.RpcError as error:
+            yield warn("health", f"{target} does not tell: {error.code().name}", "look into its log")
+            return
+    if asked.status == health_pb2.HealthCheckResponse.SERVING:
+        yield ok("health", f"{target} takes calls")
+    else:
+        yield warn("health", f"{target} takes no calls now: it is shutting down", start_command(target))
 
 
 def _silent(target: str, error: Unavailable | DeadlineExceeded, *, encrypted: bool) -> Finding:

@@ -24,6 +24,8 @@ class DoctorSettings:
     redis_volatile: bool = False
     host: str = "127.0.0.1"
     port: int = 50051
+    web_port: int = 8080
+    """Of the page."""
     engine_only: bool = False
     """Whether the service is to speak."""
     tokens: Path | None = None
