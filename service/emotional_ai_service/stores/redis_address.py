@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 FORMS = "redis://[user:password@]host[:6379][/database], rediss:// for TLS, or unix:///path/of/socket"
 
+QUOTING = "in a password, `/`, `?`, `#`, `@` and `%` are written as %2F, %3F, %23, %40 and %25"
+
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
@@ -31,13 +33,14 @@ class RedisAddress:
         try:
             parts = urlsplit(url)
             port = parts.port or 6379
-        except ValueError as error:
-            raise ValueError(f"is no URL with a port of 1 to 65535; must be {FORMS}") from error
+        except ValueError:
+            # Nothing of the URL is told: a password with a stroke or a question mark in it can be taken for any part.
+            raise ValueError(f"is no URL with a port of 1 to 65535; must be {FORMS}; {QUOTING}") from None
         if parts.scheme not in ("redis", "rediss", "unix"):
             raise ValueError(f"must begin with redis://, rediss:// or unix://: {FORMS}")
         options = parse_qs(parts.query)
-        if unknown := options.keys() - {"ca", "db"}:
-            raise ValueError(f"has options that are not known: {', '.join(sorted(unknown))}; `ca` and `db` are")
+        if options.keys() - {"ca", "db"}:
+            raise ValueError(f"has options other than `ca` and `db`; {QUOTING}")
         unix = parts.scheme == "unix"
         if not (parts.path if unix else parts.hostname):
             raise ValueError(f"names no {'socket' if unix else 'host'}; must be {FORMS}")
@@ -68,5 +71,5 @@ def _database(parts: SplitResult, options: dict[str, list[str]]) -> int:
     if not text:
         return 0
     if not text.isascii() or not text.isdigit():
-        raise ValueError(f"names database {text!r}, which must be a number from 0 on")
+        raise ValueError(f"must name the database by a number from 0 on; {QUOTING}")
     return int(text)
