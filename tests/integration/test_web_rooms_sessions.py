@@ -84,6 +84,14 @@ async def test_a_session_is_deleted_and_one_that_is_gone_is_said_to_be(client: A
         assert (await sight.until("told")).startswith("ada was not deleted: ")
 
 
+async def test_who_deletes_a_session_is_told_of_its_copies(client: AsyncClient) -> None:
+    await client.create_session("copied")
+    await client.export_session("copied")
+    async with entered(sessions_alone, client) as sight:
+        sight.does("deleted", "copied")
+        assert await sight.until("told") == "Deleted copied. It was exported once; those copies are not deleted."
+
+
 async def test_what_was_said_in_a_session_goes_with_it(client: AsyncClient) -> None:
     conversations = Conversations(client)
     session = await client.create_session("ada")

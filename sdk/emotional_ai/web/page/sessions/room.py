@@ -27,6 +27,14 @@ def sessions(client: AsyncClient, conversations: Conversations) -> None:
     Sessions(client, conversations)
 
 
+def deleted(session_id: str, exports: int) -> str:
+    """What is said once a session is deleted."""
+    if not exports:
+        return f"Deleted {session_id}."
+    times = "once" if exports == 1 else f"{exports} times"
+    return f"Deleted {session_id}. It was exported {times}; those copies are not deleted."
+
+
 class Sessions(Kept, component="sessions.js"):
     """The browser is sent the rows it shows, and no others."""
 
@@ -70,10 +78,10 @@ class Sessions(Kept, component="sessions.js"):
     async def _remove(self, event: GenericEventArguments) -> None:
         session_id = str(event.args)
         try:
-            await self._service.delete_session(session_id)
+            exported = await self._service.delete_session(session_id)
         except EmotionalAIError as error:
             self.run_method("told", f"{session_id} was not deleted: {error}")
         else:
             self._conversations.drop(session_id)
-            self.run_method("told", f"Deleted {session_id}.")
+            self.run_method("told", deleted(session_id, len(exported)))
         self.look()
