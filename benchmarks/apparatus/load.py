@@ -26,13 +26,17 @@ class Throughput:
     """Processor time of the server."""
 
 
-def unary(server: Server, method: str, message: bytes, calls: int) -> Throughput:
-    """Calls a unary method `calls` times with the same message. Raises RuntimeError unless every call was answered."""
+def unary(server: Server, method: str, message: bytes, calls: int, token: str = "") -> Throughput:
+    """Calls a unary method `calls` times with the same message, and a token if there is one.
+
+    Raises RuntimeError unless every call was answered, be it by an error.
+    """
     frame = struct.pack(">?I", False, len(message)) + message
     with tempfile.NamedTemporaryFile(suffix=".grpc") as body:
         Path(body.name).write_bytes(frame)
         flags = [f"-n{calls}", f"-c{CONNECTIONS}", f"-m{STREAMS}", f"-d{body.name}"]
         headers = ["-Hcontent-type: application/grpc", "-Hte: trailers"]
+        headers += [f"-Hauthorization: Bearer {token}"] if token else []
         before = server.cpu_seconds()
         run = subprocess.run(
             [_h2load(), *flags, *headers, f"http://{server.address}{method}"],

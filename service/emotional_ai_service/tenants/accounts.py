@@ -15,7 +15,7 @@ from emotional_ai_service.decoding.messages import DEFAULT_MAX_TOKENS
 from emotional_ai_service.guard import Context
 from emotional_ai_service.tenants.audit import Audit
 from emotional_ai_service.tenants.engines import Engines
-from emotional_ai_service.tenants.ledger import BEGINS, CHANGES, Account
+from emotional_ai_service.tenants.ledger import BEGINS, CHANGES, Account, Entry
 from emotional_ai_service.tenants.meter import Meter, Reply
 from emotional_ai_service.tenants.meters import Meters
 
@@ -73,12 +73,12 @@ class Accounts:
         return answered
 
     def _audited(self, inner: Unary, method: MethodDescriptor) -> Unary:
-        audit = self.audit
+        audit, entry = self.audit, Entry(method)
         assert audit is not None
 
         async def answered(request: Message, context: Context[Message, Message]) -> Message:
             audit.check()
-            account = Account(audit, method, context, request)
+            account = Account(audit, entry, context, request)
             try:
                 response = await inner(request, context)
             except BaseException as error:
@@ -90,12 +90,12 @@ class Accounts:
         return answered
 
     def _audited_stream(self, inner: Stream, method: MethodDescriptor) -> Stream:
-        audit = self.audit
+        audit, entry = self.audit, Entry(method)
         assert audit is not None
 
         async def answered(request: Message, context: Context[Message, Message]) -> AsyncGenerator[Message, None]:
             audit.check()
-            account = Account(audit, method, context, request)
+            account = Account(audit, entry, context, request)
             try:
                 async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
                     async for response in responses:
@@ -108,13 +108,13 @@ class Accounts:
         return answered
 
     def _duplex(self, inner: Duplex, method: MethodDescriptor) -> Duplex:
-        meters, audit = self.meters, self.audit
+        meters, audit, entry = self.meters, self.audit, Entry(method)
 
         async def answered(requests: AsyncIterator[Message], context: Context[Message, Message]) -> None:
             account = None
             if audit is not None:
                 audit.check()
-                account = Account(audit, method, context)
+                account = Account(audit, entry, context)
             meter = None if meters is None else meters.mine()
             try:
                 if meter is None:

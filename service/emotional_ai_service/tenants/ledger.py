@@ -1,9 +1,10 @@
 """Which rpcs change something, and what the audit log says of each call of them: no texts, no secrets."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.message import Message
 
 from emotional_ai_service.access import SCOPES
@@ -25,30 +26,39 @@ BEGINS: Final = frozenset(f"emotional_ai.v1.EmotionEngine.{name}" for name in ("
 """The rpcs that make sessions."""
 
 
+class Entry:
+    """What the lines of one method are made of, worked out once."""
+
+    def __init__(self, method: MethodDescriptor) -> None:
+        self.name = f"{method.containing_service.name}/{method.name}"
+        self.has_request_id = "request_id" in method.input_type.fields_by_name
+        self.asked = _names(method.input_type)
+        self.answered = _names(method.output_type)
+
+
 class Account:
     """What one call comes to; a stream leaves a line when it opens and one when it has ended."""
 
-    def __init__(
-        self, audit: Audit, method: MethodDescriptor, context: Context[Any, Any], request: Message | None = None
-    ) -> None:
+    def __init__(self, audit: Audit, entry: Entry, context: Context[Any, Any], request: Any = None) -> None:
         who, about = caller(), call()
         self._audit = audit
+        self._entry = entry
         self._said: dict[str, str | int] = {
-            "request_id": getattr(request, "request_id", ""),
+            "request_id": request.request_id if request is not None and entry.has_request_id else "",
             "call_id": about.request_id if about is not None else "",
             "tenant": who.tenant,
             "token": who.token_id,
             "peer": address_of(context.peer()),
-            "method": f"{method.containing_service.name}/{method.name}",
+            "method": entry.name,
         }
         if request is not None:
-            self._name(request)
+            self._name(request, entry.asked)
 
     def heard(self, request: Any) -> None:
         """A message of a stream. Raises AuditUnavailable for a batch that could not be told of."""
         match request.WhichOneof("message"):
             case "open" if "session" not in self._said:
-                self._name(request.open)
+                self._said["session"] = request.open.session_id
                 self._audit.record(**self._said, code="OPEN")
             case "batch":
                 self._audit.check()
@@ -57,7 +67,7 @@ class Account:
     async def done(self, response: Message | None = None) -> None:
         """The call was answered; returns once the answer may be sent."""
         if response is not None:
-            self._name(response)
+            self._name(response, self._entry.answered)
         await _written(self._audit.record(**self._said, code="OK"))
 
     async def failed(self, error: BaseException) -> None:
@@ -69,12 +79,25 @@ class Account:
         code, reason = ("INTERNAL", "INTERNAL") if known is None else (known[0].name, known[1])
         await _written(self._audit.record(**self._said, code=code, reason=reason))
 
-    def _name(self, message: Any) -> None:
+    def _name(self, message: Any, names: Sequence[tuple[str, str, str]]) -> None:
         """Takes the session or the job that a message is about."""
-        for about in (message, getattr(message, "session", None), getattr(message, "job", None)):
-            for name, said in (("session_id", "session"), ("job_id", "job")):
-                if (found := getattr(about, name, "")) and said not in self._said:
+        for said, inside, name in names:
+            if said not in self._said:
+                about = getattr(message, inside) if inside else message
+                if found := getattr(about, name):
                     self._said[said] = found
+
+
+def _names(form: Descriptor) -> list[tuple[str, str, str]]:
+    """Where a message names what it is about: what that is, the message inside that names it if it is one, and the field."""
+    found = []
+    for said, name, inside in (("session", "session_id", "session"), ("job", "job_id", "job")):
+        if name in form.fields_by_name:
+            found.append((said, "", name))
+        within = form.fields_by_name.get(inside)
+        if within is not None and within.message_type is not None and name in within.message_type.fields_by_name:
+            found.append((said, inside, name))
+    return found
 
 
 async def _written(pending: asyncio.Future[None] | None) -> None:
