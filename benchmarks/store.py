@@ -4,7 +4,8 @@
 
 Each of `concurrency` tasks appends one record of 120 bytes with a request id to a session of its own and awaits it, over and
 over. The stores take turns within every round, so that a busy machine slows all of them. Latencies are those seen by the task;
-CPU is that of the whole process, the writing thread included.
+CPU is that of the whole process, the writing thread included; beside it stands that of the Redis server, which is started here.
+Redis is left out where there is no redis-server.
 `directory` is where the files go: their disk is part of what is measured. The last line is one JSON object.
 """
 
@@ -12,19 +13,33 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
+import socket
+import subprocess
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
 import uvloop
 
-from emotional_ai_service.stores import Durability, MemoryStore, Record, SqliteStore, Store
+from emotional_ai_service.stores import (
+    Durability,
+    MemoryStore,
+    Record,
+    RedisAddress,
+    SqliteStore,
+    Store,
+    StoreUnreachable,
+)
+from emotional_ai_service.stores.redis import RedisStore
 
 CONCURRENCIES = (1, 16, 128)
-STORES = ("memory", "sqlite process", "sqlite power")
+STORES = ("memory", "sqlite process", "sqlite power", "redis everysec", "redis always")
 PAYLOAD = bytes(120)
 
 
@@ -39,14 +54,65 @@ class Plan:
     """Sizes of the files opened."""
 
 
-FULL = Plan(5, {"memory": 20_000, "sqlite process": 5_000, "sqlite power": 400}, (16, 64, 256))
-QUICK = Plan(1, {"memory": 5_000, "sqlite process": 1_000, "sqlite power": 100}, (4,))
+FULL = Plan(
+    5,
+    {"memory": 20_000, "sqlite process": 5_000, "sqlite power": 400, "redis everysec": 5_000, "redis always": 400},
+    (16, 64, 256),
+)
+QUICK = Plan(
+    1,
+    {"memory": 5_000, "sqlite process": 1_000, "sqlite power": 100, "redis everysec": 1_000, "redis always": 100},
+    (4,),
+)
 
 
-async def open_store(name: str, folder: Path) -> Store:
+class Server:
+    """A Redis server of this benchmark's own."""
+
+    def __init__(self, program: str, folder: Path, fsync: str) -> None:
+        folder.mkdir()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.address = RedisAddress("127.0.0.1", taken.getsockname()[1])
+        options = ["--port", str(self.address.port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        options += ["--save", "", "--appendonly", "yes", "--appendfsync", fsync]
+        self.process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def cpu_seconds(self) -> float:
+        """Processor time it has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[dict[str, Server]]:
+    """A server for each store in Redis; none where there is no redis-server."""
+    program = shutil.which("redis-server")
+    names = [name for name in STORES if program and name.startswith("redis")]
+    running = {name: Server(str(program), folder / name, name.split()[1]) for name in names}
+    try:
+        yield running
+    finally:
+        for server in running.values():
+            server.process.kill()
+            server.process.wait()
+
+
+async def open_redis(server: Server) -> Store:
+    """A store in a server that may just have been started."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await RedisStore.open(server.address)
+            except StoreUnreachable:
+                await asyncio.sleep(0.02)
+
+
+async def open_store(name: str, folder: Path, redis: dict[str, Server]) -> Store:
     """A new store of that name."""
     if name == "memory":
         return MemoryStore()
+    if name in redis:
+        return await open_redis(redis[name])
     durability = Durability.POWER if name.endswith("power") else Durability.PROCESS
     return await SqliteStore.open(folder / f"{time.monotonic_ns()}.db", durability)
 
@@ -62,16 +128,34 @@ async def appending(store: Store, session: str, count: int, latencies: list[floa
         latencies.append(time.perf_counter() - begun)
 
 
-async def measure(name: str, folder: Path, concurrency: int, count: int) -> tuple[float, float, list[float]]:
-    """Seconds and CPU seconds that `count` appends took together, and seconds of each."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a number of appends took."""
+
+    seconds: float
+    cpu: float
+    """CPU seconds of this process."""
+    server_cpu: float
+    """CPU seconds of the server of the store, if it has one; in steps of 10 ms."""
+    each: list[float]
+    """Seconds of each append."""
+
+
+async def measure(name: str, folder: Path, concurrency: int, count: int, redis: dict[str, Server]) -> Measured:
+    """Appends `count` records in `concurrency` sessions."""
     latencies: list[float] = []
-    store = await open_store(name, folder)
+    store, run = await open_store(name, folder, redis), os.urandom(4).hex()
+
+    def server_cpu() -> float:
+        return redis[name].cpu_seconds() if name in redis else 0.0
+
     try:
-        begun, used = time.perf_counter(), time.process_time()
+        begun, used, served = time.perf_counter(), time.process_time(), server_cpu()
         async with asyncio.TaskGroup() as tasks:
             for number in range(concurrency):
-                tasks.create_task(appending(store, f"session {number}", count // concurrency, latencies))
-        return time.perf_counter() - begun, time.process_time() - used, latencies
+                tasks.create_task(appending(store, f"session {run} {number}", count // concurrency, latencies))
+        seconds, cpu = time.perf_counter() - begun, time.process_time() - used
+        return Measured(seconds, cpu, server_cpu() - served, latencies)
     finally:
         await store.close()
 
@@ -94,29 +178,28 @@ async def measure_open(folder: Path, megabytes: int) -> dict[str, float]:
     return {"megabytes": round(size, 1), "open_ms": round(seconds * 1e3, 2)}
 
 
-async def benchmark(plan: Plan, folder: Path) -> dict[str, list[dict[str, float | str]]]:
+async def benchmark(plan: Plan, folder: Path, redis: dict[str, Server]) -> dict[str, list[dict[str, float | str]]]:
     """Every store at every concurrency, in turns."""
-    rates: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
-    costs: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
-    latencies: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    measured: defaultdict[tuple[str, int], list[Measured]] = defaultdict(list)
+    there = [name for name in STORES if name in redis or not name.startswith("redis")]
     for _ in range(plan.rounds):
         for concurrency in CONCURRENCIES:
-            for name in STORES:
+            for name in there:
                 count = plan.appends[name] * (1 if concurrency == 1 else 4)
-                seconds, cpu, each = await measure(name, folder, concurrency, count)
-                rates[name, concurrency].append(len(each) / seconds)
-                costs[name, concurrency].append(cpu / len(each))
-                latencies[name, concurrency] += each
+                measured[name, concurrency].append(await measure(name, folder, concurrency, count, redis))
     rows: list[dict[str, float | str]] = []
-    for (name, concurrency), rate in rates.items():
-        cuts = quantiles(latencies[name, concurrency], n=100)
+    for (name, concurrency), runs in measured.items():
+        rate = median(len(run.each) / run.seconds for run in runs)
+        cuts = quantiles([seconds for run in runs for seconds in run.each], n=100)
+        appends = sum(len(run.each) for run in runs)
         rows.append(
             {
                 "store": name,
                 "concurrency": concurrency,
-                "appends_per_s": round(median(rate)),
-                "us_per_append": round(1e6 / median(rate), 2),
-                "cpu_us": round(median(costs[name, concurrency]) * 1e6, 2),
+                "appends_per_s": round(rate),
+                "us_per_append": round(1e6 / rate, 2),
+                "cpu_us": round(median(run.cpu / len(run.each) for run in runs) * 1e6, 2),
+                "server_cpu_us": round(sum(run.server_cpu for run in runs) / appends * 1e6, 2),
                 "p50_us": round(cuts[49] * 1e6, 1),
                 "p99_us": round(cuts[98] * 1e6, 1),
             }
@@ -131,8 +214,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only the JSON object")
     parser.add_argument("--directory", type=Path, help="where the files go; the system's temporary folder by default")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.directory) as folder:
-        result = uvloop.run(benchmark(QUICK if arguments.quick else FULL, Path(folder)))
+    with (
+        tempfile.TemporaryDirectory(dir=arguments.directory) as folder,
+        servers(Path(folder)) as redis,
+    ):
+        result = uvloop.run(benchmark(QUICK if arguments.quick else FULL, Path(folder), redis))
     if not arguments.json:
         for rows in result.values():
             print("  ".join(f"{name:>14}" for name in rows[0]))
