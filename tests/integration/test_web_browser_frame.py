@@ -33,7 +33,7 @@ async def test_the_first_page_is_the_session_it_was_started_with(web: Web, tmp_p
 
 async def test_no_request_leaves_the_machine(web: Web, tmp_path: Path) -> None:
     async with chromium() as browser, opened(browser, web.url, tmp_path) as tab:
-        for room in (*ROOMS, "Session"):
+        for room in (*ROOMS, "Agent"):
             await tab.page.get_by_role("navigation").get_by_role("link", name=room, exact=True).click()
             await expect(tab.page.locator("#main")).to_be_visible()
             await tab.page.wait_for_load_state("networkidle")
@@ -50,7 +50,7 @@ async def test_the_page_may_ask_no_other_machine(web: Web, tmp_path: Path) -> No
 
 async def test_every_room_can_be_read_and_named_in_light_and_dark(web: Web, tmp_path: Path) -> None:
     async with chromium() as browser, opened(browser, web.url, tmp_path) as tab:
-        for room in (*ROOMS, "Session"):
+        for room in (*ROOMS, "Agent"):
             await tab.page.get_by_role("navigation").get_by_role("link", name=room, exact=True).click()
             await tab.page.wait_for_load_state("networkidle")
             for colours in ("light", "dark"):
@@ -62,7 +62,7 @@ async def test_every_room_can_be_read_and_named_in_light_and_dark(web: Web, tmp_
 
 async def test_every_room_fits_a_phone(web: Web, tmp_path: Path) -> None:
     async with chromium() as browser, opened(browser, web.url, tmp_path, size=PHONE) as tab:
-        for room in (*ROOMS, "Session"):
+        for room in (*ROOMS, "Agent"):
             await tab.page.get_by_role("navigation").get_by_role("link", name=room, exact=True).click()
             await tab.page.wait_for_load_state("networkidle")
             assert await wide(tab.page) == 0, room
@@ -86,7 +86,7 @@ async def test_tab_begins_with_a_way_past_the_navigation_and_everything_it_comes
             await tab.page.get_by_role("tab", name=panel).click()
             stops = await reached(tab.page)
             assert stops[0].words == "Skip to the content"
-            assert {*ROOMS, "Session", panel} <= {stop.words for stop in stops}
+            assert {*ROOMS, "Agent", panel} <= {stop.words for stop in stops}
             assert [stop for stop in stops if not (stop.seen and stop.outlined and stop.words)] == []
 
 

@@ -1,56 +1,31 @@
 """A session seen in a real browser as it moves: by two at once, for long, by a page that stands still, across a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import pytest
 from browser import chromium, opened, wanted
-from loopback import PATIENCE, hosted, in_file, service
+from loopback import PATIENCE, hosted, in_file
 from mcp_bridge import nowhere
 from playwright.async_api import Browser, Page, expect
 from web_process import Web, web_process
-from web_reading import drawn, felt, level, marked, moved
+from web_reading import drawn, felt, level, marked, moved, newest
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.v1 import engine_pb2 as pb
 
 pytestmark = wanted
+pytest_plugins = ("web_stage",)
+HIDDEN: Final = """(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+"""Tells a page that its tab is in the background, or in sight again; a browser without a screen has no other."""
 SLOW_FRAME_MS: Final = 100
 """A frame that takes as long is seen to stand still."""
 MOST_SLOW: Final = 0.4
 """Greatest share of the time that slow frames may take; the tests share their machine, and a page that is busy has most."""
-
-
-@pytest.fixture(scope="module")
-def target() -> Iterator[str]:
-    """A service without language."""
-    with service() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def web(target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    """A page in front of it."""
-    with web_process(target, tmp_path_factory.mktemp("web") / "log") as page:
-        yield page
-        assert page.complaints() == ""
-
-
-@pytest.fixture
-async def client(target: str) -> AsyncIterator[AsyncClient]:
-    """Another client of the service."""
-    async with AsyncClient(target) as one:
-        yield one
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A browser."""
-    async with chromium() as one:
-        yield one
 
 
 async def test_what_happens_is_seen_in_words_curves_and_marks(
@@ -66,6 +41,27 @@ async def test_what_happens_is_seen_in_words_curves_and_marks(
         await marked(tab.page, 1)
         await expect(felt(tab.page)).to_have_text("anxiety")
         await expect(tab.page.get_by_role("img", name="Levels: dopamine 0.")).to_be_visible()
+
+
+async def test_a_hidden_tab_is_sent_no_moments_until_it_is_looked_at_again(
+    web: Web, client: AsyncClient, browser: Browser, tmp_path: Path
+) -> None:
+    await client.create_session("hidden")
+    address = web.session("hidden")
+    async with opened(browser, address, tmp_path) as away, opened(browser, address, tmp_path / "other") as seen:
+        for tab in (away, seen):
+            await moved(tab.page, "cortisol", over=0.2)
+        await away.page.evaluate(HIDDEN, True)
+        await away.page.get_by_role("tab", name="Why").click()
+        events = away.page.get_by_role("list", name="Events, the newest first").get_by_role("listitem")
+        await expect(events).to_have_count(1)
+        await client.apply("hidden", threat=0.9)
+        await moved(seen.page, "cortisol", over=0.5)
+        await expect(events).to_have_count(2)  # what is sent to a page comes in order
+        assert await newest(away.page) == 1
+        await away.page.evaluate(HIDDEN, False)
+        await moved(away.page, "cortisol", over=0.5)
+        assert await newest(away.page) == 2
 
 
 async def test_a_curve_runs_forward_in_time_and_has_what_was_before_the_page(

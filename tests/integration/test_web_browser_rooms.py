@@ -91,7 +91,7 @@ async def test_adapters_and_health_tell_what_there_is(tmp_path: Path) -> None:
         with web_process(served.address, tmp_path / "log") as web:
             async with opened(browser, f"{web.url}/adapters", tmp_path, size=PHONE) as tab:
                 main = tab.page.locator("#main")
-                await expect(main).to_contain_text("high_cortisol")
+                await expect(main).to_contain_text("high cortisol")
                 await expect(main).to_contain_text(DIGEST[:8])
                 await expect(main).to_contain_text("0.85")
                 for room, words in (("adapters", "tiny"), ("health", "0 being decoded, 0 waiting")):

@@ -149,10 +149,31 @@ async def test_the_same_is_said_again_in_another_state_beside_it(loras: Path) ->
         other = held.page.get_by_role("region", name="Reply 1, as high cortisol")
         await expect(other).to_have_attribute("data-outcome", "finished")
         await expect(other.locator(".spoken")).to_contain_text("cortisol 0.85")
+        headings = held.page.get_by_role("list").get_by_role("heading", level=4)
+        await expect(headings).to_have_text(["In the state it was in", "As high cortisol"])
         one, two = (request for request in decoder.asked if not request.rehearsal)
         assert [first.adapter for first in two.blend] == ["high_cortisol"]
         assert (one.seed, one.messages) == (two.seed, two.messages)
         assert (await held.client.state("default")).version == before.version
+
+
+async def test_what_is_said_elsewhere_stands_among_the_turns_with_its_signals(loras: Path) -> None:
+    decoder = ScriptedDecoder(tokens=1)
+    decoder.let(3)
+    async with talking(decoder, loras) as held:
+        await expect(held.page.get_by_role("button", name="Send")).to_be_enabled()
+        async with held.client.converse("default", "I lost my keys") as turn:
+            await turn.read()
+        elsewhere = held.page.get_by_role("listitem").filter(has_text="A turn from elsewhere")
+        await expect(elsewhere).to_have_text("A turn from elsewhere: loss 0.90")
+        await say(held.page, "you are kind")
+        await expect(reply(held.page, 1)).to_have_attribute("data-outcome", "finished")
+        await held.client.apply("default", threat=0.5)
+        await expect(elsewhere).to_have_count(2)
+        await held.page.reload()
+        await expect(reply(held.page, 1)).to_be_visible()
+        order = await held.page.locator(".turns > li").evaluate_all("(all) => all.map((one) => one.className)")
+        assert order == ["elsewhere", "turn", "elsewhere"]
 
 
 async def test_a_conversation_outlives_the_page_and_two_pages_share_it(loras: Path) -> None:

@@ -2,53 +2,24 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from accessibility import faint, tab_to, unnamed, wide
-from browser import PHONE, chromium, opened, wanted
-from loopback import service
+from browser import PHONE, opened, wanted
 from playwright.async_api import Browser, Locator, Page, expect
-from web_process import Web, web_process
+from web_process import Web
 from web_reading import drawn, felt, level, marked, moved
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.v1 import engine_pb2 as pb
 
 pytestmark = wanted
+pytest_plugins = ("web_stage",)
+NEAR = 120
+"""Pixels from a box that is unticked to the curves that answer it."""
 _ENDS = "(paths) => paths.map((one) => Number(one.getAttribute('d').split(' ').at(-1)))"
 """How low each of some curves ends, in thousandths of their picture."""
-
-
-@pytest.fixture(scope="module")
-def target() -> Iterator[str]:
-    """A service without language."""
-    with service() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def web(target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    """A page in front of it."""
-    with web_process(target, tmp_path_factory.mktemp("web") / "log") as page:
-        yield page
-        assert page.complaints() == ""
-
-
-@pytest.fixture
-async def client(target: str) -> AsyncIterator[AsyncClient]:
-    """Another client of the service."""
-    async with AsyncClient(target) as one:
-        yield one
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A browser."""
-    async with chromium() as one:
-        yield one
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +152,11 @@ async def test_a_session_goes_to_a_file_and_comes_back_under_another_name(
         await touch.at.get_by_role("link", name="kept-again").click()
         await expect(tab.page.get_by_role("heading", level=1)).to_have_text("kept-again")
         await marked(tab.page, 1)
+        touch = await Panel.shown(tab.page, "touch")
+        await touch.open("Export and import")
+        await touch.at.get_by_label("File of a session").set_input_files(file)
+        await touch.button("Import").click()
+        await expect(touch.at.get_by_role("status").get_by_role("link", name="kept-again-")).to_be_visible()
     _, praise = (await client.history("kept-again")).entries
     assert praise.stimulus.event == pb.Signals(praise=0.8)
 
@@ -197,8 +173,9 @@ async def test_why_names_what_moved_each_chemical_and_what_would_have_been_witho
             why.at.get_by_role("img", name=re.compile(r"Change by cause\..*cortisol \+0\.2\d\d"))
         ).to_be_visible()
         sums = why.at.get_by_role("table", name="Change of each chemical by each cause")
-        await expect(sums.get_by_role("row", name=re.compile(r"threat -0\.0\d\d -0\.1\d\d \+0\.2"))).to_be_visible()
-        await why.at.get_by_role("checkbox", name="event 3 happened: threat 0.90").uncheck()
+        await expect(sums.get_by_role("row", name=re.compile(r"threat −0\.0\d\d −0\.1\d\d \+0\.2"))).to_be_visible()
+        box = why.at.get_by_role("checkbox", name="event 3 happened: threat 0.90")
+        await box.uncheck()
         await expect(why.at.get_by_role("status").filter(has_text="Without event 3 it would now be")).to_be_visible()
         levels = why.at.get_by_role("table", name="Levels now, and as they would be")
         now, otherwise = (await levels.get_by_role("row", name="cortisol").get_by_role("cell").all_inner_texts())[:2]
@@ -207,6 +184,10 @@ async def test_why_names_what_moved_each_chemical_and_what_would_have_been_witho
         lives = why.at.get_by_role("group", name="As it was, and without what was unticked")
         both = await lives.locator("figure", has_text="cortisol").locator("path").evaluate_all(_ENDS)
         assert abs(both[0] - both[1]) > 100
+        above, below = await box.bounding_box(), await lives.bounding_box()
+        assert above is not None
+        assert below is not None
+        assert 0 < below["y"] - above["y"] < NEAR
         assert (await drawn(tab.page, "cortisol"))[-1][1] > 0.5
         await why.button("Clear").click()
         await expect(why.at.get_by_role("checkbox", name="event 3 happened: threat 0.90")).to_be_checked()

@@ -38,7 +38,8 @@ async def test_where_nobody_speaks_the_panel_says_so_and_how_to_start_somebody(t
         async with chromium() as browser, opened(browser, web.session("default"), tmp_path) as tab:
             panel = tab.page.get_by_role("region", name="talk")
             await expect(panel.get_by_role("status")).to_contain_text("speaks no language")
-            await expect(panel.get_by_role("status")).to_contain_text("emotional-ai serve")
+            port = target.rpartition(":")[2]
+            await expect(panel.get_by_role("status")).to_contain_text(f"emotional-ai serve --port {port}")
             await expect(panel.get_by_role("button", name="Send")).to_be_disabled()
 
 

@@ -66,7 +66,7 @@ async def test_an_explanation_of_a_whole_life_adds_up_resets_and_homeostasis_inc
             one["high"] - one["low"] if one["high"] > 0 else one["low"] - one["high"] for one in change["segments"]
         )
         assert math.isclose(drawn, change["moved"], abs_tol=1e-9)
-        told = sum(round(float(part["shown"][column]) * 1000) for part in shown["parts"])
+        told = sum(round(float(part["shown"][column].replace("−", "-")) * 1000) for part in shown["parts"])
         assert round(float(change["before"]) * 1000) + told == round(float(change["after"]) * 1000)
 
 
@@ -128,7 +128,7 @@ async def test_without_the_only_event_it_would_be_at_its_baseline(client: AsyncC
     shown = await otherwise(client, session, [entries[1]])
     would = {one["chemical"]: (one["would_be"], one["by"]) for one in shown["differences"]}
     assert would["cortisol"][0] == "0.300"
-    assert float(would["cortisol"][1]) < -0.1
+    assert float(would["cortisol"][1].replace("−", "-")) < -0.1
     assert shown["would_be"] == "neutral"
     times, pictures = shown["curves"]["times"], shown["curves"]["pictures"]
     assert times == sorted(times)

@@ -5,6 +5,7 @@ felt        the element that tells the label
 drawn       the curve of a chemical as it is drawn: pairs of milliseconds and level
 moved       waits until what is drawn last of a chemical is at least, or at most, so much
 marked      waits until so many events are marked
+newest      the version of the session that was told of last
 passed      waits until the curves go on for so long after what happened last
 """
 
@@ -40,6 +41,12 @@ async def moved(page: Page, chemical: str, *, over: float = 0.0, under: float = 
         f"([name, over, under]) => {{ const last = {_SERIES}?.at(-1); return last && last[1] > over && last[1] < under; }}",
         arg=[chemical, over, under],
     )
+
+
+async def newest(page: Page) -> int:
+    """The version of the session in the newest moment that a page was told of."""
+    version: int = await page.evaluate(f"() => {_CURVES}.past.last.version")
+    return version
 
 
 async def marked(page: Page, events: int) -> None:

@@ -1,6 +1,7 @@
 """What of a session is worth telling a page, how often it is asked for, and how it is put into words and numbers."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,7 +14,7 @@ from emotional_ai.v1 import inference_pb2
 from emotional_ai.web.hub import Moment
 from emotional_ai.web.hub.moment import LONGEST_MS, NOTICEABLE, SHORTEST_MS, interval_ms, noticeable
 from emotional_ai.web.page import colours
-from emotional_ai.web.page.live import points
+from emotional_ai.web.page.live import past, points
 
 LEVELS = st.floats(0, 1)
 HALF_LIVES = st.floats(0.1, 100_000)
@@ -130,3 +131,28 @@ def test_every_chemical_has_a_colour_and_a_pattern_of_its_own() -> None:
         assert len(set(by.values())) == len(CHEMICALS)
     assert len(set(colours.ADAPTERS)) == len(colours.ADAPTERS)
     assert len(SIGNALS) == 12
+
+
+def felt(minute: float, dopamine: float) -> pb.EmotionalState:
+    chemistry = pb.Chemistry(dopamine=dopamine, serotonin=0.5, cortisol=0.5, oxytocin=0.5)
+    return pb.EmotionalState(time=Timestamp(seconds=round(60 * minute)), chemistry=chemistry)
+
+
+def test_of_a_past_that_rests_jumps_and_falls_the_states_are_taken_that_show_it() -> None:
+    levels = [0.5] * 200 + [0.9 * 0.98**step for step in range(200)]
+    samples = [felt(minute, level) for minute, level in enumerate(levels)]
+    chosen = past.apart(samples)
+    minutes = [one.time.seconds // 60 for one in chosen]
+    assert {0, 199, 200, 399} <= set(minutes)
+    assert not [minute for minute in minutes if 0 < minute < 199]
+    assert len(chosen) <= past.SPOKEN
+    for one, other in pairwise(minutes):
+        for minute in range(one, other):
+            share = (minute - one) / (other - one)
+            drawn = levels[one] + share * (levels[other] - levels[one])
+            assert abs(drawn - levels[minute]) < past.ALIKE
+
+
+def test_a_past_at_rest_is_asked_for_at_its_ends_alone() -> None:
+    assert len(past.apart([felt(minute, 0.5) for minute in range(400)])) == 2
+    assert len(past.apart([felt(0, 0.5)])) == 1

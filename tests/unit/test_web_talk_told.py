@@ -26,7 +26,12 @@ def spoken() -> Reply:
         gloss=" mood: anxious",
     )
     started = pb.ReplyStarted(
-        expression=expression, seed=2**64 - 1, intensity=0.25, flags=["storm"], disclosure="You talk to a program.\n<b>"
+        state=engine_pb2.EmotionalState(version=7),
+        expression=expression,
+        seed=2**64 - 1,
+        intensity=0.25,
+        flags=["storm"],
+        disclosure="You talk to a program.\n<b>",
     )
     reply.begin(started)
     reply.say(pb.ReplyText(text=SCRIPT, token_index=0, token_count=4))
@@ -57,6 +62,7 @@ def test_a_turn_is_told_as_json_and_no_text_is_changed() -> None:
 def test_a_reply_is_told_with_the_state_it_was_spoken_in_and_a_seed_too_great_for_a_number_of_the_browser() -> None:
     reply = told.reply(spoken())
     assert reply["spoken"] == {
+        "version": 7,
         "label": "anxiety",
         "levels": {"dopamine": 0.25, "serotonin": 0.5, "cortisol": 0.75, "oxytocin": 0.5},
         "valence": 0.0,
@@ -109,3 +115,16 @@ def test_each_change_is_told_by_its_kind() -> None:
     assert told.change(grown) == {"grown": {"key": "1", "voices": [], "parts": [(0, "a")], "tokens": 7}}
     assert told.change(Bounds(2, 3)) == {"bounds": {"kept": 2, "sent": 3}}
     assert list(told.change(turn())) == ["turn"]
+
+
+def test_what_other_clients_had_a_session_feel_is_told_and_not_what_was_said_or_pressed_here() -> None:
+    def entry(sequence: int, request_id: str, **signals: float) -> engine_pb2.LogEntry:
+        stimulus = engine_pb2.Stimulus(event=engine_pb2.Signals(**signals))
+        return engine_pb2.LogEntry(sequence=sequence, request_id=request_id, stimulus=stimulus)
+
+    created = engine_pb2.LogEntry(sequence=1, request_id="made", created=engine_pb2.SessionCreated())
+    skipped = engine_pb2.LogEntry(sequence=5, request_id="later", stimulus=engine_pb2.Stimulus(skip_minutes=3))
+    entries = [created, entry(2, "here", praise=0.5), entry(3, "", reward=0.5), entry(4, "there", loss=0.5), skipped]
+    assert told.elsewhere(entries, {"here"}) == [{"sequence": 4, "signals": [("loss", 0.5)], "note": ""}]
+    many = [entry(sequence, "there", loss=0.5) for sequence in range(1, 100)]
+    assert [one["sequence"] for one in told.elsewhere(many, ())] == list(range(50, 100))

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotional_ai import CHEMICALS, SIGNALS, InvalidArgument
+from emotional_ai.causes import HOMEOSTASIS, RESETS
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai.web.page import colours
 from emotional_ai.web.page.why import happened, otherwise, spans
-from emotional_ai.web.page.why.explained import KINDS, apportioned, explained, level, signed, stacked, thousandths
+from emotional_ai.web.page.why.explained import apportioned, explained, level, look, signed, stacked, thousandths
 
+CAUSES = (*SIGNALS, HOMEOSTASIS, RESETS)
 BEGAN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 moves = st.floats(-2, 2, allow_nan=False)
@@ -27,6 +30,11 @@ def at(seconds: float) -> Timestamp:
 
 def vector(draw: st.DrawFn) -> pb.ChemicalVector:
     return pb.ChemicalVector(**{name: draw(moves) for name in CHEMICALS})
+
+
+def thousandths_of(shown: str) -> int:
+    """A number as the page writes it."""
+    return round(float(shown.replace("−", "-")) * 1000)
 
 
 @st.composite
@@ -73,10 +81,10 @@ def test_the_bars_of_a_chemical_add_up_to_its_change(told: pb.ExplainResponse) -
 def test_the_numbers_that_are_shown_add_up_to_the_last_digit(told: pb.ExplainResponse) -> None:
     shown = explained(told)
     for column, change in enumerate(shown["changes"]):
-        parts = sum(round(float(part["shown"][column]) * 1000) for part in shown["parts"])
-        before, after = (round(float(change[end]) * 1000) for end in ("before", "after"))
+        parts = sum(thousandths_of(part["shown"][column]) for part in shown["parts"])
+        before, after = (thousandths_of(change[end]) for end in ("before", "after"))
         assert before + parts == after
-        assert round(float(change["change"]) * 1000) == parts
+        assert thousandths_of(change["change"]) == parts
 
 
 @given(st.lists(moves, min_size=1, max_size=30))
@@ -87,7 +95,7 @@ def test_no_number_is_off_by_more_than_a_digit(values: list[float]) -> None:
         assert abs(number - value * 1000) < 1 + 1e-6
 
 
-@given(st.dictionaries(st.sampled_from(KINDS), moves.filter(lambda by: abs(by) > 1e-6), min_size=1))
+@given(st.dictionaries(st.sampled_from(CAUSES), moves.filter(lambda by: abs(by) > 1e-6), min_size=1))
 def test_pieces_of_a_bar_lie_end_to_end_on_both_sides_of_nothing(by: dict[str, float]) -> None:
     segments = stacked(by)
     assert {one["part"] for one in segments} == set(by)
@@ -109,14 +117,19 @@ def test_an_explanation_says_when_how_long_and_from_what_to_what() -> None:
     assert (shown["was"], shown["became"], shown["minutes"]) == ("neutral", "joy", 10)
     assert shown["ended"] - shown["began"] == 60_000
     warmth, homeostasis = shown["parts"]
-    assert (warmth["name"], warmth["sustained"]) == ("social warmth (sustained)", True)
+    assert (warmth["name"], warmth["texture"].split()) == ("social warmth (sustained)", ["held"])
     assert warmth["shown"] == ["+0.250", "0", "0", "0"]
-    assert KINDS[homeostasis["kind"]] == "homeostasis"
+    assert (homeostasis["colour"], homeostasis["texture"]) == (colours.BY_ITSELF, "")
+
+
+def test_no_two_causes_look_alike_and_none_has_the_colour_of_a_chemical() -> None:
+    assert len({look(cause) for cause in CAUSES}) == len(CAUSES)
+    assert not {look(cause)[0] for cause in CAUSES} & {*colours.CHEMICALS.values(), *colours.ON_DARK.values()}
 
 
 def test_what_is_next_to_nothing_reads_as_nothing() -> None:
     assert signed(0) == "0"
-    assert signed(-3) == "-0.003"
+    assert signed(-3) == "−0.003"
     assert thousandths(0.12349, 0.12351) == 1
 
 
@@ -173,7 +186,7 @@ def test_a_row_tells_what_an_event_moved_and_keeps_its_note_as_text() -> None:
     assert [row["sequence"] for row in shown] == [1, 2, 3, 4]
     assert [bool(row["fixed"]) for row in shown] == [True, False, True, True]
     assert shown[1]["note"] == "<script>"
-    assert shown[1]["moved"] == "dopamine +0.160, cortisol -0.040"
+    assert shown[1]["moved"] == "dopamine +0.160, cortisol −0.040"
     assert shown[0]["moved"] == ""
 
 
@@ -196,7 +209,7 @@ def test_two_lives_differ_by_what_their_numbers_say() -> None:
     told = pb.ReplayCounterfactualResponse(actual=states(0.5, 0.68351), counterfactual=states(0.5, 0.60349))
     shown = otherwise.compared(told)
     dopamine, *_ = shown["differences"]
-    assert (dopamine["is_now"], dopamine["would_be"], dopamine["by"]) == ("0.684", "0.603", "-0.081")
+    assert (dopamine["is_now"], dopamine["would_be"], dopamine["by"]) == ("0.684", "0.603", "−0.081")
     first, *_ = shown["curves"]["pictures"]
     assert [line["values"] for line in first["lines"]] == [[0.5, 0.6835], [0.5, 0.6035]]
     assert first["lines"][0]["dash"] != first["lines"][1]["dash"]

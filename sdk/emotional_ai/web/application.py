@@ -73,7 +73,7 @@ async def serve(
         )
         upstream = Upstream(settings.target, token, credentials)
         until_the_end.push_async_callback(upstream.close)
-        hub = Hub(client)
+        hub = Hub(client, settings.target)
         until_the_end.push_async_callback(hub.close)
         app = application(client, upstream, hub, settings, listener.getsockname()[1])
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Final
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.calls import new_request_id
+from emotional_ai.connection import DEFAULT_TARGET, start_command
 from emotional_ai.errors import EmotionalAIError, Unavailable
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.v1.engine_pb2 import SessionConfig
@@ -23,6 +25,8 @@ MOST_TURNS: Final = 128
 """Turns kept; the contract lets a request carry so many, two messages each."""
 MOST_CHARACTERS: Final = 1_000_000
 """Text kept; a request may be no longer than 4 MiB."""
+MOST_SAID: Final = 1000
+"""Request ids known as said here: as many as entries of the log are looked at."""
 MOST_AGAIN: Final = 3
 """Other states one reply is kept in; the oldest makes room."""
 TOO_LONG: Final = "PROMPT_TOO_LONG"
@@ -39,16 +43,23 @@ class Busy(Exception):
 class Conversation:
     """What is said in one session. Made by `Conversations.of`, used on the loop of its client."""
 
-    def __init__(self, client: AsyncClient, session_id: str) -> None:
+    def __init__(self, client: AsyncClient, session_id: str, target: str = DEFAULT_TARGET) -> None:
         self.session_id = session_id
         self.turns: list[Turn] = []
         """Those kept, oldest first."""
         self._client = client
+        self._target = target
+        self._said: deque[str] = deque(maxlen=MOST_SAID)
         self._since = 1
         self._next = 1
         self._audience = Audience()
         self._task: asyncio.Task[None] | None = None
         self._speaking: Reply | None = None
+
+    @property
+    def said(self) -> Collection[str]:
+        """Request ids of what was said here, forgotten turns included; the log has them with what they moved."""
+        return self._said
 
     @property
     def idle(self) -> bool:
@@ -69,6 +80,7 @@ class Conversation:
         self._check_silence()
         turn = Turn(self._next, text, sampling, new_request_id(), self._since, Reply(str(self._next)))
         self._next += 1
+        self._said.append(turn.request_id)
         self.turns.append(turn)
         self._bound()
         self._start(turn, turn.reply, self._converse(turn))
@@ -127,7 +139,7 @@ class Conversation:
         elif (error := task.exception()) is None:
             reply.end(Outcome.FINISHED)
         elif isinstance(error, EmotionalAIError):
-            reply.end(Outcome.FAILED, _words(error))
+            reply.end(Outcome.FAILED, _words(error, self._target))
         else:
             logger.error("reply %s of session %s", reply.key, self.session_id, exc_info=error)
             reply.end(Outcome.FAILED, "the page itself failed; its log says more")
@@ -213,7 +225,7 @@ def _check_whole(reply: Reply) -> None:
         raise EmotionalAIError("the service ended the reply before it was complete")
 
 
-def _words(error: EmotionalAIError) -> str:
+def _words(error: EmotionalAIError, target: str) -> str:
     if isinstance(error, Unavailable) and not error.reason:
-        return "the service cannot be reached; start it with `emotional-ai serve`, and try again"
+        return f"the service cannot be reached; start it with `{start_command(target)}`, and try again"
     return "; ".join(f"{one.field} {one.description}" for one in error.violations) or str(error)

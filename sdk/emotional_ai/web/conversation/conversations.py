@@ -3,6 +3,7 @@
 from typing import Final
 
 from emotional_ai.aio import AsyncClient
+from emotional_ai.connection import DEFAULT_TARGET
 from emotional_ai.v1.engine_pb2 import Session
 from emotional_ai.web.conversation.conversation import Conversation
 
@@ -13,8 +14,9 @@ MOST: Final = 64
 class Conversations:
     """One to a process, used on the loop of its client."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, target: str = DEFAULT_TARGET) -> None:
         self._client = client
+        self._target = target
         self._kept: dict[str, tuple[int, Conversation]] = {}
         """By session, with the time it was made, the one asked for last at the end."""
 
@@ -25,7 +27,7 @@ class Conversations:
         if known is not None and known[0] != made:
             known[1].stop()
             known = None
-        kept = known or (made, Conversation(self._client, session.session_id))
+        kept = known or (made, Conversation(self._client, session.session_id, self._target))
         self._forget(MOST - 1)
         self._kept[session.session_id] = kept
         return kept[1]

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 
 from emotional_ai.aio import AsyncClient
+from emotional_ai.connection import DEFAULT_TARGET
 from emotional_ai.errors import EmotionalAIError, NotFound
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.conversation import Conversations
@@ -15,12 +16,14 @@ from emotional_ai.web.hub.reach import Reach
 class Hub:
     """What all pages of one process know of the service; used on the loop of its client."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, target: str = DEFAULT_TARGET) -> None:
+        self.target = target
+        """HOST:PORT of the service."""
         self._client = client
         self._followed: dict[str, Followed] = {}
         self.reach = Reach(client)
         """Whether the service answers."""
-        self.conversations = Conversations(client)
+        self.conversations = Conversations(client, target)
         """What is said in the sessions."""
 
     @property

@@ -10,6 +10,10 @@ DASHES: Final = {"dopamine": "solid", "serotonin": "dashed", "cortisol": "dotted
 """Patterns of the lines: solid, dashed, dotted, dash and dot."""
 ADAPTERS: Final = ("#E69F00", "#56B4E9", "#D55E00", "#009E73", "#F0E442", "#CC79A7", "#0072B2", "#999999")
 """For adapters, in the fixed order blends use; the ninth begins anew."""
+SIGNALS: Final = ("#999933", "#882255", "#785EF0", "#8C564B", "#6A3D9A", "#FB9A99")
+"""For what moves chemicals, none of them near the colour of one; told apart by the colour-blind. The seventh begins anew."""
+BY_ITSELF: Final = "#8a9099"
+"""For what the chemistry did by itself, and resets."""
 PROTOTYPES: Final = {
     "high_dopamine": "#E69F00",
     "high_serotonin": "#56B4E9",

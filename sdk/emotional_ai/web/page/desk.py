@@ -7,6 +7,7 @@ from nicegui import Client as Page
 from nicegui import ui
 
 from emotional_ai.aio import AsyncClient
+from emotional_ai.connection import start_command
 from emotional_ai.errors import EmotionalAIError, TryAgain
 from emotional_ai.v1.engine_pb2 import LogEntry
 from emotional_ai.web.conversation import Conversations
@@ -42,6 +43,11 @@ class Desk:
     def entries(self) -> list[LogEntry]:
         """The newest entries of the log, at most 1000, oldest first."""
         return list(self.followed.entries)
+
+    @property
+    def start(self) -> str:
+        """The command that starts a service where this one is looked for."""
+        return start_command(self._hub.target)
 
     @property
     def conversations(self) -> Conversations:

@@ -47,7 +47,7 @@ class Frame:
     def _navigation(self, title: str, session_id: str | None) -> None:
         shown = self._settings.session if session_id is None else session_id
         with ui.element("nav").props('aria-label="Rooms"'):
-            _link("Session", f"/s/{shown}", here=session_id is not None).props("data-session-link")
+            _link("Agent", f"/s/{shown}", here=session_id is not None).props("data-session-link")
             for room in self._rooms:
                 _link(room, f"/{room.lower()}", here=room == title)
 

@@ -1,5 +1,6 @@
 // The room `adapters`.
 import { Digest, Looked } from "emotional-ai-kept";
+import { words } from "emotional-ai-written";
 
 export default {
   components: { Digest },
@@ -23,8 +24,8 @@ export default {
         <p v-if="!adapters.length">There are no adapters: the base model speaks, under temperature and top_p alone.
           <a href="/training">Train some</a>, or run <code>emotional-ai train adapters</code>.</p>
         <div class="adapters">
-          <article v-for="one in adapters" :key="one.name" class="card adapter" :aria-label="one.name">
-            <h3><i class="adapter-mark" :style="{ background: one.colour }" aria-hidden="true"></i>{{ one.name }}</h3>
+          <article v-for="one in adapters" :key="one.name" class="card adapter" :aria-label="words(one.name)">
+            <h3><i class="adapter-mark" :style="{ background: one.colour }" aria-hidden="true"></i>{{ words(one.name) }}</h3>
             <p v-if="one.refused" class="adapter-refused"><b>Cannot be blended:</b> {{ one.refused }}</p>
             <p class="kept-hint">It speaks alone at</p>
             <dl class="prototype">
@@ -38,9 +39,9 @@ export default {
             <dl class="kept-facts">
               <dt>Scale</dt><dd class="numbers">{{ one.scale.toFixed(2) }}, {{ one.calibrated ? "measured" : "a convention, not measured" }}</dd>
               <dt>Rank</dt><dd class="numbers">{{ one.rank }}</dd>
-              <dt>Digest</dt><dd><Digest :value="one.digest" :of="'digest of ' + one.name"/></dd>
+              <dt>Digest</dt><dd><Digest :value="one.digest" :of="'digest of ' + words(one.name)"/></dd>
               <dt>Base model</dt><dd>{{ one.base_model || "not told" }}</dd>
-              <dt>Its digest</dt><dd><Digest :value="one.base_model_digest" :of="'base model digest of ' + one.name"/></dd>
+              <dt>Its digest</dt><dd><Digest :value="one.base_model_digest" :of="'base model digest of ' + words(one.name)"/></dd>
             </dl>
           </article>
         </div>
@@ -53,6 +54,7 @@ export default {
     return { adapters: null, model: null, silence: "" };
   },
   methods: {
+    words,
     // What the server calls.
     fill(adapters) {
       this.adapters = adapters;

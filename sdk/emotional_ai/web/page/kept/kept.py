@@ -10,6 +10,7 @@ from nicegui import background_tasks
 from nicegui.element import Element
 
 from emotional_ai.errors import EmotionalAIError, TryAgain
+from emotional_ai.web.page import written
 from emotional_ai.web.page.desk import notice
 from emotional_ai.web.page.lifetime import at_the_end
 
@@ -21,7 +22,7 @@ AGAIN_SECONDS: Final = 1.0
 T = TypeVar("T")
 
 
-class Kept(Element, ABC, esm={"emotional-ai-kept": "browser"}):
+class Kept(Element, ABC, esm={"emotional-ai-kept": "browser"} | written.ESM):
     """Refreshed at once when the browser shows it, and then now and then until it is hidden or gone."""
 
     SECONDS: ClassVar[float] = 5.0

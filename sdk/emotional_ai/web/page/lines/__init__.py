@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TypedDict
 
-from emotional_ai.web.page import colours
+from emotional_ai.web.page import colours, written
 
 __all__ = ["ESM", "STYLE", "Line", "Picture", "Pictures", "line"]
 
 HERE: Final = Path(__file__).parent
-ESM: Final = {"emotional-ai-lines": str(HERE)}
+ESM: Final = {"emotional-ai-lines": str(HERE)} | written.ESM
 STYLE: Final = HERE / "lines.css"
 DIGITS: Final = 4
 

@@ -1,4 +1,6 @@
 // Small pictures of curves over one common time, drawn once and read by pointing or with the arrow keys.
+import { clock, moment, number } from "emotional-ai-written";
+
 const DASHES = { solid: "none", dashed: "7 4", dotted: "1.5 4", dashdot: "9 4 1.5 4" };
 const SIDE = 1000; // units of a picture's own coordinates
 const LEAST = 0.1; // least range of levels a picture shows
@@ -99,15 +101,13 @@ export const Lines = {
     },
     time(value) {
       if (this.unit !== "clock") return `${round(value)} min`;
-      const long = this.times.at(-1) - this.times[0] > 43200000;
-      const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
-      return new Date(value).toLocaleString([], long ? { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" } : clock);
+      return this.times.at(-1) - this.times[0] > 43200000 ? moment(value, false) : clock(value);
     },
   },
 };
 
 function round(value) {
-  return Math.abs(value) < 10 ? value.toFixed(1) : value.toFixed(0);
+  return number(value, Math.abs(value) < 10 ? 1 : 0);
 }
 
 function range(values) {

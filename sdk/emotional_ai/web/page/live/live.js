@@ -1,6 +1,7 @@
 // The panel `live`. Arrays stay here; the server sends a span once, and then a moment at a time. While the tab is hidden it
 // sends nothing, and what is shown again is asked for anew.
 import { echarts } from "nicegui-echart";
+import { signed } from "emotional-ai-written";
 import { Blend, Curves, Manner, Past, Plane, looks } from "emotional-ai-live";
 
 const TICK_MS = 1000;
@@ -66,7 +67,7 @@ export default {
   },
   computed: {
     whereabouts() {
-      return `Valence ${this.valence.toFixed(2)}, arousal ${this.arousal.toFixed(2)}`;
+      return `Valence ${signed(this.valence)}, arousal ${signed(this.arousal)}`;
     },
   },
   created() {
@@ -193,7 +194,7 @@ export default {
       this.summary = "Levels: " + this.chemicals.map(({ name }) => `${name} ${this.two(last.levels[name])}`).join(", ");
     },
     said(signal, moved) {
-      const parts = Object.entries(moved).map(([name, by]) => `${name} ${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(3)}`);
+      const parts = Object.entries(moved).map(([name, by]) => `${name} ${signed(by, 3)}`);
       return `${signal.replaceAll("_", " ")} moved ${parts.join(", ") || "nothing"}`;
     },
     two(value) {

@@ -12,7 +12,7 @@ from nicegui.events import GenericEventArguments
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1.engine_pb2 import LogEntry
 from emotional_ai.web.hub import Moment
-from emotional_ai.web.page import colours
+from emotional_ai.web.page import colours, written
 from emotional_ai.web.page.desk import Desk
 from emotional_ai.web.page.live import past, points
 
@@ -27,7 +27,7 @@ def live(desk: Desk) -> None:
     Live(desk)
 
 
-class Live(Element, component="live.js", esm={"emotional-ai-live": "browser"}):
+class Live(Element, component="live.js", esm={"emotional-ai-live": "browser"} | written.ESM):
     """Sends a span when it is asked for, and then moments and marks one by one; nothing while nobody looks."""
 
     def __init__(self, desk: Desk) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from heapq import heappop, heappush
 from typing import Final, TypedDict
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -73,8 +74,8 @@ def _start(session: pb.Session, seconds: int) -> Timestamp | None:
 
 
 async def spoken(client: AsyncClient, moment: Moment, samples: Sequence[pb.EmotionalState]) -> list[points.Manner]:
-    """How the session would have spoken at some of its past states, under its configuration of now."""
-    chosen = _apart(samples)
+    """How the session would have spoken at the past states that show it, under its configuration of now."""
+    chosen = apart(samples)
     found: list[points.Manner] = []
     for at in range(0, len(chosen), AT_ONCE):
         some = chosen[at : at + AT_ONCE]
@@ -84,18 +85,35 @@ async def spoken(client: AsyncClient, moment: Moment, samples: Sequence[pb.Emoti
     return found
 
 
-def _apart(samples: Sequence[pb.EmotionalState]) -> list[pb.EmotionalState]:
-    """Some of the states, the first and the last among them: evenly spaced, those alike on both sides left out."""
-    step = -(-len(samples) // SPOKEN)
-    some = [*samples[:-1:step], samples[-1]]
-    levels = [names.levels(one.chemistry) for one in some]
-    return [
-        one
-        for index, one in enumerate(some)
-        if index in (0, len(some) - 1)
-        or not (_alike(levels[index - 1], levels[index]) and _alike(levels[index], levels[index + 1]))
-    ]
+def apart(samples: Sequence[pb.EmotionalState]) -> list[pb.EmotionalState]:
+    """Some of the states, the first and the last among them, chosen by what is seen: straight lines between them lie nowhere
+    further than ALIKE from the levels, or as near as SPOKEN states allow.
+    """
+    times = [one.time.ToNanoseconds() for one in samples]
+    levels = [list(names.levels(one.chemistry).values()) for one in samples]
+    chosen = {0, len(samples) - 1}
+    spans = [_furthest(times, levels, 0, len(samples) - 1)]
+    while len(chosen) < SPOKEN:
+        off, first, between, last = heappop(spans)
+        if -off < ALIKE:
+            break
+        chosen.add(between)
+        heappush(spans, _furthest(times, levels, first, between))
+        heappush(spans, _furthest(times, levels, between, last))
+    return [samples[index] for index in sorted(chosen)]
 
 
-def _alike(one: dict[str, float], other: dict[str, float]) -> bool:
-    return all(abs(one[name] - other[name]) < ALIKE for name in CHEMICALS)
+def _furthest(
+    times: Sequence[int], levels: Sequence[Sequence[float]], first: int, last: int
+) -> tuple[float, int, int, int]:
+    """The state of a span that lies furthest from the straight line between its ends: minus how far, first, which, last."""
+    one, other = levels[first], levels[last]
+    length = max(times[last] - times[first], 1)
+    off = 0.0
+    furthest = first
+    for index in range(first + 1, last):
+        share = (times[index] - times[first]) / length
+        here = max(abs(a + share * (b - a) - c) for a, b, c in zip(one, other, levels[index], strict=True))
+        if here > off:
+            off, furthest = here, index
+    return -off, first, furthest, last

@@ -1,7 +1,7 @@
 """A conversation with a session: the server's half of `talk.js`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +12,9 @@ from nicegui.events import GenericEventArguments
 from emotional_ai.errors import EmotionalAIError
 from emotional_ai.limits import LONGEST_TEXT, MOST_TOKENS
 from emotional_ai.stimuli import CHEMICALS
+from emotional_ai.v1.engine_pb2 import LogEntry
 from emotional_ai.web.conversation import Busy, Conversation, Told
-from emotional_ai.web.page import colours
+from emotional_ai.web.page import colours, written
 from emotional_ai.web.page.desk import Desk
 from emotional_ai.web.page.lifetime import at_the_end
 from emotional_ai.web.page.talk import told
@@ -32,7 +33,7 @@ def talk(desk: Desk) -> None:
     Talk(desk)
 
 
-class Talk(Element, component="talk.js", esm={"emotional-ai-talk": "browser"}):
+class Talk(Element, component="talk.js", esm={"emotional-ai-talk": "browser"} | written.ESM):
     """Sends the conversation once, and then what changes in it; carries out what a visitor asks of it."""
 
     def __init__(self, desk: Desk) -> None:
@@ -45,8 +46,10 @@ class Talk(Element, component="talk.js", esm={"emotional-ai-talk": "browser"}):
         self._props["chemicals"] = [
             {"name": name, "colour": colours.CHEMICALS[name], "on_dark": colours.ON_DARK[name]} for name in CHEMICALS
         ]
+        self._props["start"] = desk.start
         self._props["longest"] = LONGEST_TEXT
         self._props["most_tokens"] = MOST_TOKENS
+        desk.on_entries(self._heard)
         self.on("shown", self._shown)
         self.on("say", lambda event: self._carry_out(lambda on: self._say(on, event)))
         self.on("again", lambda event: self._carry_out(lambda on: self._again(on, event)))
@@ -93,6 +96,12 @@ class Talk(Element, component="talk.js", esm={"emotional-ai-talk": "browser"}):
         self._conversation = conversation
         self._leave = conversation.join(self._tell)
         self._send("fill", [told.turn(turn) for turn in conversation.turns], told.bounds(conversation.bounds))
+        self._heard(self._desk.entries)
+
+    def _heard(self, entries: Sequence[LogEntry]) -> None:
+        """Tells what moved the session and was not said here."""
+        if self._conversation is not None and (news := told.elsewhere(entries, self._conversation.said)):
+            self._send("elsewhere", news)
 
     def _tell(self, change: Told) -> None:
         self._send("take", told.change(change))

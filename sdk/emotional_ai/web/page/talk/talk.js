@@ -1,9 +1,11 @@
 // The panel `talk`. The conversation is kept here as it was sent; the server sends it once, then turns whole and replies bit by
 // bit. Every text is shown as text.
-import { TalkAgain, TalkTurn } from "emotional-ai-talk";
+import { TalkAgain, TalkElsewhere, TalkTurn } from "emotional-ai-talk";
+
+const MOST_OTHERS = 50; // of what happened elsewhere
 
 export default {
-  components: { TalkAgain, TalkTurn },
+  components: { TalkAgain, TalkElsewhere, TalkTurn },
   template: `
     <div class="talk">
       <div class="talk-head"><h2 class="panel-title">Talk to {{ session }}</h2>
@@ -12,10 +14,12 @@ export default {
         <p v-if="opened && !turns.length && !silent" class="muted hint">Say something. What is heard in it moves the session,
           and the reply is spoken in the state it comes to.</p>
         <ol class="turns"><template v-for="turn in turns" :key="turn.number">
+          <talk-elsewhere v-for="one in before(turn)" :key="'elsewhere ' + one.sequence" :told="one"></talk-elsewhere>
           <li v-if="turn.number === sent && turn.number > kept" class="divider">The conversation is longer than the model can
             take in: what is above is no longer sent along.</li>
           <talk-turn :turn="turn" :chemicals="chemicals" :last="turn === turns.at(-1)" :busy="busy" :can="!silent"
-            @retry="retry" @again="$refs.again.open($event)"></talk-turn></template></ol>
+            @retry="retry" @again="$refs.again.open($event)"></talk-turn></template>
+          <talk-elsewhere v-for="one in lately" :key="'elsewhere ' + one.sequence" :told="one"></talk-elsewhere></ol>
         <p v-if="forgotten" class="muted hint">Older turns are no longer kept.</p>
       </div>
       <ul v-if="legend.length" class="voices" aria-label="Adapters"><li v-for="[name, colour] in legend" :key="name"><i
@@ -24,7 +28,7 @@ export default {
           weight there; the bar below them: the whole blend.</li></ul>
       <div v-if="silent" class="silent" role="status"><p>{{ silent }}</p>
         <p v-if="off">Start one that speaks, without the flag <code>--engine-only</code>:<br>
-          <code>emotional-ai serve</code></p></div>
+          <code>{{ start }}</code></p></div>
       <form class="say" @submit.prevent="say">
         <p v-if="refusal" class="failure" role="alert">{{ refusal }}</p>
         <div class="say-row"><textarea ref="field" v-model="text" rows="2" aria-label="Message" :maxlength="longest"
@@ -39,11 +43,11 @@ export default {
       <div class="sr" aria-live="polite">{{ announced }}</div>
       <talk-again ref="again" :chemicals="chemicals" @states="$emit('states')" @again="again"></talk-again>
     </div>`,
-  props: { session: String, chemicals: Array, longest: Number, most_tokens: Number },
+  props: { session: String, start: String, chemicals: Array, longest: Number, most_tokens: Number },
   data() {
     return {
-      turns: [], kept: 1, sent: 1, opened: false, silent: "", off: false, model: "",
-      text: "", lately: "", seed: "", max_tokens: "", refusal: "", announced: "",
+      turns: [], others: [], kept: 1, sent: 1, opened: false, silent: "", off: false, model: "",
+      text: "", typed: "", seed: "", max_tokens: "", refusal: "", announced: "",
     };
   },
   computed: {
@@ -61,6 +65,11 @@ export default {
     },
     placeholder() {
       return this.silent ? "Nobody speaks here" : this.busy ? "Escape stops the reply" : "Say something";
+    },
+    // What happened elsewhere since the last turn that has begun.
+    lately() {
+      const newest = Math.max(0, ...this.turns.map(versionOf));
+      return this.others.filter((one) => one.sequence > newest);
     },
     legend() {
       const seen = new Map();
@@ -93,6 +102,10 @@ export default {
     hush(why, off) {
       Object.assign(this, { silent: why, off });
     },
+    elsewhere(news) {
+      const known = new Set(this.others.map((one) => one.sequence));
+      this.others = [...this.others, ...news.filter((one) => !known.has(one.sequence))].slice(-MOST_OTHERS);
+    },
     take(change) {
       if (change.turn) this.place(change.turn);
       if (change.grown) this.grow(change.grown);
@@ -103,7 +116,7 @@ export default {
     },
     refused(why) {
       this.refusal = why[0].toUpperCase() + why.slice(1) + ".";
-      if (!this.text) this.text = this.lately;
+      if (!this.text) this.text = this.typed;
     },
     // What a visitor does.
     entered(event) {
@@ -115,14 +128,14 @@ export default {
       if (this.silent || !this.opened || !this.text.trim()) return;
       this.refusal = "";
       this.$emit("say", { text: this.text, seed: this.seed, max_tokens: this.max_tokens });
-      this.lately = this.text;
+      this.typed = this.text;
       this.text = "";
       this.low = true;
       this.$refs.field.focus();
     },
     again(wanted) {
       this.refusal = "";
-      this.lately = "";
+      this.typed = "";
       this.$emit("again", wanted);
       this.$refs.past.focus();
     },
@@ -155,11 +168,15 @@ export default {
       if (this.low) this.$refs.past.scrollTop = this.$refs.past.scrollHeight;
     },
     // How the conversation is kept.
+    before(turn) {
+      const since = Math.max(0, ...this.turns.filter((one) => one.number < turn.number).map(versionOf));
+      return this.others.filter((one) => one.sequence > since && one.sequence <= versionOf(turn));
+    },
     place(turn) {
       const at = this.turns.findIndex((one) => one.number === turn.number);
       if (at < 0) {
         this.turns.push(turn);
-        this.lately = "";
+        this.typed = "";
       } else {
         this.announce(this.turns[at], turn);
         this.turns[at] = turn;
@@ -187,3 +204,8 @@ export default {
     },
   },
 };
+
+// The session's version as a turn was answered; 0 while that is not known.
+function versionOf(turn) {
+  return turn.replies[0].spoken?.version ?? 0;
+}

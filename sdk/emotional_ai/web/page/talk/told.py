@@ -1,14 +1,19 @@
 """Turns and replies as the browser is told of them: plain lists and objects, and every text as it is."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from emotional_ai import names
+from emotional_ai.v1 import engine_pb2
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai.web.conversation import Bounds, Grown, Part, Reply, Told, Turn, Voice
 from emotional_ai.web.page import colours
 
 Record = dict[str, object]
 """A JSON object."""
+ELSEWHERE: Final = 50
+"""Most that is told of what other clients did."""
 
 
 def change(told: Told) -> Record:
@@ -53,6 +58,20 @@ def heard(told: pb.Appraisal) -> Record:
     }
 
 
+def elsewhere(entries: Iterable[engine_pb2.LogEntry], said: Collection[str]) -> list[Record]:
+    """What other clients said to the session, or had it feel: requests with signals that were not `said` here, the newest."""
+    strange = (
+        {
+            "sequence": one.sequence,
+            "signals": list(names.signals(one.stimulus.event).items()),
+            "note": one.stimulus.note,
+        }
+        for one in entries
+        if one.stimulus.HasField("event") and one.request_id and one.request_id not in said
+    )
+    return list(deque(strange, maxlen=ELSEWHERE))
+
+
 def reply(told: Reply) -> Record:
     """A reply as it stands."""
     return {
@@ -72,6 +91,7 @@ def spoken(told: pb.ReplyStarted) -> Record:
     """The state a reply was spoken in, and how it asked to be spoken."""
     expression = told.expression
     return {
+        "version": told.state.version,
         "label": names.label(expression.label),
         "levels": names.levels(expression.chemistry),
         "valence": expression.valence,

@@ -10,8 +10,8 @@ export default {
       <form class="touch-row" @submit.prevent="send">
         <label class="touch-field"><span>File</span><input type="file" accept=".json,application/json" aria-label="File of a session" @change="chosen"></label>
         <label class="touch-field"><span>Import as</span>
-          <input type="text" maxlength="128" v-model.trim="name" placeholder="a new id" aria-label="Id of the imported session"></label>
-        <button type="submit" class="plain" :disabled="!file || !name">Import</button>
+          <input type="text" maxlength="128" v-model.trim="name" placeholder="its id, or empty for one made up" aria-label="Id of the imported session"></label>
+        <button type="submit" class="plain" :disabled="!file">Import</button>
       </form>
       <p class="touch-said" role="status">{{ words }}<a v-if="session" :href="'/s/' + encodeURIComponent(session)">{{ session }}</a></p>
       <ul v-if="wrongs.length" class="fault" role="alert"><li v-for="one in wrongs" :key="one">{{ one }}</li></ul>

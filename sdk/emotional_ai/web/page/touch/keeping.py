@@ -1,5 +1,6 @@
 """A whole session to a file of the browser, and from one."""
 
+import secrets
 from typing import Final
 
 from nicegui import ui
@@ -9,6 +10,8 @@ from nicegui.events import GenericEventArguments
 from emotional_ai.errors import EmotionalAIError, InvalidArgument
 from emotional_ai.web.page.desk import Desk
 
+LONGEST_ID: Final = 128
+"""Characters of an id."""
 MOST: Final = 4 * 1024 * 1024
 """Bytes of a file that the service takes in one message."""
 
@@ -60,11 +63,16 @@ class Keeping(Element, component="keeping.js"):
             text = self._parts.add(index, count, part)
             if text is None:
                 return
-            session = await self._desk.client.import_json(text, session_id=session_id)
+            session = await self._desk.client.import_json(text, session_id=session_id or made_up(self._desk.session_id))
         except EmotionalAIError as error:
             self.run_method("said", "Nothing was imported.", "", wrongs(error))
         else:
             self.run_method("said", "Imported as ", session.session_id, [])
+
+
+def made_up(session_id: str) -> str:
+    """An id nobody has, by which one sees where the session came in."""
+    return f"{session_id[: LONGEST_ID - 9]}-{secrets.token_hex(4)}"
 
 
 def wrongs(error: EmotionalAIError) -> list[str]:

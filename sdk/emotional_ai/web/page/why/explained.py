@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Final, TypedDict
 
 from emotional_ai import names
-from emotional_ai.causes import HOMEOSTASIS, RESETS, parts
+from emotional_ai.causes import RESETS, parts
 from emotional_ai.stimuli import CHEMICALS, SIGNALS
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai.web.page import colours
+from emotional_ai.web.page.written import minus
 
 SHOWN: Final = 1000
 """Numbers are shown in thousandths of a level."""
-KINDS: Final = (*SIGNALS, HOMEOSTASIS, RESETS)
 
 
 class Segment(TypedDict):
@@ -37,9 +38,9 @@ class Part(TypedDict):
     """One cause: a signal, itself or sustained, or what the chemistry did by itself."""
 
     name: str
-    kind: int
-    """Place among KINDS, which decides its colour."""
-    sustained: bool
+    colour: str
+    texture: str
+    """Classes of the style sheet: no two causes have colour and texture in common."""
     shown: list[str]
     """A number per chemical, in order of the contract."""
 
@@ -102,8 +103,8 @@ def stacked(by: dict[str, float]) -> list[Segment]:
 
 
 def signed(thousandths: int) -> str:
-    """Such as "+0.012"."""
-    return f"{thousandths / SHOWN:+.3f}" if thousandths else "0"
+    """Such as "+0.012", or "−0.003" with a minus sign that is one."""
+    return minus(f"{thousandths / SHOWN:+.3f}") if thousandths else "0"
 
 
 def level(value: float) -> str:
@@ -114,6 +115,14 @@ def level(value: float) -> str:
 def thousandths(before: float, after: float) -> int:
     """The difference of two levels as it reads once both are shown in thousandths."""
     return round(after * SHOWN) - round(before * SHOWN)
+
+
+def look(cause: str) -> tuple[str, str]:
+    """The colour and the texture of a cause: six colours go round the twelve signals, plain and striped."""
+    if cause not in SIGNALS:
+        return colours.BY_ITSELF, "crossed" if cause == RESETS else ""
+    place = SIGNALS.index(cause)
+    return colours.SIGNALS[place % len(colours.SIGNALS)], "striped" if place >= len(colours.SIGNALS) else ""
 
 
 def _change(name: str, before: float, after: float, by: dict[str, float]) -> Change:
@@ -128,10 +137,11 @@ def _change(name: str, before: float, after: float, by: dict[str, float]) -> Cha
 
 
 def _part(name: str, column: Sequence[int]) -> Part:
-    kind, _, sustained = name.partition(" (")
+    cause, _, sustained = name.partition(" (")
+    colour, texture = look(cause)
     return Part(
         name=name.replace("_", " "),
-        kind=KINDS.index(kind),
-        sustained=bool(sustained),
+        colour=colour,
+        texture=f"{texture} held" if sustained else texture,
         shown=[signed(n) for n in column],
     )

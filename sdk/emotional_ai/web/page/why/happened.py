@@ -6,6 +6,7 @@ from typing import Final, TypedDict
 from emotional_ai.causes import at_once
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.page.live.points import title
+from emotional_ai.web.page.written import minus
 
 OTHERWISE: Final[Mapping[str | None, str]] = {
     "created": "The beginning cannot be thought away.",
@@ -40,6 +41,6 @@ def _row(entry: pb.LogEntry, did: pb.EntryContribution | None) -> Row:
         time=entry.time.ToNanoseconds() / 1e6,
         title=title(entry),
         note=entry.stimulus.note,
-        moved="" if did is None else at_once(did),
+        moved="" if did is None else minus(at_once(did)),
         fixed=OTHERWISE.get(entry.WhichOneof("effect"), ""),
     )

@@ -25,8 +25,8 @@ export default {
         <div class="why-head"><h2 id="why-otherwise" class="panel-title">What if</h2>
           <button v-if="without.length" type="button" class="plain" @click="clear">Clear</button></div>
         <p class="muted">Untick an event to see how it would feel had that not happened.</p>
-        <Happened v-if="filled" :rows="rows" :without="without" @turn="turn" @from="from" @to="to"/>
-        <Otherwise v-if="other && without.length" :told="other" :without="without"/>
+        <Happened v-if="filled" :rows="rows" :without="without" @turn="turn" @from="from" @to="to">
+          <Otherwise v-if="other && without.length" :told="other" :without="without"/></Happened>
       </section>
     </div>`,
   props: { session: String, chemicals: Array },

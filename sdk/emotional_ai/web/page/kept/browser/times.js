@@ -1,4 +1,6 @@
 // Times in words. All are milliseconds since 1970, or seconds where said.
+import { moment } from "emotional-ai-written";
+
 const STEPS = [
   [60, "s"],
   [60, "min"],
@@ -20,7 +22,7 @@ export function ago(time, now) {
 }
 
 export function exactly(time) {
-  return new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
+  return moment(time);
 }
 
 export function left(seconds) {

@@ -1,4 +1,8 @@
-// How the pictures look: colours of the page as they are now, texts, and what every picture has in common.
+// How the pictures look: colours of the page as they are now, and what every picture has in common.
+import { clock, day } from "emotional-ai-written";
+
+export { moment, words } from "emotional-ai-written";
+
 export function looks() {
   const style = getComputedStyle(document.body);
   const of = (name) => style.getPropertyValue(name).trim();
@@ -42,7 +46,7 @@ export function timeAxis(look, past, splitNumber) {
     axisLine: { lineStyle: { color: look.line } },
     axisTick: { show: false },
     splitLine: { show: false },
-    axisLabel: { color: look.soft, fontSize: 11, hideOverlap: true, formatter: clock(past) },
+    axisLabel: { color: look.soft, fontSize: 11, hideOverlap: true, formatter: labels(past) },
     splitNumber,
   };
 }
@@ -58,22 +62,10 @@ export function levelAxis(look, min, max, interval) {
   };
 }
 
-function clock(past) {
+function labels(past) {
   return (time) => {
     const shown = past.now - past.start;
-    const date = new Date(time);
-    const second = shown <= WITH_SECONDS ? "2-digit" : undefined;
-    const hours = date.toLocaleTimeString([], { hour: "numeric", minute: "2-digit", second });
-    return shown > 43200000 ? date.toLocaleDateString([], { month: "short", day: "numeric" }) + " " + hours : hours;
+    const hours = clock(time, shown <= WITH_SECONDS);
+    return shown > 43200000 ? `${day(time)} ${hours}` : hours;
   };
-}
-
-export function moment(time) {
-  return new Date(time).toLocaleString([], {
-    month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
-  });
-}
-
-export function words(name) {
-  return name.replaceAll("_", " ");
 }

@@ -1,4 +1,5 @@
 // Valence and arousal now, and the path that led there.
+import { signed } from "emotional-ai-written";
 import { base } from "./look.js";
 
 const PATH = 160; // points of the path
@@ -67,8 +68,4 @@ export class Plane {
 function thinned(list, most) {
   const step = Math.ceil(list.length / most);
   return step <= 1 ? list : list.filter((_, index) => index % step === 0 || index === list.length - 1);
-}
-
-function signed(value) {
-  return (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
 }

@@ -1,4 +1,5 @@
 // One reply: its text, tinted where the blend moved, and what it was spoken in.
+import { signed } from "emotional-ai-written";
 import { bands, blendWords, shares, tint, two, voiceWords, words } from "./voices.js";
 
 const FEW = 4; // voices that are told without being asked for
@@ -33,7 +34,7 @@ export default {
           <template v-for="[what, value] in more" :key="what"><dt>{{ what }}</dt><dd>{{ value }}</dd></template></dl></details>
       </template>
     </section>`,
-  props: { reply: Object, number: Number, chemicals: Array },
+  props: { reply: Object, number: Number, several: Boolean, chemicals: Array },
   computed: {
     speaking() {
       return this.reply.outcome === "speaking";
@@ -57,7 +58,7 @@ export default {
       return this.reply.voices.map(tint);
     },
     named() {
-      if (this.reply.supposed === null) return "";
+      if (this.reply.supposed === null) return this.several ? "In the state it was in" : "";
       return this.reply.supposed ? "As " + words(this.reply.supposed) : "In levels of your own";
     },
     name() {
@@ -109,7 +110,3 @@ export default {
     },
   },
 };
-
-function signed(value) {
-  return (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
-}

@@ -9,7 +9,7 @@ export default {
       <div class="user"><span class="sr">You said: </span><p class="said">{{ turn.text }}</p></div>
       <p class="heard" v-if="turn.heard">{{ heard }}</p>
       <div class="versions"><talk-reply v-for="reply in turn.replies" :key="reply.key" :reply="reply" :number="turn.number"
-        :chemicals="chemicals"></talk-reply></div>
+        :several="turn.replies.length > 1" :chemicals="chemicals"></talk-reply></div>
       <div class="turn-does">
         <button v-if="retriable" type="button" @click="$emit('retry')">Try again</button>
         <button v-if="answered" type="button" :disabled="busy" @click="$emit('again', turn)">Say this again in another

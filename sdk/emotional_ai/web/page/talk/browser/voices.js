@@ -1,12 +1,12 @@
 // Voices of a reply: their colours, and the same in words.
+import { number, words } from "emotional-ai-written";
+
 const LEAST = 0.005; // least weight that does not read as 0.00
 
-export function words(name) {
-  return name.replaceAll("_", " ");
-}
+export { words };
 
 export function two(value) {
-  return value.toFixed(2);
+  return number(value);
 }
 
 // Shares of the adapters that add to a voice, as [name, share of the whole, colour].

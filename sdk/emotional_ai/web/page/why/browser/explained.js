@@ -1,17 +1,16 @@
 // An explanation: a stacked bar a chemical, then the same as a table whose columns add up.
-const COLOURS = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#0072B2", "#D55E00"];
-const SIGNALS = 12; // kinds beyond are homeostasis and resets
+import { moment, signed, words } from "emotional-ai-written";
 
 export const Explained = {
   template: `
     <div class="explained">
-      <p><b>{{ label(told.was) }}</b><template v-if="told.was !== told.became"> became <b>{{ label(told.became) }}</b></template><template v-else> at both ends</template>,
-        <span class="numbers">{{ minutes }}</span> simulated minutes from {{ time(told.began) }} to {{ time(told.ended) }}.</p>
+      <p><b>{{ words(told.was) }}</b><template v-if="told.was !== told.became"> became <b>{{ words(told.became) }}</b></template><template v-else> at both ends</template>,
+        <span class="numbers">{{ minutes }}</span> simulated minutes from {{ moment(told.began) }} to {{ moment(told.ended) }}.</p>
       <figure role="img" :aria-label="summary" class="bars">
         <div v-for="one in told.changes" :key="one.chemical" class="bar-row">
           <span class="bar-name">{{ one.chemical }}<span class="numbers muted">{{ one.change }}</span></span>
           <div class="bar">
-            <i v-for="part in one.segments" :key="part.part" class="bar-part" :class="look(part.part).texture" :title="part.part.replaceAll('_', ' ') + ' ' + signed(part)"
+            <i v-for="part in one.segments" :key="part.part" class="bar-part" :class="look(part.part).texture" :title="words(part.part) + ' ' + moved(part)"
               :style="{ left: place(part.low), width: width(part), background: look(part.part).colour }"></i>
             <i class="bar-zero" :style="{ left: place(0) }"></i>
             <i class="bar-net" :style="{ left: place(one.moved) }" title="the change"></i>
@@ -47,10 +46,12 @@ export const Explained = {
       return "Change by cause. " + this.told.changes.map((one) => `${one.chemical} ${one.change}`).join(", ");
     },
     looks() {
-      return Object.fromEntries(this.told.parts.map((part) => [part.name, lookOf(part)]));
+      return Object.fromEntries(this.told.parts.map((part) => [part.name, part]));
     },
   },
   methods: {
+    moment,
+    words,
     place(level) {
       const [low, high] = this.ends;
       return `${(100 * (level - low)) / (high - low)}%`;
@@ -59,24 +60,11 @@ export const Explained = {
       const [low, high] = this.ends;
       return `${(100 * (part.high - part.low)) / (high - low)}%`;
     },
-    signed(part) {
-      return part.high > 0 ? `+${(part.high - part.low).toFixed(3)}` : `−${(part.high - part.low).toFixed(3)}`;
+    moved(part) {
+      return signed(part.high > 0 ? part.high - part.low : part.low - part.high, 3);
     },
     look(name) {
-      return this.looks[name.replaceAll("_", " ")];
-    },
-    label(name) {
-      return name.replaceAll("_", " ");
-    },
-    time(value) {
-      return new Date(value).toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+      return this.looks[words(name)];
     },
   },
 };
-
-// Seven colours go round the twelve signals with a texture each, so that no two look alike.
-function lookOf(part) {
-  if (part.kind >= SIGNALS) return { colour: "#8a9099", texture: part.kind === SIGNALS ? "" : "crossed" };
-  const texture = (part.kind < COLOURS.length ? "" : "striped") + (part.sustained ? " held" : "");
-  return { colour: COLOURS[part.kind % COLOURS.length], texture };
-}

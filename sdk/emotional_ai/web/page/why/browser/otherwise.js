@@ -1,11 +1,12 @@
 // The life without what was unticked, over the one that was, and the differences at its end.
 import { Lines } from "emotional-ai-lines";
+import { words } from "emotional-ai-written";
 
 export const Otherwise = {
   components: { Lines },
   template: `
     <div class="otherwise" data-otherwise>
-      <p role="status">Without {{ gone }} it would now be <b>{{ label(told.would_be) }}</b><template v-if="told.would_be !== told.is_now"> instead of <b>{{ label(told.is_now) }}</b></template><template v-else>, as it is</template>.</p>
+      <p role="status">Without {{ gone }} it would now be <b>{{ words(told.would_be) }}</b><template v-if="told.would_be !== told.is_now"> instead of <b>{{ words(told.is_now) }}</b></template><template v-else>, as it is</template>.</p>
       <Lines label="As it was, and without what was unticked" :times="told.curves.times" :unit="told.curves.unit" :pictures="told.curves.pictures"/>
       <div class="table-box"><table class="sums numbers">
         <caption class="sr">Levels now, and as they would be</caption>
@@ -22,8 +23,6 @@ export const Otherwise = {
     },
   },
   methods: {
-    label(name) {
-      return name.replaceAll("_", " ");
-    },
+    words,
   },
 };
