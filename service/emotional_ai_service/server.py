@@ -34,7 +34,7 @@ from emotional_ai_service.access import REFLECTION, Reflection, entrance, server
 from emotional_ai_service.guard import guard
 from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
-from emotional_ai_service.observing.observation import Inside, Observation, observed
+from emotional_ai_service.observing.observation import Inside, observed
 from emotional_ai_service.retention import retaining
 from emotional_ai_service.room import Room
 from emotional_ai_service.safeguard import Oversight, Rules
@@ -96,7 +96,7 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         meters = await stack.enter_async_context(metering(settings.limits, clock)) if settings.limits else None
         allow = (lambda: meters.mine().job) if meters else None
         jobs = await stack.enter_async_context(training_jobs(settings.jobs, clock, allow))
-        server = _server(settings, observation)
+        server = _server(settings)
         port = _bind(server, settings)
         audit = await stack.enter_async_context(auditing(settings.audit, clock)) if settings.audit else None
         engines = Engines(store, clock, Room(settings.live_sessions), meters.sessions if meters else None)
@@ -104,16 +104,19 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
         await stack.enter_async_context(retaining(engines, settings.privacy.keep_us))
         drain = Drain(observation.lag)
         engine_pb2_grpc.add_EmotionEngineServicer_to_server(
-            guard(*accounts.around(EmotionEngineServicer(engines, drain), ENGINE, check), gate), server
+            observation.around(
+                guard(*accounts.around(EmotionEngineServicer(engines, drain), ENGINE, check), gate), ENGINE
+            ),
+            server,
         )
         oversight = Oversight(clock, Rules(settings.safety.rules), settings.safety.notice)
         inference = InferenceServicer(engines, language, adapters, oversight)
         inference_pb2_grpc.add_InferenceServicer_to_server(
-            guard(*accounts.around(inference, INFERENCE, check), gate), server
+            observation.around(guard(*accounts.around(inference, INFERENCE, check), gate), INFERENCE), server
         )
         training = TrainingServicer(jobs, settings.jobs)
         training_pb2_grpc.add_TrainingServicer_to_server(
-            guard(*accounts.around(training, TRAINING, check), gate), server
+            observation.around(guard(*accounts.around(training, TRAINING, check), gate), TRAINING), server
         )
         names = [service.full_name for service in (ENGINE, INFERENCE, TRAINING)]
         vitals = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in grpc-stubs
@@ -193,9 +196,8 @@ async def open_store(settings: StoreSettings) -> Store:
             return await RedisStore.open(settings.redis, volatile=settings.redis_volatile)
 
 
-def _server(settings: Settings, observation: Observation) -> grpc.aio.Server:
+def _server(settings: Settings) -> grpc.aio.Server:
     return grpc.aio.server(
-        interceptors=observation.interceptors(),
         options=(
             ("grpc.max_receive_message_length", settings.max_request_bytes),
             ("grpc.max_send_message_length", settings.max_response_bytes),

@@ -34,8 +34,9 @@ class Failing(inference_pb2_grpc.InferenceServicer):
 
 @asynccontextmanager
 async def failing_service() -> AsyncIterator[str]:
-    server = grpc.aio.server(interceptors=Observation(ObservingSettings(log=LOG), None).interceptors())
-    inference_pb2_grpc.add_InferenceServicer_to_server(guard(Failing(), INFERENCE, check), server)
+    server, observation = grpc.aio.server(), Observation(ObservingSettings(log=LOG), None)
+    servicer = observation.around(guard(Failing(), INFERENCE, check), INFERENCE)
+    inference_pb2_grpc.add_InferenceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

@@ -16,7 +16,11 @@ from emotional_ai_service.observing.histogram import BRIEF, CALLS, COUNTS, Histo
 from emotional_ai_service.observing.observation import Observation
 from emotional_ai_service.observing.store import ObservedStore, StoreCounts
 from emotional_ai_service.observing.training import JobsSeen, Running, jobs_seen
+from emotional_ai_service.server import ENGINE
+from emotional_ai_service.servicers import EmotionEngineServicer
 from emotional_ai_service.stores import MemoryStore, Record, Store, VersionConflict
+from emotional_ai_service.streams import Drain
+from emotional_ai_service.tenants import Engines
 from emotional_ai_training.jobs import JobsDirectory, Standing
 from emotional_ai_training.jobs.progress import ProgressLog
 
@@ -66,13 +70,15 @@ def test_the_bounds_in_use_rise() -> None:
 
 
 def test_nothing_is_observed_unless_it_is_asked_for() -> None:
-    store = MemoryStore()
+    store, servicer = MemoryStore(), EmotionEngineServicer(Engines(MemoryStore(), lambda: 0), Drain())
     nothing = Observation(observing_of(flags()), None)
-    assert nothing.interceptors() == ()
+    nothing.around(servicer, ENGINE)
+    assert not {one.name for one in ENGINE.methods} & vars(servicer).keys()
     assert nothing.store(store) is store
     assert nothing.lag is None
     only_log = Observation(ObservingSettings(log=LogSettings()), None)
-    assert len(only_log.interceptors()) == 1
+    only_log.around(servicer, ENGINE)
+    assert {one.name for one in ENGINE.methods} <= vars(servicer).keys()
     assert only_log.store(store) is store
 
 

@@ -2,7 +2,7 @@
 
 settings      what is asked for; flags: how the command line asks
 observation   puts the rest around the parts of one server
-interceptor   around every call: its name, its time, its span, its line in the log; call: the call under way
+calls         around every call: its name, its time, its span, its line in the log; call: the call under way
 rpcs          calls counted; store, speech, training: what else is
 histogram     counts of values in ranges
 scrape        all numbers as Prometheus reads them; endpoint: where it asks; loop_lag: how late the loop is

@@ -13,13 +13,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, TypeVar, final
 
-import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 
 from emotional_ai_service.decoding import Decoder, LocalDecoder
+from emotional_ai_service.observing.calls import Observer
 from emotional_ai_service.observing.endpoint import metrics_endpoint
-from emotional_ai_service.observing.interceptor import Observer
 from emotional_ai_service.observing.loop_lag import loop_lag
 from emotional_ai_service.observing.rpcs import Rpcs, StreamLag
 from emotional_ai_service.observing.settings import ObservingSettings
@@ -33,6 +33,9 @@ from emotional_ai_training.jobs import JobsDirectory
 if TYPE_CHECKING:
     from emotional_ai_service.language import Appraiser, Language
     from emotional_ai_service.observing.tracing import Tracing
+
+
+Servicer = TypeVar("Servicer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,12 @@ class Observation:
         self.log = settings.log
         """How processes of models are to log."""
 
-    def interceptors(self) -> "tuple[grpc.aio.ServerInterceptor[Any, Any], ...]":
-        """What the server is to be made with."""
+    def around(self, servicer: Servicer, service: ServiceDescriptor) -> Servicer:
+        """A guarded servicer, observed in place."""
         names = self._settings.log is not None or self._tracing is not None
         if not self._counts and not names:
-            return ()
-        return (Observer(self._rpcs if self._counts else None, self._tracing, names=names),)
+            return servicer
+        return Observer(self._rpcs if self._counts else None, self._tracing, names=names).around(servicer, service)
 
     def store(self, store: Store) -> Store:
         """The store, observed."""

@@ -2,16 +2,16 @@
 
     serve -> [this] -> guard -> servicer
 
-It is there only where metrics, traces or a log were asked for. A handler is wrapped once, however often it is called.
+It is there only where metrics, traces or a log were asked for.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
-import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from emotional_ai_service.observing.call import REQUEST_ID, Call, begin_call, request_id_of
@@ -22,45 +22,29 @@ if TYPE_CHECKING:
 
     from emotional_ai_service.observing.tracing import Tracing
 
-OURS: Final = "/emotional_ai.v1."
-"""How the methods begin that are observed; health and reflection are not."""
 QUIET: Final = frozenset({"OK", "CANCELLED"})
+Servicer = TypeVar("Servicer")
 
 log = logging.getLogger(__name__)
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 
 
 @final
-class Observer(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stub alone
-    """Observes the calls of a server. `names` has each call named, for logs and traces."""
+class Observer:
+    """Observes the calls of servicers. `names` has each call named, for logs and traces."""
 
     def __init__(self, rpcs: Rpcs | None, tracing: "Tracing | None", *, names: bool) -> None:
         self._rpcs = rpcs
         self._tracing = tracing
         self._names = names or tracing is not None
-        self._wrapped: dict[str, tuple[Any, Any]] = {}
 
-    async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """The handler of a call, observed; of another's methods as it is."""
-        handler, method = await continuation(handler_call_details), handler_call_details.method
-        if handler is None or not method.startswith(OURS):
-            return handler
-        known = self._wrapped.get(method)
-        if known is None or known[0] is not handler:
-            known = self._wrapped[method] = (handler, self._observed(handler, method.removeprefix(OURS)))
-        return known[1]
-
-    def _observed(self, handler: Any, method: str) -> Any:
-        codec = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
-        counts = RpcCounts() if self._rpcs is None else self._rpcs.of(method)
-        if handler.request_streaming:
-            return grpc.stream_stream_rpc_method_handler(self._stream(handler.stream_stream, method, counts), **codec)
-        if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream, method, counts), **codec)
-        return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary, method, counts), **codec)
+    def around(self, servicer: Servicer, service: ServiceDescriptor) -> Servicer:
+        """A guarded servicer, in place, with every method observed; cheaper than an interceptor of gRPC."""
+        for one in service.methods:
+            method = f"{service.name}/{one.name}"
+            counts = RpcCounts() if self._rpcs is None else self._rpcs.of(method)
+            wrap = self._stream if one.client_streaming or one.server_streaming else self._unary
+            setattr(servicer, one.name, wrap(getattr(servicer, one.name), method, counts))
+        return servicer
 
     def _unary(self, inner: Callable[..., Awaitable[Any]], method: str, counts: RpcCounts) -> Callable[..., Any]:
         async def answered(request: Message, context: Any) -> Any:
