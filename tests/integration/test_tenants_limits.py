@@ -14,6 +14,7 @@ from tenants import METHODS, Tenants, tenants_service, until
 from emotional_ai import AsyncClient
 from emotional_ai.errors import InvalidArgument, ResourceExhausted
 from emotional_ai_service.engine import EXPORT_FORMAT
+from emotional_ai_service.stores import MemoryStore, Record, Store
 from emotional_ai_service.tenants.limits import Limits, LimitTable
 from emotional_ai_service.tenants.meters import Meters
 from emotional_ai_service.tenants.usage import Daily, Usage
@@ -48,10 +49,10 @@ class Metered:
 
 
 @asynccontextmanager
-async def metered(folder: Path, **limits: float) -> AsyncIterator[Metered]:
+async def metered(folder: Path, store: Store | None = None, **limits: float) -> AsyncIterator[Metered]:
     usage = Usage(wall_clock)
     meters = Meters(LimitTable(tenants={"acme": Limits(**limits)}), usage, lambda: one.now)
-    async with tenants_service(folder, meters=meters) as served:
+    async with tenants_service(folder, store=store, meters=meters) as served:
         one = Metered(served, usage)
         yield one
 
@@ -87,6 +88,18 @@ async def test_sessions_beyond_the_quota_do_not_begin_however_they_come(tmp_path
             await one.call("CreateSession", {}, tenant="zeta")
         await one.call("DeleteSession", {"sessionId": "bob"})
         await one.call("CreateSession", {"sessionId": "carl"})
+
+
+async def test_sessions_that_are_not_in_memory_count_too(tmp_path: Path) -> None:
+    store = MemoryStore()
+    for number in range(2):
+        store.append(f"~acme/s{number}", 0, [Record(1, 1, b"")])
+    async with metered(tmp_path, store, sessions=2) as one:
+        refused = await one.refused("CreateSession", ADA)
+        assert dict(refused.metadata) == {"limit": "sessions", "used": "2", "allowed": "2"}
+        await one.call("DeleteSession", {"sessionId": "s0"})
+        await one.call("CreateSession", ADA)
+        await one.refused("CreateSession", {"sessionId": "eve"})
 
 
 @pytest.mark.parametrize(("method", "said"), [("Converse", {"text": "hello"}), ("Generate", {"messages": HELLO})])

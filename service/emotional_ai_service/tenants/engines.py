@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import final
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from typing import Final, final
+from weakref import WeakValueDictionary
 
 from emotional_ai_service.callers import DEFAULT_TENANT, caller
 from emotional_ai_service.engine import Engine
@@ -11,6 +11,9 @@ from emotional_ai_service.room import Room
 from emotional_ai_service.stores import Store
 from emotional_ai_service.tenants.population import Population
 from emotional_ai_service.tenants.store import TenantStore
+
+POPULATIONS_KEPT: Final = 4096
+"""Counts beyond which those are forgotten, and made anew if need be, whose tenant has no engine."""
 
 
 @final
@@ -31,7 +34,7 @@ class Engines:
         self.room = Room() if room is None else room
         self._sessions = sessions
         self._engines: WeakValueDictionary[str, Engine] = WeakValueDictionary()
-        self._populations: WeakKeyDictionary[Engine, Population] = WeakKeyDictionary()
+        self._populations: dict[str, Population] = {}
         self._own = self.of(DEFAULT_TENANT)
 
     def mine(self) -> Engine:
@@ -47,18 +50,25 @@ class Engines:
 
     async def counted(self) -> None:
         """Counts the caller's sessions, if that is needed before another may begin."""
-        engine = self.mine()
-        population = self._populations.get(engine)
+        tenant = caller().tenant
+        population = self._population(tenant)
         if population is not None:
-            await population.counted(engine)
+            await population.counted(self.of(tenant))
 
     def __len__(self) -> int:
         return len(self._engines)
 
     def _engine(self, tenant: str) -> Engine:
-        allowed = self._sessions
-        population = None if allowed is None else Population(partial(allowed, tenant), shared=self.store.shared)
-        engine = Engine(TenantStore(self.store, tenant, population), self.clock, self.room)
-        if population is not None:
-            self._populations[engine] = population
-        return engine
+        return Engine(TenantStore(self.store, tenant, self._population(tenant)), self.clock, self.room)
+
+    def _population(self, tenant: str) -> Population | None:
+        """How many sessions a tenant has, which outlives its engine; None where that is not limited."""
+        if self._sessions is None:
+            return None
+        population = self._populations.get(tenant)
+        if population is None:
+            if len(self._populations) >= POPULATIONS_KEPT:
+                self._populations = {name: one for name, one in self._populations.items() if name in self._engines}
+            population = Population(partial(self._sessions, tenant), shared=self.store.shared)
+            self._populations[tenant] = population
+        return population
