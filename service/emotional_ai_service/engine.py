@@ -5,6 +5,7 @@ given.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from weakref import WeakValueDictionary
@@ -28,6 +29,7 @@ from emotional_ai_service.stores import (
     Record,
     SessionRow,
     Store,
+    StoreError,
     VersionConflict,
 )
 from emotional_ai_service.tether import Departed, Tether
@@ -35,6 +37,8 @@ from emotional_ai_service.wire import agent_from, config_to, levels_to, microsec
 
 SNAPSHOT_EVERY = 500
 """Log entries after which a session leaves a snapshot: bounds what bringing it into memory replays."""
+TRANSIENT_ENTRIES = 2_000
+"""Log entries that a session in memory keeps, give or take SNAPSHOT_EVERY, so that none fills the memory."""
 EXPORT_FORMAT = "emotional-ai/session/1"
 
 
@@ -48,6 +52,7 @@ class Engine:
         self._live: dict[str, Session] = {}
         self._sharing = Sharing(store, clock) if store.shared else None
         self._alone: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._shortening: set[asyncio.Task[None]] = set()
 
     async def create(
         self,
@@ -326,3 +331,12 @@ class Engine:
             settled = session.settled.moment
             payload = moment_to(session.created_us, settled)
             self._store.put_snapshot(session.session_id, settled.version, payload)
+            if session.transient and settled.version > TRANSIENT_ENTRIES:
+                task = asyncio.create_task(self._shorten(session.session_id))
+                self._shortening.add(task)
+                task.add_done_callback(self._shortening.discard)
+
+    async def _shorten(self, session_id: str) -> None:
+        """Lets go of the oldest entries of a session in memory, as many as came since the last time."""
+        with suppress(StoreError):  # It is closed: the service ends, and the session with it.
+            await self.forget_past(session_id, sys.maxsize, SNAPSHOT_EVERY)

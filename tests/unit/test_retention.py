@@ -11,7 +11,7 @@ from redis_server import RedisServer
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.timeline import Happened, Moment
-from emotional_ai_service.engine import Engine
+from emotional_ai_service.engine import SNAPSHOT_EVERY, TRANSIENT_ENTRIES, Engine
 from emotional_ai_service.errors import SessionNotFound
 from emotional_ai_service.retention import ENTRIES, PAGE, Retention
 from emotional_ai_service.session import Intent
@@ -242,3 +242,25 @@ async def test_a_transient_session_lives_on_a_store_that_others_share(clock: Clo
         await here.delete("passing")
         assert subscription.ended
     assert await below.list_sessions() == []
+
+
+async def test_a_transient_session_keeps_a_bounded_log_and_feels_as_a_stored_one(clock: Clock) -> None:
+    store = TransientStore(MemoryStore())
+    engine = Engines(store, clock).mine()
+    await engine.create("stored", pb.SessionConfig(), None)
+    await engine.create("passing", pb.SessionConfig(), None, transient=True)
+    for _ in range(3 * TRANSIENT_ENTRIES // 100):
+        clock.pass_minutes(0.1)
+        for session in ("stored", "passing"):
+            await praise(engine, session, 100)
+    async with asyncio.timeout(30):
+        while True:
+            kept = await sequences(store, "passing")
+            if len(kept) <= TRANSIENT_ENTRIES + SNAPSHOT_EVERY:
+                break
+            await asyncio.sleep(0)  # it is let go of beside the writes
+    assert len(kept) >= TRANSIENT_ENTRIES
+    assert kept[-1] == 3 * TRANSIENT_ENTRIES + 1
+    assert len(await sequences(store, "stored")) == 3 * TRANSIENT_ENTRIES + 1
+    passing, stored = await engine.life("passing"), await engine.life("stored")
+    assert passing.path[-1].moment.levels == stored.path[-1].moment.levels

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from redis_server import RedisServer
+from tiny_disk import room_for
 
 from emotional_ai_service.stores import Record, SqliteStore, sqlite_scrub
 from emotional_ai_service.stores.redis import RedisStore
@@ -123,6 +124,24 @@ async def test_a_larger_file_is_not_written_anew_and_its_log_is_cut_off(
     assert path.stat().st_size >= size
     assert sum(left(path, [words(0)]).values()) < sum(before.values()) / 10
     await store.close()
+
+
+async def test_a_scrub_that_fails_loses_nothing_is_told_and_made_up_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "sessions.db"
+    store = await SqliteStore.open(path, scrub_seconds=0)
+    versions = await lived(store)
+    with room_for(path.with_name("sessions.db-wal").stat().st_size + 200_000):
+        await store.delete("session-000-")
+        await scrubbed(store, 1)
+    assert "what was deleted may still be read" in caplog.text
+    assert await store.get_session("session-000-") is None
+    for session, version in enumerate(versions[1:], start=1):
+        kept = await store.read(f"session-{session:03d}-")
+        assert [record.sequence for record in kept] == list(range(1, version + 1))
+    await store.close()
+    assert left(path, [words(0), words(0, old=True), *names(0)]) == {}
 
 
 async def test_redis_holds_no_key_of_a_deleted_session_and_its_file_none_once_it_is_written_anew(
