@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class Departed(Exception):
-    """The session of the tether is over: it was deleted, and what its id names now, if anything, is another."""
+    """The session of the tether is over: deleted, or far behind with nobody watching; its id is to be looked up anew."""
 
 
 @final
@@ -145,19 +145,25 @@ class Tether:
             # A store that lost its last moments may hold less than was known of it.
             whole = len(records) == PAGE or (records and records[-1].sequence >= known)
             if not whole or not self._same(records[0]):
-                session.mark_deleted()
-                self._departed()
+                self._end()
                 break
             # Whose a record is that lies where this replica's own write is on its way to, its outcome will tell.
             while records[-1].sequence > session.settled.moment.version and (pending := session.unstored) is not None:
                 await asyncio.wait((pending,))
             new = [record for record in records if record.sequence > session.settled.moment.version]
+            if len(new) >= PAGE - 1 and session.idle:
+                self._end()  # Who asks brings it into memory anew, from a snapshot, which is quicker.
+                break
             if new:
                 session.take_in([pb.LogEntry.FromString(record.payload) for record in new])
             self._anchor = records[-1]
             if len(records) < PAGE:
                 break
         return not session.ended
+
+    def _end(self) -> None:
+        self._session.mark_deleted()
+        self._departed()
 
     def _same(self, first: Record) -> bool:
         """Whether a log that begins at the anchor's place is the session's.

@@ -12,7 +12,7 @@ from emotional_ai_service.engine import Engine
 from emotional_ai_service.errors import SessionContended
 from emotional_ai_service.session import REMEMBERED_REQUESTS, Intent
 from emotional_ai_service.stores import MemoryStore, StoreUnavailable
-from emotional_ai_service.tether import TRIES
+from emotional_ai_service.tether import PAGE, TRIES
 
 NOW_US = 1_700_000_000_000_000
 PATIENCE = 30.0
@@ -154,6 +154,28 @@ async def test_a_log_that_another_replica_lets_go_of_is_the_same_session_s(unsee
     assert (await far.apply("ada", [praise(amount=0.9)])).moment.version == 7 + unseen
     assert await far.session("ada") is session
     assert (subscription.take(), subscription.ended) == (unseen + 1, False)
+    assert session.state(NOW_US).levels == (await near.session("ada")).state(NOW_US).levels
+
+
+async def test_who_is_far_behind_reads_the_session_anew_unless_somebody_watches_it() -> None:
+    kept, near, far, there, _ = await begun()
+    left = await far.session("ada")
+    there.shut("recent_requests")
+    for number in range(3):
+        await near.apply("ada", [praise(f"{number}")] * PAGE, request_id=f"r{number}")
+    reading = asyncio.ensure_future(far.apply("ada", [praise("again")], request_id="r0"))
+    await turns(20)
+    assert there.waiting == ["recent_requests"]  # It is being brought into memory.
+    there.open("recent_requests")
+    assert (await reading).duplicate
+    async with far.watching("ada") as (session, subscription):
+        await turns(20)
+        assert session is not left
+        for _ in range(3):
+            await near.apply("ada", [praise()] * PAGE)
+        assert await far.session("ada") is session
+        assert subscription.take() == 3 * PAGE
+    assert session.settled.moment.version == len(await kept.read("ada")) == 6 * PAGE + 1
     assert session.state(NOW_US).levels == (await near.session("ada")).state(NOW_US).levels
 
 
