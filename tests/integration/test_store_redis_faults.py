@@ -231,6 +231,22 @@ async def test_a_full_server_refuses_in_its_own_words_keeps_nothing_of_it_and_le
             assert [row.session_id for row in await store.list_sessions()] == ["a"]
 
 
+async def test_a_server_that_cannot_save_refuses_in_its_own_words_and_goes_on_once_it_can(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, "--enable-protected-configs", "yes", "--save", "3600 1") as server:
+        async with opened(server) as store:
+            await store.append("a", 0, [record(1)])
+            server.ask("CONFIG", "SET", "dir", "/proc")
+            server.ask("BGSAVE")
+            server.wait_for("INFO", "persistence", holds="rdb_last_bgsave_status:err")
+            with pytest.raises(StoreUnavailable, match=r"MISCONF .*make room on its disk"):
+                await store.append("a", 1, [record(2)])
+            assert await store.read("a") == [record(1)]
+            server.ask("CONFIG", "SET", "dir", str(tmp_path))
+            server.ask("BGSAVE")
+            server.wait_for("INFO", "persistence", holds="rdb_last_bgsave_status:ok")
+            await store.append("a", 1, [record(2)])
+
+
 async def test_a_server_that_became_a_replica_is_told(tmp_path: Path) -> None:
     with RedisServer(tmp_path) as server:
         async with opened(server) as store:
@@ -273,11 +289,11 @@ async def test_cut_off_in_the_middle_of_everything_each_write_is_applied_once_or
             done = False
 
             async def cutting() -> None:
-                for number in range(12):
-                    proxy.answering = number % 2 == 0
+                for number in range(15):
+                    proxy.answering, proxy.passing = number % 3 != 0, number % 3 != 1
                     proxy.heard.clear()
                     await asyncio.wait_for(proxy.heard.wait(), 30)
-                    proxy.answering = True
+                    proxy.answering = proxy.passing = True
                     proxy.cut()
 
             async def lives(session: str) -> int:
@@ -303,6 +319,7 @@ async def test_cut_off_in_the_middle_of_everything_each_write_is_applied_once_or
                 running = [tasks.create_task(lives(f"s{n}")) for n in range(6)]
                 await cutting()
                 done = True
+            await proxy.deliver()
             for number, life in enumerate(running):
                 session, version = f"s{number}", life.result()
                 assert await store.read(session) == [record(n, session) for n in range(1, version + 1)]

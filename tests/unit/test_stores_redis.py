@@ -143,6 +143,25 @@ async def test_a_long_log_is_read_in_pages_as_one(store: RedisStore) -> None:
     assert await store.read("a", 2_500, 2_100) == numbered(2_501, 2_100)
 
 
+async def test_a_log_that_is_trimmed_while_it_is_read_is_read_as_it_is_then(
+    server: RedisServer, store: RedisStore
+) -> None:
+    other, total = await RedisStore.open(server.address), 8_000
+    for version in range(0, total, 1_000):
+        await store.append("a", version, numbered(version + 1, 1_000))
+
+    async def trim() -> None:
+        for sequence in range(500, total, 500):
+            await other.trim("a", Record(sequence, 1_000 * sequence, f"payload {sequence}".encode()))
+
+    trimming = asyncio.create_task(trim())
+    while not trimming.done():
+        records = await store.read("a")
+        assert records == numbered(records[0].sequence, total + 1 - records[0].sequence)
+    await trimming
+    await other.close()
+
+
 async def test_writes_go_on_in_order_when_the_scripts_are_flushed(server: RedisServer, store: RedisStore) -> None:
     pending = []
     for version in range(300):
