@@ -12,6 +12,8 @@ appraisal/             text to signals
 safety, safeguard/     flags; the guard over what is said, what a reply must keep to, what is disclosed
 decoding/, workers/    the language model in its own process
 jobs/                  training jobs: taken once, run one at a time, watched
+observing/             metrics, traces, the log: put around the parts where they are asked for
+doctor/                looks an installation over; a command of its own
 calibration            fits the dynamics to an observed trajectory
 core/                  pure: dynamics, expression, labels, a session's life as a fold
 """
