@@ -10,7 +10,8 @@ from emotional_ai_service.core.timeline import Happened
 from emotional_ai_service.engine import SNAPSHOT_EVERY, Engine
 from emotional_ai_service.errors import SessionExists, SessionNotFound, VersionMismatch
 from emotional_ai_service.session import Intent
-from emotional_ai_service.stores import MemoryStore
+from emotional_ai_service.stores import MemoryStore, TransientStore
+from emotional_ai_service.tenants import Engines
 
 NOW_US = 1_700_000_000_000_000
 PATIENCE = 30.0
@@ -178,3 +179,25 @@ async def test_a_snapshot_of_one_replica_serves_another() -> None:
     assert await store.get_snapshot("ada") is not None
     assert await version(b) == SNAPSHOT_EVERY + 1
     assert (await b.session("ada")).state(NOW_US) == (await a.session("ada")).state(NOW_US)._replace(label_slack=0.0)
+
+
+async def test_a_transient_session_is_served_by_the_replica_that_began_it_alone() -> None:
+    kept = MemoryStore(shared=True)
+    a, b = (Engine(TransientStore(kept), Clock()) for _ in range(2))
+    await a.create("ada", pb.SessionConfig(), None, transient=True)
+    async with a.watching("ada") as (_, subscription):
+        assert (await a.apply("ada", [praise()], request_id="r")).moment.version == 2
+        assert (await a.apply("ada", [praise()], request_id="r")).duplicate
+        assert subscription.take() == 1
+    with pytest.raises(SessionNotFound):
+        await b.session("ada")
+    assert await kept.list_sessions() == []
+
+
+async def test_tenants_of_a_shared_store_are_level_each_with_its_own() -> None:
+    kept = MemoryStore(shared=True)
+    a, b = (Engines(kept, Clock()) for _ in range(2))
+    for tenant, count in (("acme", 1), ("globex", 2)):
+        await a.of(tenant).create("ada", pb.SessionConfig(), None)
+        await b.of(tenant).apply("ada", [praise()] * count)
+        assert await version(a.of(tenant)) == count + 1
