@@ -26,8 +26,10 @@ class Throughput:
     """Processor time of the server."""
 
 
-def unary(server: Server, method: str, message: bytes, calls: int, token: str = "") -> Throughput:
-    """Calls a unary method `calls` times with the same message, and a token if there is one.
+def unary(
+    server: Server, method: str, message: bytes, calls: int, token: str = "", *, encrypted: bool = False
+) -> Throughput:
+    """Calls a unary method `calls` times with the same message, and a token if there is one; over TLS where `encrypted`.
 
     Raises RuntimeError unless every call was answered, be it by an error.
     """
@@ -39,7 +41,7 @@ def unary(server: Server, method: str, message: bytes, calls: int, token: str = 
         headers += [f"-Hauthorization: Bearer {token}"] if token else []
         before = server.cpu_seconds()
         run = subprocess.run(
-            [_h2load(), *flags, *headers, f"http://{server.address}{method}"],
+            [_h2load(), *flags, *headers, f"http{'s' if encrypted else ''}://{server.address}{method}"],
             capture_output=True,
             text=True,
             check=True,
