@@ -13,7 +13,13 @@ from tenants import METHODS, Tenants, tenants_service
 from emotional_ai import EmotionalAIError
 from emotional_ai_service.callers import DEFAULT_TENANT
 from emotional_ai_service.engine import EXPORT_FORMAT
+from emotional_ai_service.server import ENGINE
+from emotional_ai_service.servicers import EmotionEngineServicer
 from emotional_ai_service.stores import MemoryStore
+from emotional_ai_service.streams import Drain
+from emotional_ai_service.tenants import Engines
+from emotional_ai_service.tenants.accounts import Accounts
+from emotional_ai_service.validation import check
 from emotional_ai_training.jobs import JobsDirectory, Plan, Recipe
 
 NAMES = ("session_id", "job_id", "resume_job_id")
@@ -214,3 +220,17 @@ async def test_the_decoder_is_told_whose_prompt_it_is(served: Tenants) -> None:
             served.decoder.asked.clear()
             await served.call(tenant, method, said, most=100)
             assert {asked.tenant for asked in served.decoder.asked} == {tenant}
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/nowhere"])
+async def test_a_file_of_the_machine_is_named_for_training_by_admins_alone(served: Tenants, path: str) -> None:
+    refused = await served.refused("acme", "StartJob", {"recipe": "RECIPE_ALL", "config": {"dataPath": path}})
+    assert refused is not None
+    assert [one.field for one in refused.violations] == ["config.data_path"]
+    assert "only tokens of scope admin may" in refused.message
+
+
+def test_a_service_without_limits_and_audit_has_nothing_around_its_methods() -> None:
+    servicer = EmotionEngineServicer(engines := Engines(MemoryStore(), lambda: NEW_YEAR_US), Drain())
+    assert Accounts(engines).around(servicer, ENGINE, check) == (servicer, ENGINE, check)
+    assert not {method.name for method in ENGINE.methods} & set(vars(servicer))
