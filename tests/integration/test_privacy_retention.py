@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import CommandLine
 from google.protobuf.timestamp_pb2 import Timestamp
 from lives import apart
 from loopback import IN_MEMORY, PATIENCE, in_file, service
@@ -69,6 +70,7 @@ def live(client: Client, clock: Clock, session: str) -> None:
 class Trimmed:
     """A service that keeps ten seconds, what a session exported before, and its states then."""
 
+    address: str
     client: Client
     clock: Clock
     whole: pb.SessionExport
@@ -101,7 +103,7 @@ def trimmed() -> Iterator[Trimmed]:
             whole = other.export_session("ada")
             states = list(other.history("ada", start=at(4), end=at(60), points=57).samples)
         until_trimmed(client, "ada")
-        yield Trimmed(client, clock, whole, states)
+        yield Trimmed(address, client, clock, whole, states)
 
 
 def test_states_are_the_same_as_if_nothing_had_been_let_go(trimmed: Trimmed) -> None:
@@ -155,6 +157,25 @@ def test_what_was_let_go_is_refused_by_the_earliest_moment_known(trimmed: Trimme
     early = refused(lambda: client.history("ada", start=at(-1)))
     assert isinstance(early, InvalidArgument)
     assert "before the session was created" in str(early)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("history",),
+        ("history", "--start", "3d"),
+        ("explain",),
+        ("explain", "--minutes", "5000"),
+        ("explain", "--start", "2h"),
+    ],
+)
+def test_the_command_line_looks_back_as_far_as_is_known(trimmed: Trimmed, command: tuple[str, ...]) -> None:
+    told = CommandLine(trimmed.address)(*command, "--session", "ada")
+    assert told.status == 0
+    assert told.out.startswith("2023-11-14T22:13:24")
+    early = CommandLine(trimmed.address)("history", "--session", "ada", "--start", "2023-11-14T22:13:22Z")
+    assert early.status != 0
+    assert "nothing is known before 2023-11-14T22:13:24Z" in early.err
 
 
 def test_a_request_that_is_remembered_is_still_applied_once(trimmed: Trimmed) -> None:
