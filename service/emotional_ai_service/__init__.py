@@ -6,6 +6,8 @@ guard, validation      the edge: rules of the contract in, google.rpc.Status out
 servicers/             one class per service; converts at the edge, holds no logic
 streams                the two state streams: credit, conflation, drain
 engine, session        sessions over a log: writers in order, watchers, idempotency
+room                   how many of them are in memory
+tenants/, tenancy      whose sessions they are, what tenants may use, who changed what; flags
 stores/                the log: memory and SQLite behind one Protocol
 wire, snapshots        contract messages and bytes to core values and back
 appraisal/             text to signals
