@@ -14,6 +14,7 @@ from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SignalVector
 from emotional_ai_service.core.timeline import Agent, Moment, check_levels, check_signals
 from emotional_ai_service.wire import (
     agent_from,
+    check_time,
     config_to,
     label_of,
     levels_from,
@@ -25,8 +26,6 @@ from emotional_ai_service.wire import (
     vector_to,
 )
 
-FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
-"""What a timestamp can hold, in seconds since the epoch."""
 GREATEST_SEQUENCE: Final = 2**53
 """Greatest sequence a log can begin at: what a number of JSON holds exactly."""
 LONGEST_MINUTES: Final = 1e7
@@ -81,8 +80,9 @@ def continued_from(entry: pb.LogEntry) -> tuple[int, Moment]:
 
 
 def _created(message: pb.SessionContinued, time_us: int) -> int:
-    if not message.HasField("created_at") or not FIRST_SECOND <= message.created_at.seconds <= LAST_SECOND:
-        raise InvalidInput("continued.created_at", "must be set to a moment of the years 1 to 9999")
+    if not message.HasField("created_at"):
+        raise InvalidInput("continued.created_at", "must be set to when the session was created")
+    check_time(message.created_at, "continued.created_at")
     created_us = microseconds(message.created_at)
     if created_us > time_us:
         late = (created_us - time_us) / 1e6

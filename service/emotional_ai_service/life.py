@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emotional_ai.v1 import engine_pb2 as pb
-from emotional_ai_service.continuing import FIRST_SECOND, LAST_SECOND, continued_from, continued_to
+from emotional_ai_service.continuing import continued_from, continued_to
 from emotional_ai_service.core.errors import CoreError, InvalidInput
 from emotional_ai_service.core.replay import Timed, replay
 from emotional_ai_service.core.timeline import Continuation, Moment, begin
 from emotional_ai_service.errors import InvalidRequest, Violation
 from emotional_ai_service.stores import Record
-from emotional_ai_service.wire import agent_from, entry_from, levels_from, microseconds
+from emotional_ai_service.wire import agent_from, check_time, entry_from, levels_from, microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,9 @@ def _check_place(message: pb.LogEntry, sequence: int | None, latest_us: int) -> 
         sequence = 1
     if sequence is not None and message.sequence != sequence:
         raise InvalidInput("sequence", f"must be {sequence}: entries are numbered from the first on, without gaps")
-    if not message.HasField("time") or not FIRST_SECOND <= message.time.seconds <= LAST_SECOND:
+    if not message.HasField("time"):
         raise InvalidInput("time", "must be set to a moment of the years 1 to 9999")
+    check_time(message.time, "time")
+    check_time(message.stimulus.occurred_at, "stimulus.occurred_at")
     if microseconds(message.time) > latest_us:
         raise InvalidInput("time", "lies in the future; a session would stand still until then")

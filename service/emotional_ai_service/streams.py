@@ -18,7 +18,7 @@ from emotional_ai_service.guard import Context
 from emotional_ai_service.observing.rpcs import StreamLag
 from emotional_ai_service.session import Intent, Session, Subscription
 from emotional_ai_service.validation import check
-from emotional_ai_service.wire import microseconds, state_to, stimulus_from, write_state
+from emotional_ai_service.wire import check_time, microseconds, state_to, stimulus_from, write_state
 
 DEFAULT_CREDIT: Final = 4
 LINGER_SECONDS: Final = 0.1
@@ -30,7 +30,10 @@ DuplexContext = Context[pb.StreamStateRequest, pb.StreamStateResponse]
 
 def intent_of(stimulus: pb.Stimulus, path: str) -> Intent:
     """What a stimulus asks to be written. Raises InvalidInput, its path below `path`."""
-    time_us = microseconds(stimulus.occurred_at) if stimulus.HasField("occurred_at") else None
+    time_us = None
+    if stimulus.HasField("occurred_at"):
+        check_time(stimulus.occurred_at, f"{path}.occurred_at")
+        time_us = microseconds(stimulus.occurred_at)
     return Intent(stimulus_from(stimulus, path), pb.LogEntry(stimulus=stimulus), time_us, path)
 
 

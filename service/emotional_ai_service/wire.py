@@ -48,6 +48,16 @@ def label_of(index: int) -> pb.EmotionLabel.ValueType:
 
 # ---- time
 
+FIRST_SECOND: Final = -62_135_596_800
+LAST_SECOND: Final = 253_402_300_799
+"""What a timestamp can hold, in seconds since the epoch."""
+
+
+def check_time(message: Timestamp, path: str) -> None:
+    """Raises InvalidInput, naming `path`, unless a timestamp is a moment: one that can be written, and read, anywhere."""
+    if not (FIRST_SECOND <= message.seconds <= LAST_SECOND and 0 <= message.nanos < 1_000_000_000):
+        raise InvalidInput(path, "must be set to a moment of the years 1 to 9999, with nanos in [0, 999999999]")
+
 
 def microseconds(time: Timestamp) -> int:
     """Microseconds since the epoch."""

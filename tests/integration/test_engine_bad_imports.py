@@ -137,10 +137,25 @@ def test_an_export_without_a_log_is_refused(client: Client, export: Export) -> N
 
 
 def test_a_moment_no_clock_can_show_is_refused(client: Client) -> None:
-    export = client.export_session("ada")
-    export.entries[-1].time.seconds = 10**15
-    error = refused(lambda: client.import_session(export, session_id="copy"))
-    assert fields(error) == ["session.entries[4].time"]
+    for seconds, nanos in ((10**15, 0), (-(10**12), 0), (1_700_000_000, -5), (1_700_000_000, 2 * 10**9)):
+        export = client.export_session("ada")
+        export.entries[-1].time.seconds, export.entries[-1].time.nanos = seconds, nanos
+        error = refused(lambda: client.import_session(export, session_id="copy"))  # noqa: B023
+        assert fields(error) == ["session.entries[4].time"]
+        export = client.export_session("ada")
+        occurred = export.entries[1].stimulus.occurred_at
+        occurred.seconds, occurred.nanos = seconds, nanos
+        error = refused(lambda: client.import_session(export, session_id="copy"))  # noqa: B023
+        assert fields(error) == ["session.entries[1].stimulus.occurred_at"]
+
+
+def test_nothing_is_stored_that_could_not_be_exported(client: Client) -> None:
+    stimulus = pb.Stimulus(event=pb.Signals(reward=0.1))
+    stimulus.occurred_at.GetCurrentTime()
+    stimulus.occurred_at.nanos = -5
+    error = refused(lambda: client.apply_stimuli("ada", [stimulus]))
+    assert fields(error) == ["stimuli[0].occurred_at"]
+    assert "nanos" in str(error)
 
 
 def test_a_signal_this_version_does_not_know_is_refused(client: Client) -> None:

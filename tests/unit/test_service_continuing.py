@@ -160,6 +160,7 @@ WRONG = [
     ),
     (lambda entry: entry.continued.ClearField("created_at"), "continued.created_at"),
     (lambda entry: setattr(entry.continued.created_at, "seconds", 10**15), "continued.created_at"),
+    (lambda entry: setattr(entry.continued.created_at, "nanos", -1), "continued.created_at"),
     (lambda entry: setattr(entry.continued.created_at, "seconds", entry.time.seconds + 1), "continued.created_at"),
     (lambda entry: setattr(entry.continued, "simulated_minutes", -0.5), "continued.simulated_minutes"),
     (lambda entry: setattr(entry.continued, "simulated_minutes", math.inf), "continued.simulated_minutes"),
