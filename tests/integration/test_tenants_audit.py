@@ -141,10 +141,14 @@ async def test_what_is_refused_leaves_a_line_with_its_reason(tmp_path: Path) -> 
     async with audited(tmp_path) as one:
         assert isinstance(await one.served.refused("zeta", "DeleteSession", ADA), NotFound)
         await one.served.refused("zeta", "CreateSession", {"sessionId": "no such id!"})
-    found = [(line["tenant"], line["session"], line["code"], line["reason"]) for line in one.lines()]
+        await one.served.refused("zeta", "DeleteSession", {"sessionId": "x" * 100_000})
+        await one.served.refused("zeta", "StartJob", {"recipe": "RECIPE_ALL", "resumeJobId": "nobodys"})
+    found = [(line.get("session") or line["job"], line["code"], line["reason"]) for line in one.lines()]
     assert found == [
-        ("zeta", "ada", "NOT_FOUND", "SESSION_NOT_FOUND"),
-        ("zeta", "no such id!", "INVALID_ARGUMENT", "INVALID_REQUEST"),
+        ("ada", "NOT_FOUND", "SESSION_NOT_FOUND"),
+        ("no such id!", "INVALID_ARGUMENT", "INVALID_REQUEST"),
+        ("x" * 128, "INVALID_ARGUMENT", "INVALID_REQUEST"),
+        ("nobodys", "NOT_FOUND", "JOB_NOT_FOUND"),
     ]
 
 

@@ -25,6 +25,9 @@ CHANGES: Final = frozenset({name for name, scope in SCOPES.items() if scope is n
 BEGINS: Final = frozenset(f"emotional_ai.v1.EmotionEngine.{name}" for name in ("CreateSession", "ImportSession"))
 """The rpcs that make sessions."""
 
+LONGEST: Final = 128
+"""Characters of an id that are written: as many as the contract allows, of one that was refused the first."""
+
 
 class Entry:
     """What the lines of one method are made of, worked out once."""
@@ -44,7 +47,7 @@ class Account:
         self._audit = audit
         self._entry = entry
         self._said: dict[str, str | int] = {
-            "request_id": request.request_id if request is not None and entry.has_request_id else "",
+            "request_id": request.request_id[:LONGEST] if request is not None and entry.has_request_id else "",
             "call_id": about.request_id if about is not None else "",
             "tenant": who.tenant,
             "token": who.token_id,
@@ -58,7 +61,7 @@ class Account:
         """A message of a stream. Raises AuditUnavailable for a batch that could not be told of."""
         match request.WhichOneof("message"):
             case "open" if "session" not in self._said:
-                self._said["session"] = request.open.session_id
+                self._said["session"] = request.open.session_id[:LONGEST]
                 self._audit.record(**self._said, code="OPEN")
             case "batch":
                 self._audit.check()
@@ -85,13 +88,17 @@ class Account:
             if said not in self._said:
                 about = getattr(message, inside) if inside else message
                 if found := getattr(about, name):
-                    self._said[said] = found
+                    self._said[said] = found[:LONGEST]
 
 
 def _names(form: Descriptor) -> list[tuple[str, str, str]]:
     """Where a message names what it is about: what that is, the message inside that names it if it is one, and the field."""
     found = []
-    for said, name, inside in (("session", "session_id", "session"), ("job", "job_id", "job")):
+    for said, name, inside in (
+        ("session", "session_id", "session"),
+        ("job", "job_id", "job"),
+        ("job", "resume_job_id", ""),
+    ):
         if name in form.fields_by_name:
             found.append((said, "", name))
         within = form.fields_by_name.get(inside)

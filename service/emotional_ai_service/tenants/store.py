@@ -177,8 +177,8 @@ class TenantStore:
 
 def _pass_on(done: asyncio.Future[None], told: asyncio.Future[None], key: str, session_id: str) -> None:
     if told.done():
-        return
-    if done.cancelled():
+        _seen(done)
+    elif done.cancelled():
         told.cancel()
     elif (error := done.exception()) is not None:
         told.set_exception(_told(error, key, session_id) if isinstance(error, StoreError) else error)
