@@ -1197,7 +1197,8 @@ class CreateSessionRequest(_message.Message):
     """Makes a retry safe: a second creation with the same id and request_id returns the session already made. At most 128 characters."""
     transient: _builtins.bool
     """Store nothing of it: the session lives in the memory of the process that made it, and is gone with it. Other processes, and
-    later ones, answer NOT_FOUND. RESOURCE_EXHAUSTED where as many such sessions as may be are there.
+    later ones, answer NOT_FOUND. Its log keeps about the last 2000 entries. RESOURCE_EXHAUSTED where as many such sessions as
+    may be are there.
     """
     @_builtins.property
     def config(self) -> Global___SessionConfig:
