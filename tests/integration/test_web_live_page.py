@@ -14,6 +14,7 @@ from web_process import web_process
 from web_reading import marked
 
 from emotional_ai import AsyncClient, DynamicsConfig, SessionConfig
+from emotional_ai.web.page.written import minus
 
 pytestmark = wanted
 
@@ -84,7 +85,7 @@ async def test_how_it_feels_and_would_speak_is_told_and_drawn(tmp_path: Path) ->
         speaks = await client.preview_expression(state.chemistry)
         sure = max(one.probability for one in speaks.label_probabilities)
         await expect(live.locator(".live-label")).to_have_text(f"anxietyconfidence {100 * sure:.0f} %")
-        where = f"Valence {state.valence:.2f}, arousal {state.arousal:.2f}"
+        where = minus(f"Valence {state.valence:+.2f}, arousal {state.arousal:+.2f}")
         await expect(live.get_by_role("img", name=where)).to_be_visible()
         await expect(live).to_contain_text("high cortisol")
         for words in (f"temperature {speaks.temperature:.2f}", f"top_p {speaks.top_p:.2f}"):
