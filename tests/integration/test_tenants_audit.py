@@ -20,6 +20,9 @@ from emotional_ai_service.settings import AuditSettings, AuditSync
 from emotional_ai_service.tenants import audit as audit_module
 from emotional_ai_service.tenants.audit import auditing
 from emotional_ai_service.tenants.ledger import CHANGES
+from emotional_ai_service.tenants.limits import Limits, LimitTable
+from emotional_ai_service.tenants.meters import Meters
+from emotional_ai_service.tenants.usage import Usage
 from emotional_ai_training.jobs import JobsDirectory
 
 ADA, SECRET = {"sessionId": "ada"}, "my secret heart"
@@ -150,6 +153,18 @@ async def test_what_is_refused_leaves_a_line_with_its_reason(tmp_path: Path) -> 
         ("x" * 128, "INVALID_ARGUMENT", "INVALID_REQUEST"),
         ("nobodys", "NOT_FOUND", "JOB_NOT_FOUND"),
     ]
+
+
+async def test_calls_that_come_too_fast_cannot_fill_the_log(tmp_path: Path) -> None:
+    limits = LimitTable(Limits(calls_per_second=1, calls_burst=2))
+    settings = AuditSettings(tmp_path / "audit.log", sync=AuditSync.EACH)
+    meters = Meters(limits, Usage(wall_clock), lambda: 0.0)
+    async with auditing(settings, wall_clock) as audit, tenants_service(tmp_path, audit=audit, meters=meters) as served:
+        for _ in range(20):
+            await served.refused("acme", "DeleteSession", ADA)
+            await served.refused("acme", "StreamState", {"open": ADA})
+            await served.refused("acme", "Converse", CALLS["Converse"])
+    assert len(Audited(served, settings.path).lines()) == 2 + 1  # a call, and a stream that was opened
 
 
 async def test_a_session_that_is_named_by_the_service_is_named_in_the_line(tmp_path: Path) -> None:

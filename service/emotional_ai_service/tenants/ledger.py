@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from emotional_ai_service.access import SCOPES
 from emotional_ai_service.access.guesses import address_of
 from emotional_ai_service.callers import Scope, caller
+from emotional_ai_service.errors import RateLimited
 from emotional_ai_service.guard import STATUS, Context
 from emotional_ai_service.observing.call import call
 from emotional_ai_service.tenants.audit import Audit
@@ -74,7 +75,9 @@ class Account:
         await _written(self._audit.record(**self._said, code="OK"))
 
     async def failed(self, error: BaseException) -> None:
-        """The call ended with an error, or its caller left."""
+        """The call ended with an error, or its caller left. One that came too fast leaves no line: it could fill the disk."""
+        if isinstance(error, RateLimited):
+            return
         known = next((STATUS[base] for base in type(error).__mro__ if base in STATUS), None)
         if not isinstance(error, Exception):
             self._audit.record(**self._said, code="CANCELLED")
