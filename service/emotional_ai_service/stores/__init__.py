@@ -13,6 +13,7 @@ redis_address        where the server is
 redis_fitness        whether it can keep what is promised
 redis_connection     one connection to it
 redis_lane           a connection kept up, and the fate of what was on its way
+redis_errors         what is told when it fails
 redis_operations     what is asked of the server
 redis_scripts        keys, and scripts that change them
 redis_log            records of a session

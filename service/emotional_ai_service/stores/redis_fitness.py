@@ -12,6 +12,8 @@ from emotional_ai_service.stores.redis_connection import Connection, Refused, Re
 OLDEST: Final = 7
 """The first version with sharded channels, and scripts that are refused whole when memory is full."""
 
+_NEWER: Final = f"{OLDEST}.0 or newer is needed: name another server with --redis-url"
+
 
 async def first_connection(address: RedisAddress) -> Connection:
     """A connection to a server that is there. Raises StoreUnreachable with what to do."""
@@ -21,6 +23,8 @@ async def first_connection(address: RedisAddress) -> Connection:
         advice = "start the server, or name another with --redis-url"
         raise StoreUnreachable(str(address), f"cannot be reached: {error}; {advice}") from error
     except Refused as error:
+        if "unknown command" in str(error):
+            raise StoreUnfit(str(address), f"is older than Redis 6; {_NEWER}") from error
         advice = "see the user and password in --redis-url or EMOTIONAL_AI_REDIS_URL"
         raise StoreUnreachable(str(address), f"lets nobody in like that: {error}; {advice}") from error
 
@@ -43,7 +47,7 @@ async def check_fitness(address: RedisAddress, connection: Connection, *, volati
 def _problem(facts: Mapping[str, str], cluster: Reply, *, volatile: bool) -> str:
     version = facts.get("redis_version", "0")
     if int(version.split(".")[0]) < OLDEST:
-        return f"is Redis {version}; {OLDEST}.0 or newer is needed: name another server with --redis-url"
+        return f"is Redis {version}; {_NEWER}"
     if facts.get("role", "master") != "master":
         return "is a replica, which takes no writes; name the primary with --redis-url"
     if facts.get("cluster_enabled") == "1" and _facts(cluster).get("cluster_size", "1") not in ("0", "1"):

@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar, final
 
 import hiredis
 
-from emotional_ai_service.stores.base import StoreOverloaded, StoreUnavailable, StoreUncertain
+from emotional_ai_service.stores.base import StoreOverloaded
 from emotional_ai_service.stores.redis_address import RedisAddress
 from emotional_ai_service.stores.redis_connection import (
     Command,
@@ -31,6 +31,7 @@ from emotional_ai_service.stores.redis_connection import (
     connect,
     pack,
 )
+from emotional_ai_service.stores.redis_errors import refused, uncertain, unreachable
 from emotional_ai_service.stores.redis_operations import Ask, Operation
 from emotional_ai_service.stores.redis_scripts import SCRIPTS, SERIALS
 
@@ -39,14 +40,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between attempts to reach a server."""
 INQUIRIES: Final = 500
 """Fates asked for at a time."""
-_ADVICE: Final = {
-    "OOM": "raise its maxmemory, or delete sessions",
-    "MISCONF": "make room on its disk, or mend what fails there",
-    "READONLY": "it is a replica now: name the primary",
-    "NOPERM": "its user needs all commands on the keys and channels ea:*",
-}
-"""What to do about a refusal, by the code it begins with."""
-
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -145,16 +138,21 @@ class Lane:
             return
         if not self._sent:
             self._since = time.monotonic()
-        commands: list[Command] = []
+        packets: list[bytes] = []
         while self._waiting:
             operation = self._waiting.popleft()
             self._serial = (self._serial + 1) % SERIALS
             operation.stamp = self.writer * SERIALS + self._serial
-            commands += operation.commands()
-            self._sent.append(operation)
+            try:
+                packets.append(pack(operation.commands()))
+            except Exception as error:  # Something that cannot be written at all: only its own operation is to suffer.
+                operation.fail(error)
+            else:
+                self._sent.append(operation)
         if self._watchdog is None:
             self._watchdog = self._loop.call_later(self._patience.answer, self._look)
-        connection.send(pack(commands))
+        connection.send(b"".join(packets))
+        self._ended()
 
     def _replied(self, reply: Reply) -> None:
         operation = self._sent[0]
@@ -172,7 +170,9 @@ class Lane:
         elif str(error).startswith("NOSCRIPT"):
             self._repeated.append(operation)
         else:
-            operation.fail(self._refused(str(error)))
+            operation.fail(refused(self._address, str(error)))
+            if str(error).startswith("READONLY") and self._connection is not None:
+                self._connection.drop()  # The address may lead to another server by now.
         if self._repeated and not self._sent:
             self._load_and_repeat()
         self._ended()
@@ -184,25 +184,6 @@ class Lane:
         self._waiting.extendleft(reversed([loading, *self._repeated]))
         self._repeated.clear()
         self._flush()
-
-    def _refused(self, words: str) -> StoreUnavailable:
-        if words.startswith("READONLY") and self._connection is not None:
-            self._connection.drop()  # The address may lead to another server by now.
-        advice = next((advice for code, advice in _ADVICE.items() if words.startswith(code)), "its log may say more")
-        return StoreUnavailable(f"Redis at {self._address} refuses: {words.rstrip('. ')}. Nothing was kept; {advice}")
-
-    def _unreachable(self) -> StoreUnavailable:
-        return StoreUnavailable(
-            f"Redis at {self._address} cannot be reached: {self._why}. Nothing was kept; see that it runs and that the "
-            "network lets this machine through"
-        )
-
-    def _uncertain(self, operation: Operation[Any]) -> StoreUncertain:
-        return StoreUncertain(
-            f"the connection to Redis at {self._address} was lost in the middle of a write to session "
-            f"{operation.session_id!r}, and could not be made again in time: {self._why}. The write may have been applied: "
-            "send it again with the same request id, and it is applied once"
-        )
 
     def _ended(self) -> None:
         if self._quiet is not None and not self._quiet.done() and not self.pending:
@@ -307,9 +288,9 @@ class Lane:
                 kept.remove(operation)
                 if operation.stamp:
                     self._doubtful.append(operation)
-                    operation.fail(self._uncertain(operation))
+                    operation.fail(uncertain(self._address, operation.session_id, self._why))
                 else:
-                    operation.fail(self._unreachable())
+                    operation.fail(unreachable(self._address, self._why))
         if self._sent or self._waiting:
             self._expire_at(min(operation.deadline for operation in (*self._sent, *self._waiting)))
         self._ended()

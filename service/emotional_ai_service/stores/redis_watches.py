@@ -15,8 +15,8 @@ from emotional_ai_service.stores.redis_address import RedisAddress
 from emotional_ai_service.stores.redis_connection import Command, Connection, Refused, Unreachable, connect, pack
 from emotional_ai_service.stores.redis_scripts import key
 
-LONGEST_PAUSE: Final = 0.5
-"""Seconds between attempts to reach a server, at most."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+"""Seconds between attempts to reach a server."""
 SUBSCRIPTIONS: Final = 500
 """Channels asked for with one packet when all are asked for again."""
 
@@ -70,16 +70,17 @@ class Watches:
 
     async def _listen(self) -> None:
         """Keeps the connection up, for as long as the store is open."""
-        pause = 0.02
+        pause = FIRST_PAUSE
         while True:
             try:
                 connection = await connect(self._address)
             except (Unreachable, Refused) as error:
-                _log.warning("no word of other writers: Redis at %s: %s", self._address, error)
+                if pause == FIRST_PAUSE:
+                    _log.warning("no word of other writers: Redis at %s: %s", self._address, error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
-            pause = 0.02
+            pause = FIRST_PAUSE
             try:
                 self._subscribe(connection)
                 await self._stay(connection)

@@ -1,0 +1,95 @@
+"""Which Redis servers are taken for a store, and what is told of the others."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from redis_server import RedisServer
+
+from emotional_ai_service.stores import Record, RedisAddress, StoreUnfit, StoreUnreachable, StoreUnusable
+from emotional_ai_service.stores.redis import RedisStore
+
+
+async def assert_kept(address: RedisAddress) -> None:
+    """That a store there keeps what it is given."""
+    store = await RedisStore.open(address)
+    await store.append("a", 0, [Record(1, 0, b"one")])
+    assert await store.read("a") == [Record(1, 0, b"one")]
+    await store.close()
+
+
+async def test_no_server_at_the_start_is_told_with_the_flag_that_names_it(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    with pytest.raises(StoreUnreachable, match=rf"127\.0\.0\.1:{server.port}.*--redis-url"):
+        await RedisStore.open(server.address)
+    with pytest.raises(StoreUnreachable, match=r"unix://.*--redis-url"):
+        await RedisStore.open(RedisAddress.parse(f"unix://{tmp_path}/socket"))
+
+
+async def test_a_wrong_password_is_told_without_it(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, "--requirepass", "right") as server:
+        for url in (server.url, f"redis://:wr0ng@127.0.0.1:{server.port}"):
+            with pytest.raises(StoreUnreachable, match="EMOTIONAL_AI_REDIS_URL") as caught:
+                await RedisStore.open(RedisAddress.parse(url))
+            assert "wr0ng" not in f"{caught.value!r} {caught.value.__cause__!r}"
+        await assert_kept(RedisAddress.parse(f"redis://:right@127.0.0.1:{server.port}/3"))
+
+
+async def test_a_server_that_keeps_nothing_is_taken_only_by_name(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, "--appendonly", "no") as server:
+        with pytest.raises(StoreUnfit, match=r"appendonly.*--redis-volatile"):
+            await RedisStore.open(server.address)
+        await (await RedisStore.open(server.address, volatile=True)).close()
+
+
+async def test_a_server_that_would_drop_sessions_or_cannot_write_is_refused(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, "--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru") as server:
+        with pytest.raises(StoreUnfit, match="maxmemory-policy noeviction"):
+            await RedisStore.open(server.address)
+        server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        server.ask("REPLICAOF", "127.0.0.1", "1")
+        with pytest.raises(StoreUnfit, match="name the primary"):
+            await RedisStore.open(server.address)
+
+
+def info(**facts: str) -> bytes:
+    text = "".join(f"{name}:{value}\r\n" for name, value in facts.items())
+    return f"${len(text)}\r\n{text}\r\n".encode()
+
+
+HELLO, NO_CLUSTER, PONG = b"%0\r\n", b"-ERR This instance has cluster support disabled\r\n", b"+PONG\r\n"
+CLUSTER_OF_THREE = info(cluster_size="3")
+
+
+@pytest.mark.parametrize(
+    ("answers", "error", "words"),
+    [
+        ([b"220 mail.example ESMTP\r\n"], StoreUnreachable, "--redis-url"),
+        ([b"-ERR unknown command `HELLO`\r\n"], StoreUnfit, "older than Redis 6; 7.0 or newer"),
+        ([HELLO, info(redis_version="6.2.14") + NO_CLUSTER + PONG], StoreUnfit, "is Redis 6.2.14; 7.0 or newer"),
+        (
+            [HELLO, info(redis_version="7.2.4", cluster_enabled="1") + CLUSTER_OF_THREE + PONG],
+            StoreUnfit,
+            "one node of a cluster",
+        ),
+        ([HELLO, b"-NOPERM no permissions\r\n" + NO_CLUSTER + PONG], StoreUnfit, "NOPERM.*ea:"),
+        ([HELLO, b""], StoreUnreachable, "went away"),
+    ],
+)
+async def test_a_server_of_another_kind_is_told(answers: list[bytes], error: type[StoreUnusable], words: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for one in answers:
+            await reader.read(65_536)
+            writer.write(one)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(error, match=words):
+            await RedisStore.open(RedisAddress("127.0.0.1", port))
+
+
+async def test_a_server_is_reached_by_its_unix_socket(tmp_path: Path) -> None:
+    socket = tmp_path / "redis.sock"
+    with RedisServer(tmp_path, "--unixsocket", str(socket)):
+        await assert_kept(RedisAddress.parse(f"unix://{socket}?db=2"))
