@@ -1,6 +1,7 @@
 """Tokens that change while a service runs: streams end with them, secrets overlap, and a damaged file changes nothing."""
 
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1.engine_pb2_grpc import EmotionEngineStub
 from emotional_ai_service.access import TokensUnusable
 from emotional_ai_service.callers import Scope
+from emotional_ai_service.server import AddressInUse
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +246,31 @@ def test_a_service_does_not_start_on_a_damaged_file(tmp_path: Path) -> None:
     issuer.file.path.write_text("{}")
     with pytest.raises(TokensUnusable, match="is no file of tokens"), service(issuer.settings()):
         pass
+
+
+def test_what_else_keeps_a_service_with_tokens_from_starting_is_told_as_it_is(tmp_path: Path) -> None:
+    issuer = Issuer.at(tmp_path / "tokens.json")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(AddressInUse),
+        service(replace(issuer.settings(), port=taken.getsockname()[1])),
+    ):
+        pass
+
+
+def test_a_stream_ends_when_the_overlap_of_its_secret_does(issuer: Issuer) -> None:
+    now = [time.time_ns() // 1000]
+    old = issuer.add(Scope.READ, Scope.WRITE)
+    assert tokens(issuer, "rotate", id_in(old), "--overlap", "1h").status == 0
+    with service(issuer.settings(), lambda: now[0]) as address, Client(address, token=old) as client:
+        client.create_session("ada")
+        with client.watch("ada") as watch:
+            seen = iter(watch)
+            next(seen)
+            now[0] += 3_700_000_000
+            with pytest.raises(Unauthenticated) as ended:
+                next(seen)
+    assert ended.value.reason == "TOKEN_UNKNOWN"
 
 
 def test_streams_with_tokens_say_goodbye_at_the_shutdown(tmp_path: Path) -> None:

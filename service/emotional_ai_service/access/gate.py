@@ -74,6 +74,8 @@ class Gate:
         self._clock = clock
         self._guesses = Guesses()
         self._held: set[_Held] = set()
+        self._sweep_at = 0
+        """Wall microseconds at which streams are to be looked at."""
 
     def admit(self, scope: Scope | None, call: Call) -> Admitted:
         """Lets a call in that needs a scope, any token if None; `caller()` says from then on who it is.
@@ -113,12 +115,17 @@ class Gate:
             raise held.lapsed from None
 
     def replace(self, keyring: Keyring) -> None:
-        """Lets calls in by these tokens from now on."""
+        """Lets calls in by these tokens from now on, and ends the streams of others."""
         self._keyring = keyring
+        self._sweep_at = 0
+        self.sweep()
 
     def sweep(self) -> None:
-        """Ends the streams whose tokens no longer hold."""
+        """Ends the streams whose tokens no longer hold; costs nothing while no token has changed or ended."""
         now = self._clock()
+        if now < self._sweep_at:
+            return
+        self._sweep_at = self._keyring.next_end(now)
         for held in [one for one in self._held if one.lapsed is None]:
             try:
                 _allowed(self._keyring.still(held.by.shown, now), held.by.needed)
@@ -139,12 +146,13 @@ async def gated(settings: AccessSettings, clock: Callable[[], int]) -> AsyncIter
     file = TokenFile(settings.tokens)
     mark = await asyncio.to_thread(file.mark)
     gate = Gate(Keyring(await asyncio.to_thread(file.read)), clock)
-    async with asyncio.TaskGroup() as group:
-        watching = group.create_task(_watch(gate, file, mark, settings.reread_seconds))
-        try:
-            yield gate
-        finally:
-            watching.cancel()
+    # No TaskGroup: it would wrap what else goes wrong while the service starts and runs.
+    watching = asyncio.create_task(_watch(gate, file, mark, settings.reread_seconds))
+    try:
+        yield gate
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
 
 
 async def _watch(gate: Gate, file: TokenFile, mark: object, seconds: float) -> None:
@@ -152,6 +160,7 @@ async def _watch(gate: Gate, file: TokenFile, mark: object, seconds: float) -> N
     while True:
         await asyncio.sleep(seconds)
         try:
+            gate.sweep()
             seen = await asyncio.to_thread(file.mark)
             if seen != mark:
                 mark = seen
@@ -163,7 +172,8 @@ async def _watch(gate: Gate, file: TokenFile, mark: object, seconds: float) -> N
             if str(error) != complaint:
                 complaint = str(error)
                 log.error("%s; the tokens read before stay in force", error)
-        gate.sweep()
+        except Exception:  # a fault of ours must not keep a token in force that is revoked later
+            log.exception("%s could not be looked at", file.path)
 
 
 def _shown(metadata: object) -> tuple[str, str]:

@@ -11,6 +11,9 @@ _NOBODY: Final = Token("", "", frozenset(), 0, secrets=(Kept(bytes(32)),))
 """Compared with where there is no such id, so that this takes as long as a wrong secret."""
 
 
+_NEVER: Final = 2**63
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A token as it was shown by a caller: what is needed to ask again whether it holds."""
@@ -27,6 +30,11 @@ class Keyring:
 
     def __len__(self) -> int:
         return len(self._tokens)
+
+    def next_end(self, now_us: int) -> int:
+        """When the next token or rotated secret ends, in wall microseconds since the epoch; far away if none will."""
+        ends = (end for token in self._tokens.values() for end in token.ends())
+        return min((end for end in ends if end > now_us), default=_NEVER)
 
     def known(self, text: str, now_us: int) -> tuple[Token, Shown]:
         """The token that is written so.

@@ -46,6 +46,10 @@ class Token:
         """Whether the token as a whole has ended."""
         return self.expires_us is not None and self.expires_us <= now_us
 
+    def ends(self) -> list[int]:
+        """When it or one of its secrets ends, as far as they do."""
+        return [end for end in (self.expires_us, *(kept.until_us for kept in self.secrets)) if end is not None]
+
     def accepts(self, digest: bytes, now_us: int) -> bool:
         """Whether this is the digest of a secret that holds now. Takes the same time for every wrong one."""
         known = False
