@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from redis_server import RedisServer
+from issuing import certificate
+from redis_server import RedisServer, free_port
 
 from emotional_ai_service.stores import Record, RedisAddress, StoreUnfit, StoreUnreachable, StoreUnusable
 from emotional_ai_service.stores.redis import RedisStore
@@ -93,3 +94,15 @@ async def test_a_server_is_reached_by_its_unix_socket(tmp_path: Path) -> None:
     socket = tmp_path / "redis.sock"
     with RedisServer(tmp_path, "--unixsocket", str(socket)):
         await assert_kept(RedisAddress.parse(f"unix://{socket}?db=2"))
+
+
+async def test_a_server_is_reached_by_tls_and_its_certificate_checked(tmp_path: Path) -> None:
+    own, other, port = certificate(tmp_path, "own"), certificate(tmp_path, "other"), free_port()
+    options = ["--tls-cert-file", str(own.certificate), "--tls-key-file", str(own.key), "--tls-auth-clients", "no"]
+    with RedisServer(tmp_path, "--tls-port", str(port), "--tls-ca-cert-file", str(own.certificate), *options):
+        await assert_kept(RedisAddress.parse(f"rediss://127.0.0.1:{port}?ca={own.certificate}"))
+        for url in (f"rediss://127.0.0.1:{port}", f"rediss://127.0.0.1:{port}?ca={other.certificate}"):
+            with pytest.raises(StoreUnreachable, match=r"CERTIFICATE_VERIFY_FAILED.*\?ca=FILE"):
+                await RedisStore.open(RedisAddress.parse(url))
+        with pytest.raises(StoreUnreachable, match=r"missing\.pem cannot be read"):
+            await RedisStore.open(RedisAddress.parse(f"rediss://127.0.0.1:{port}?ca={tmp_path}/missing.pem"))

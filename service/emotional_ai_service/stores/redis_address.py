@@ -62,8 +62,11 @@ class RedisAddress:
         return f"redis{'s' if self.tls else ''}://{host}:{self.port}/{self.database}"
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """What TLS is spoken by; None without it. Raises OSError for a file of certificates that cannot be read."""
-        return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
+        """What TLS is spoken by; None without it. Raises OSError, naming the file, for certificates that cannot be read."""
+        try:
+            return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
+        except OSError as error:
+            raise OSError(f"the certificates in {self.ca_file} cannot be read: {error.strerror or error}") from error
 
 
 def _database(parts: SplitResult, options: dict[str, list[str]]) -> int:

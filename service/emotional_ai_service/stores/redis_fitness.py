@@ -21,6 +21,8 @@ async def first_connection(address: RedisAddress) -> Connection:
         return await connect(address)
     except Unreachable as error:
         advice = "start the server, or name another with --redis-url"
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            advice = "name the file with its authority's certificate at the end of --redis-url: ?ca=FILE"
         raise StoreUnreachable(str(address), f"cannot be reached: {error}; {advice}") from error
     except Refused as error:
         if "unknown command" in str(error):
