@@ -163,9 +163,9 @@ async def _watch(gate: Gate, file: TokenFile, mark: object, seconds: float) -> N
             gate.sweep()
             seen = await asyncio.to_thread(file.mark)
             if seen != mark:
-                mark = seen
                 keyring = Keyring(await asyncio.to_thread(file.read))
                 gate.replace(keyring)
+                mark = seen
                 log.info("%s was read again: %d tokens", file.path, len(keyring))
             complaint = ""
         except TokensUnusable as error:
