@@ -12,11 +12,11 @@ from loopback import service_process
 from observing import logged
 
 from emotional_ai import AsyncClient, Client, Internal, NotFound
-from emotional_ai.v1 import engine_pb2, inference_pb2, inference_pb2_grpc
+from emotional_ai.v1 import engine_pb2, engine_pb2_grpc, inference_pb2, inference_pb2_grpc
 from emotional_ai_service.guard import guard
 from emotional_ai_service.observing import LogFormat, LogLevel, LogSettings, ObservingSettings
 from emotional_ai_service.observing.observation import Observation
-from emotional_ai_service.server import INFERENCE
+from emotional_ai_service.server import ENGINE, INFERENCE
 from emotional_ai_service.validation import check
 from emotional_ai_service.workers import Worker, WorkerFault, WorkerSpec
 
@@ -32,11 +32,22 @@ class Failing(inference_pb2_grpc.InferenceServicer):
         raise RuntimeError(f"no idea what to make of {request.texts[0]!r}")
 
 
+class FailingEngine(engine_pb2_grpc.EmotionEngineServicer):
+    """The same of a stream, at its second message."""
+
+    async def StreamState(self, request_iterator: AsyncIterator[engine_pb2.StreamStateRequest], context: Any) -> None:
+        requests = aiter(request_iterator)
+        opened, second = await anext(requests), await anext(requests)
+        raise RuntimeError(f"{opened.open.session_id!r} was told {second.batch.stimuli[0].note!r}")
+
+
 @asynccontextmanager
 async def failing_service() -> AsyncIterator[str]:
     server, observation = grpc.aio.server(), Observation(ObservingSettings(log=LOG), None)
-    servicer = observation.around(guard(Failing(), INFERENCE, check), INFERENCE)
-    inference_pb2_grpc.add_InferenceServicer_to_server(servicer, server)
+    speaking = observation.around(guard(Failing(), INFERENCE, check), INFERENCE)
+    inference_pb2_grpc.add_InferenceServicer_to_server(speaking, server)
+    feeling = observation.around(guard(FailingEngine(), ENGINE, check), ENGINE)
+    engine_pb2_grpc.add_EmotionEngineServicer_to_server(feeling, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -57,6 +68,24 @@ async def test_an_incident_is_found_in_the_log_with_its_call_and_without_what_wa
     assert "RuntimeError: no idea what to make of '<text>'" in found["exception"]
     (ended,) = [line for line in log.lines if line.get("code") == "INTERNAL"]
     assert ended["request_id"] == found["request_id"]
+    assert "afraid" not in log.text
+
+
+async def test_a_stream_that_fails_leaves_neither_its_notes_nor_its_session_in_the_log() -> None:
+    note = engine_pb2.Stimulus(event=engine_pb2.Signals(reward=0.5), note=SAID)
+    messages = [
+        engine_pb2.StreamStateRequest(open=engine_pb2.StreamOpen(session_id="wilhelmina")),
+        engine_pb2.StreamStateRequest(batch=engine_pb2.StimulusBatch(number=1, stimuli=[note])),
+    ]
+    with logged(LOG) as log:
+        async with failing_service() as address, grpc.aio.insecure_channel(address) as channel:
+            call = engine_pb2_grpc.EmotionEngineStub(channel).StreamState(iter(messages))
+            named = dict(await call.initial_metadata())["x-request-id"]
+            assert await call.code() is grpc.StatusCode.INTERNAL
+    (failed,) = [line for line in log.lines if "exception" in line]
+    assert failed["request_id"] == named
+    assert "'<session>' was told '<text>'" in failed["exception"]
+    assert "wilhelmina" not in log.text
     assert "afraid" not in log.text
 
 

@@ -40,9 +40,10 @@ def test_calls_are_counted_by_method_and_by_how_they_ended(served: Hosted, clien
         client.apply("counted", reward=0.5)
     with pytest.raises(NotFound):
         client.state("nobody-of-that-name")
-    after = read_numbers(served.metrics)
     applied = {"service": "EmotionEngine", "method": "ApplyStimuli", "code": "OK"}
     missing = {"service": "EmotionEngine", "method": "GetState", "code": "NOT_FOUND"}
+    refused = ("emotional_ai_rpc_seconds_count", frozenset(missing.items()))
+    after = numbers_once(served.metrics, lambda now: refused in now.samples)  # counted once the caller was told
     assert grown(before, after, "emotional_ai_rpc_seconds_count", **applied) == 3
     assert grown(before, after, "emotional_ai_rpc_seconds_bucket", le="+Inf", **applied) == 3
     assert grown(before, after, "emotional_ai_rpc_seconds_sum", **applied) > 0

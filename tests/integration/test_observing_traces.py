@@ -1,19 +1,21 @@
 """Traces from a client to the decoder's process, at a real collector: one tree, and no word of what was said."""
 
+import asyncio
 from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 from loopback import hosted
 from observed_service import speaking_settings
-from observing import Collector, collector
+from observing import Collector, collector, logged
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import format_trace_id
 
 from emotional_ai import AsyncClient, Client, NotFound, Sampling
-from emotional_ai_service.observing import ObservingSettings
+from emotional_ai_service.observing import LogFormat, LogSettings, ObservingSettings
 
 SAID = "My grandmother Wilhelmina died, and I am so sad."
+LOG = LogSettings(LogFormat.JSON)
 HERE = TracerProvider(shutdown_on_exit=False).get_tracer("test")
 
 
@@ -23,7 +25,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Coll
     place = tmp_path_factory.mktemp("traced")
     with (
         collector() as collected,
-        hosted(speaking_settings(place, ObservingSettings(otlp_url=collected.url))) as served,
+        hosted(speaking_settings(place, ObservingSettings(otlp_url=collected.url, log=LOG))) as served,
     ):
         yield served.address, collected
 
@@ -62,12 +64,15 @@ def test_one_turn_is_one_tree_from_the_client_to_the_decoder(traced: tuple[str, 
 async def test_a_refused_call_is_an_error_in_the_callers_trace(traced: tuple[str, Collector]) -> None:
     address, collected = traced
     async with AsyncClient(address, tracing=True) as client:
-        with HERE.start_as_current_span("asked in vain") as asked, pytest.raises(NotFound):
-            await client.state("nobody")
+        with HERE.start_as_current_span("asked in vain") as asked, logged(LOG) as log:
+            with pytest.raises(NotFound):
+                await client.state("nobody")
+            line = await asyncio.to_thread(log.wait_for, method="EmotionEngine/GetState", code="NOT_FOUND")
     collected.wait_for("EmotionEngine/GetState")
     (span,) = [one for one in collected.spans if one.name == "EmotionEngine/GetState"]
     assert span.trace_id.hex() == format_trace_id(asked.get_span_context().trace_id)
     assert (span.status.code, span.status.message) == (2, "NOT_FOUND")
+    assert line["trace_id"] == span.trace_id.hex()
 
 
 def test_a_client_that_was_not_asked_to_passes_no_trace_on(traced: tuple[str, Collector]) -> None:

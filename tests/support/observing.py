@@ -1,6 +1,5 @@
 """What tests read of an observed service: its numbers, its lines, and its spans at a collector that takes them over OTLP."""
 
-import io
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -124,35 +123,47 @@ def collector() -> Iterator[Collector]:
         server.stop(None).wait(PATIENCE)
 
 
-@dataclass(slots=True)
-class Logged:
-    """What was logged."""
+class Logged(logging.Handler):
+    """What was logged: lines in JSON."""
 
-    stream: io.StringIO
+    def __init__(self, settings: LogSettings) -> None:
+        super().__init__()
+        self.setFormatter(Lines(settings))
+        self.lines: list[dict[str, Any]] = []
+        self._came = Condition()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self._came:
+            self.lines.append(json.loads(self.format(record)))
+            self._came.notify_all()
 
     @property
     def text(self) -> str:
-        return self.stream.getvalue()
+        return json.dumps(self.lines)
 
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        """The lines of a log in JSON."""
-        return [json.loads(line) for line in self.text.splitlines()]
+    def wait_for(self, **facts: object) -> dict[str, Any]:
+        """The first line with these facts, once it has come: a call is logged after whoever refused it has told its caller."""
+
+        def found() -> dict[str, Any] | None:
+            return next((line for line in self.lines if facts.items() <= line.items()), None)
+
+        with self._came:
+            line = self._came.wait_for(found, PATIENCE)
+        assert line is not None, f"no line with {facts} came, but {self.lines}"
+        return line
 
 
 @contextmanager
 def logged(settings: LogSettings) -> Iterator[Logged]:
     """What this process logs meanwhile, as the service would write it."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(Lines(settings))
+    handler = Logged(settings)
     loggers = [logging.getLogger(name) for name in OURS]
     levels = [one.level for one in loggers]
     for one in loggers:
         one.addHandler(handler)
         one.setLevel(settings.level.upper())
     try:
-        yield Logged(stream)
+        yield handler
     finally:
         for one, level in zip(loggers, levels, strict=True):
             one.removeHandler(handler)

@@ -1,7 +1,7 @@
 """The call under way: what a line of the log says of it, known to whatever runs in the task that serves it."""
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,7 +17,7 @@ TEXTS: Final = frozenset({"text", "texts", "content", "note", "stop"})
 SESSIONS: Final = frozenset({"session_id"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One call."""
 
@@ -25,20 +25,30 @@ class Call:
     method: str
     """As "EmotionEngine/GetState"."""
     request: Message | None = field(repr=False, default=None)
-    """None for a call with a stream of requests."""
+    """The latest, of a call with a stream of requests; None before the first."""
+    opened: Message | None = field(repr=False, default=None)
+    """The first of a stream of requests, which says what it is for."""
 
     @property
     def session_id(self) -> str:
         """The session it is for; empty where it names none."""
-        return next(iter(self._said(SESSIONS)), "")
+        return next((one for one in self._said(SESSIONS) if one), "")
 
     @property
     def texts(self) -> list[str]:
         """Everything in the request that people wrote, the longest first."""
         return sorted({one for one in self._said(TEXTS) if one.strip()}, key=len, reverse=True)
 
+    async def read(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        """The requests of a stream as they come, each known to the call."""
+        async for request in requests:
+            self.opened, self.request = self.opened or request, request
+            yield request
+
     def _said(self, fields: frozenset[str]) -> Iterator[str]:
-        return iter(()) if self.request is None else strings(self.request, fields)
+        for message in (self.opened, self.request):
+            if message is not None:
+                yield from strings(message, fields)
 
 
 _CALL: Final[ContextVar[Call | None]] = ContextVar("call", default=None)

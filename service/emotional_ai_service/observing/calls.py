@@ -50,7 +50,7 @@ class Observer:
         async def answered(request: Message, context: Any) -> Any:
             under_way = _UnderWay(self._tracing, method, counts)
             if self._names:
-                context.set_trailing_metadata(under_way.named(request, context))
+                context.set_trailing_metadata(told(under_way.named(request, context)))
             try:
                 return await inner(request, context)
             except asyncio.CancelledError:
@@ -68,8 +68,9 @@ class Observer:
             under_way = _UnderWay(self._tracing, method, counts)
             try:
                 if self._names:
-                    request = asked if isinstance(asked, Message) else None
-                    await context.send_initial_metadata(under_way.named(request, context))
+                    call = under_way.named(asked if isinstance(asked, Message) else None, context)
+                    await context.send_initial_metadata(told(call))
+                    asked = asked if isinstance(asked, Message) else call.read(asked)
                 await inner(asked, context)
             except asyncio.CancelledError:
                 under_way.cancelled(context)
@@ -78,6 +79,11 @@ class Observer:
                 under_way.ended(context)
 
         return answered
+
+
+def told(call: Call) -> tuple[tuple[str, str], ...]:
+    """Metadata that tells the caller the name of the call."""
+    return ((REQUEST_ID, call.request_id),)
 
 
 class _UnderWay:
@@ -95,15 +101,15 @@ class _UnderWay:
         self._tracing = tracing
         counts.in_flight += 1
 
-    def named(self, request: Message | None, context: Any) -> tuple[tuple[str, str], ...]:
-        """Gives the call its name, for this task and for the caller, who is sent what is returned."""
+    def named(self, request: Message | None, context: Any) -> Call:
+        """Gives the call its name, for this task and those it begins."""
         metadata = context.invocation_metadata() or ()
         one = Call(request_id_of(metadata), self._method, request)
         begin_call(one)
         if self._tracing is not None:
             self._span = self._tracing.begin_call(one, metadata)
         self._named = True
-        return ((REQUEST_ID, one.request_id),)
+        return one
 
     def cancelled(self, context: Any) -> None:
         """The call was given up: by the caller, or by its deadline."""
