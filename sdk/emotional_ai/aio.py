@@ -4,7 +4,7 @@ Every method of one response, every list, watch and reply is described once in `
 stack carries them out.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import grpc
@@ -32,6 +32,7 @@ from emotional_ai.connection import DEFAULT_TARGET, Metadata, Option, call_metad
 from emotional_ai.errors import raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event
+from emotional_ai.targets import joined, uri
 from emotional_ai.tracing import trace_metadata
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1 import training_pb2
@@ -81,6 +82,10 @@ class AsyncClient:
             await client.apply("ada", reward=0.8)
             print((await client.state("ada")).chemistry)
 
+    `target` is HOST:PORT, or several numeric ones: "10.0.0.1:50051,10.0.0.2:50051", or a list of them. Calls go to one replica
+    after another, and to none that is shutting down; so they do with the addresses of one name. Streams go on at another where
+    theirs ends. Over TLS each shows a certificate for the first. ValueError tells of addresses that do not fit together.
+
     `token` is sent as a bearer token with every call, over an encrypted or local connection only. `deadlines` apply to calls
     without their own `timeout` in seconds; streams of states have none. `backoff` says how patiently streams reconnect, and
     how long the connection waits at most before it is tried again. With `tracing` each call goes on the trace of OpenTelemetry
@@ -90,7 +95,7 @@ class AsyncClient:
 
     def __init__(
         self,
-        target: str = DEFAULT_TARGET,
+        target: str | Sequence[str] = DEFAULT_TARGET,
         *,
         credentials: grpc.ChannelCredentials | None = None,
         token: str | None = None,
@@ -98,6 +103,7 @@ class AsyncClient:
         backoff: Backoff | None = None,
         tracing: bool = False,
     ) -> None:
+        target = joined(target)
         self._own_metadata = call_metadata(target, credentials, token)
         self._trace = trace_metadata() if tracing else None
         self._deadlines = deadlines or Deadlines()
@@ -229,5 +235,5 @@ class AsyncClient:
 
 def _channel(target: str, credentials: grpc.ChannelCredentials | None, options: list[Option]) -> aio.Channel:
     if credentials is None:
-        return aio.insecure_channel(target, options)
-    return aio.secure_channel(target, credentials, options)
+        return aio.insecure_channel(uri(target), options)
+    return aio.secure_channel(uri(target), credentials, options)

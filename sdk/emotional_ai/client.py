@@ -4,7 +4,7 @@ Every method of one response, every list, watch and reply is described once in `
 stack carries them out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import grpc
@@ -38,6 +38,7 @@ from emotional_ai.errors import raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event
 from emotional_ai.streams import Reply, StateStream, Watch
+from emotional_ai.targets import joined, uri
 from emotional_ai.tracing import trace_metadata
 from emotional_ai.training_job import TrainingJob
 from emotional_ai.v1 import training_pb2
@@ -87,6 +88,10 @@ class Client:
             client.apply("ada", reward=0.8)
             print(client.state("ada").chemistry)
 
+    `target` is HOST:PORT, or several numeric ones: "10.0.0.1:50051,10.0.0.2:50051", or a list of them. Calls go to one replica
+    after another, and to none that is shutting down; so they do with the addresses of one name. Streams go on at another where
+    theirs ends. Over TLS each shows a certificate for the first. ValueError tells of addresses that do not fit together.
+
     `token` is sent as a bearer token with every call, over an encrypted or local connection only. `deadlines` apply to calls
     without their own `timeout` in seconds; streams of states have none. `backoff` says how patiently streams reconnect, and
     how long the connection waits at most before it is tried again. With `tracing` each call goes on the trace of OpenTelemetry
@@ -96,7 +101,7 @@ class Client:
 
     def __init__(
         self,
-        target: str = DEFAULT_TARGET,
+        target: str | Sequence[str] = DEFAULT_TARGET,
         *,
         credentials: grpc.ChannelCredentials | None = None,
         token: str | None = None,
@@ -104,6 +109,7 @@ class Client:
         backoff: Backoff | None = None,
         tracing: bool = False,
     ) -> None:
+        target = joined(target)
         self._own_metadata = call_metadata(target, credentials, token)
         self._trace = trace_metadata() if tracing else None
         self._deadlines = deadlines or Deadlines()
@@ -226,5 +232,5 @@ class Client:
 
 def _channel(target: str, credentials: grpc.ChannelCredentials | None, options: list[Option]) -> grpc.Channel:
     if credentials is None:
-        return grpc.insecure_channel(target, blocking(options))
-    return grpc.secure_channel(target, credentials, blocking(options))
+        return grpc.insecure_channel(uri(target), blocking(options))
+    return grpc.secure_channel(uri(target), credentials, blocking(options))

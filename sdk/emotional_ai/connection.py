@@ -12,6 +12,8 @@ from typing import Final
 import grpc
 from grpc.experimental import ChannelOptions
 
+from emotional_ai.targets import LOOKED_UP_AGAIN_MS, SPREADING, addresses, authority, joined, spread
+
 DEFAULT_TARGET: Final = "127.0.0.1:50051"
 REQUEST_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the largest request; the service refuses larger ones."""
@@ -58,10 +60,11 @@ Option = tuple[str, str | int]
 Metadata = tuple[tuple[str, str], ...]
 
 
-def service_config() -> str:
-    """gRPC's retry settings, as JSON."""
+def service_config(target: str = DEFAULT_TARGET) -> str:
+    """gRPC's settings for retries, and for spreading calls where a target may be several replicas, as JSON."""
     names = [{"service": service, "method": method} for service, methods in RETRIED.items() for method in methods]
-    return json.dumps({"methodConfig": [{"name": names, "retryPolicy": RETRY_POLICY}]})
+    retrying = {"methodConfig": [{"name": names, "retryPolicy": RETRY_POLICY}]}
+    return json.dumps({**retrying, **(SPREADING if spread(target) else {})})
 
 
 def channel_options(target: str, longest_seconds: float = 5.0) -> list[Option]:
@@ -69,9 +72,12 @@ def channel_options(target: str, longest_seconds: float = 5.0) -> list[Option]:
 
     `longest_seconds` is the longest wait between two attempts to connect.
     """
+    named = authority(target)
     return [
+        *([("grpc.default_authority", named)] if named else []),
         ("grpc.enable_http_proxy", 0 if is_local(target) else 1),
-        ("grpc.service_config", service_config()),
+        ("grpc.service_config", service_config(target)),
+        ("grpc.dns_min_time_between_resolutions_ms", LOOKED_UP_AGAIN_MS),
         ("grpc.enable_retries", 1),
         ("grpc.max_send_message_length", REQUEST_LIMIT),
         ("grpc.max_receive_message_length", RESPONSE_LIMIT),
@@ -119,7 +125,13 @@ def check_token(token: str) -> None:
 
 
 def service_address(text: str) -> str:
-    """An address as a flag takes it. Raises ValueError for what is no HOST:PORT, or no port a service can be reached at."""
+    """An address as a flag takes it, or several. Raises ValueError for what is no HOST:PORT, or no port of a service."""
+    for address in addresses(text):
+        _check_address(address)
+    return joined(text)
+
+
+def _check_address(text: str) -> None:
     host, _, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     wrong = not bare or any(mark in bare for mark in "/@ \t") or (":" in bare and host == bare)
@@ -127,11 +139,11 @@ def service_address(text: str) -> str:
         raise ValueError(
             f"a service is named as HOST:PORT, such as {DEFAULT_TARGET}, the port in 1..65535; got {text!r}"
         )
-    return text
 
 
 def start_command(address: str) -> str:
-    """The command that starts a service at an address."""
+    """The command that starts a service at an address, the first one where several are named."""
+    address = addresses(address)[0]
     host, _, port = address.rpartition(":")
     if address == DEFAULT_TARGET or not port.isdecimal():
         return "emotional-ai serve"
@@ -140,9 +152,11 @@ def start_command(address: str) -> str:
 
 
 def is_local(target: str) -> bool:
-    """Whether the way to a target stays on this machine."""
-    address = target.removeprefix("dns:").lstrip("/")
-    return target.startswith("unix:") or is_loopback(address.rpartition(":")[0] or address)
+    """Whether the way to a target stays on this machine, whichever of its addresses is taken."""
+    if target.startswith(("unix:", "unix-abstract:")):
+        return True
+    named = target.removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:").lstrip("/")
+    return all(is_loopback(one.rpartition(":")[0] or one) for one in addresses(named))
 
 
 def is_loopback(host: str) -> bool:

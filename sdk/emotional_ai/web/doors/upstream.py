@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from grpc import ChannelCredentials, aio
 
 from emotional_ai.connection import Metadata, Option, call_metadata, channel_options, watch_options
+from emotional_ai.targets import uri
 
 Method = MethodInfo[Message, Message]
 
@@ -49,9 +50,9 @@ class Upstream:
 
 def _opened(target: str, credentials: ChannelCredentials | None, options: list[Option]) -> aio.Channel:
     return (
-        aio.insecure_channel(target, options)
+        aio.insecure_channel(uri(target), options)
         if credentials is None
-        else aio.secure_channel(target, credentials, options)
+        else aio.secure_channel(uri(target), credentials, options)
     )
 
 
