@@ -85,7 +85,10 @@ def root(
     target: Annotated[
         str,
         typer.Option(
-            "--target", metavar="HOST:PORT", envvar="EMOTIONAL_AI_TARGET", help="Service the commands talk to."
+            "--target",
+            metavar="HOST:PORT[,HOST:PORT]",
+            envvar="EMOTIONAL_AI_TARGET",
+            help="Service the commands talk to, or its replicas.",
         ),
     ] = DEFAULT_TARGET,
     token: Annotated[
