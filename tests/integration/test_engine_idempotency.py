@@ -1,10 +1,12 @@
 """A request applies once however often and from wherever it is sent; versions guard against other writers."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from loopback import IN_MEMORY, PATIENCE, in_file, service
+from loopback import PATIENCE, in_file, service
+from replicas import PLACES, kept
 from wire_client import event, refused
 
 from emotional_ai import Aborted, Client
@@ -13,9 +15,10 @@ from emotional_ai_service.settings import Settings
 THREADS = 8
 
 
-@pytest.fixture(params=["memory", "file"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    return IN_MEMORY if request.param == "memory" else in_file(tmp_path / "sessions.db")
+@pytest.fixture(params=PLACES)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    with kept(request.param, tmp_path) as settings:
+        yield settings
 
 
 def test_the_same_request_from_many_threads_at_once_applies_once(settings: Settings) -> None:

@@ -10,13 +10,12 @@ import pytest
 from lives import replayed, same
 from loopback import PATIENCE, hosted
 from redis_server import RedisServer, free_port
-from replicas import redis, replica
+from replicas import in_redis, redis, replica
 from senders import Sender, StreamSender, Tally, UnarySender, assert_whole, send_to_any
 from wire_client import event, refused
 
 from emotional_ai import Client
 from emotional_ai_service.server import wall_clock
-from emotional_ai_service.settings import Settings, StoreKind, StoreSettings
 
 STREAMS, BATCHES, IN_A_BATCH = 4, 60, 8
 WRITERS, WRITES = 2, 150
@@ -97,7 +96,7 @@ def test_replicas_restarted_one_after_another_under_load_lose_nothing(server: Re
 
 
 def test_replicas_whose_clocks_are_minutes_apart_never_turn_time_back(server: RedisServer) -> None:
-    settings = Settings(port=0, store=StoreSettings(StoreKind.REDIS, redis=server.address))
+    settings = in_redis(server)
     with (
         hosted(settings, lambda: wall_clock() + SKEW_US) as ahead,
         hosted(settings) as behind,

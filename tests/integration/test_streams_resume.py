@@ -1,10 +1,12 @@
 """StreamState over interruptions: a batch sent again applies once, and the drain says where to go on."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from loopback import IN_MEMORY, PATIENCE, hosted, in_file, service
+from loopback import PATIENCE, hosted, in_file, service
+from replicas import PLACES, kept
 from wire_client import StreamCall, event, stub
 
 from emotional_ai import Client
@@ -14,9 +16,10 @@ from emotional_ai_service.settings import Settings
 STREAMS = 100
 
 
-@pytest.fixture(params=["memory", "file"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    return IN_MEMORY if request.param == "memory" else in_file(tmp_path / "sessions.db")
+@pytest.fixture(params=PLACES)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    with kept(request.param, tmp_path) as settings:
+        yield settings
 
 
 def test_batches_sent_again_with_the_token_apply_once(settings: Settings) -> None:
