@@ -233,9 +233,15 @@ def test_the_command_ends_with_1_where_something_is_wrong_and_changes_nothing(tm
     assert not told["ok"]
     assert "emotional-ai models pull" in {one["mend"] for one in told["findings"]}
     right = subprocess.run(
-        (*command, "--engine-only"), env=environ, cwd=tmp_path, capture_output=True, text=True, check=False
+        (*command, "--engine-only", "--retention", "30d", "--backend=local"),
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (right.returncode, json.loads(right.stdout)["ok"]) == (0, True), right.stdout
+    assert json.loads(right.stdout)["findings"][-1]["said"] == "not looked at: --retention, --backend"
     assert list(tmp_path.iterdir()) == []
 
 

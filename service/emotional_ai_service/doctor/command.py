@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,7 +12,7 @@ import typer
 from emotional_ai.cli.reach import Service
 from emotional_ai.credentials import Credentials
 from emotional_ai_service.doctor import installation, machine
-from emotional_ai_service.doctor.finding import Finding, Standing, looked
+from emotional_ai_service.doctor.finding import Finding, Standing, looked, ok
 from emotional_ai_service.doctor.settings import DoctorSettings, state_dir
 
 app = typer.Typer(rich_markup_mode=None)
@@ -27,11 +28,21 @@ READ: Final = (
 )
 """Variables that are looked at, beside those that flags are read from."""
 
+
+class Kept(StrEnum):
+    """Where sessions are kept."""
+
+    MEMORY = "memory"
+    SQLITE = "sqlite"
+    REDIS = "redis"
+
+
 EngineOnly = Annotated[bool, typer.Option("--engine-only", help="Look only at what a service without language needs.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Model = Annotated[Path | None, typer.Option("--model", envvar="EMOTIONAL_AI_MODEL", help="As serve.")]
 Loras = Annotated[Path, typer.Option("--loras", metavar="DIR", help="As serve.")]
 Jobs = Annotated[Path | None, typer.Option("--jobs", metavar="DIR", help="As serve.")]
+Store = Annotated[Kept, typer.Option("--store", help="As serve.")]
 Db = Annotated[Path | None, typer.Option("--db", metavar="FILE", help="As serve.")]
 RedisUrl = Annotated[str, typer.Option("--redis-url", envvar="EMOTIONAL_AI_REDIS_URL", metavar="URL", help="As serve.")]
 RedisVolatile = Annotated[bool, typer.Option("--redis-volatile", help="As serve.")]
@@ -44,13 +55,14 @@ Key = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="As 
 ClientCa = Annotated[Path | None, typer.Option("--tls-client-ca", metavar="FILE", help="As serve.")]
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def doctor(
     ctx: typer.Context,
     engine_only: EngineOnly = False,
     host: Host = "127.0.0.1",
     port: Port = 50051,
     web_port: WebPort = 8080,
+    store: Store = Kept.SQLITE,
     db: Db = None,
     redis_url: RedisUrl = "",
     redis_volatile: RedisVolatile = False,
@@ -63,7 +75,8 @@ def doctor(
     tls_client_ca: ClientCa = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look an installation over, and say of whatever is not right what mends it. Give it the flags that `serve` gets.
+    """Look an installation over, and say of whatever is not right what mends it. Give it the flags that `serve` gets; of those
+    it does not know it says so.
 
     Exit status: 0, or 1 where something is wrong. Nothing is changed.
     """
@@ -71,8 +84,8 @@ def doctor(
         model=model,
         loras=loras,
         jobs=jobs or (db.with_name(db.name + ".jobs") if db else state_dir() / "jobs"),
-        db=db or state_dir() / "sessions.db",
-        redis_url=redis_url,
+        db=None if store is Kept.MEMORY else db or state_dir() / "sessions.db",
+        redis_url=(redis_url or "redis://127.0.0.1:6379/0") if store is Kept.REDIS else "",
         redis_volatile=redis_volatile,
         host=host,
         port=port,
@@ -86,6 +99,8 @@ def doctor(
     )
     service = ctx.obj if isinstance(ctx.obj, Service) else Service()
     found = findings(settings, service.target or f"{host}:{port}", service.credentials)
+    if unknown := [one.partition("=")[0] for one in ctx.args if one.startswith("-")]:
+        found.append(ok("other flags", f"not looked at: {', '.join(unknown)}"))
     typer.echo(as_object(found) if as_json else as_text(found))
     raise typer.Exit(int(any(one.standing is Standing.WRONG for one in found)))
 
