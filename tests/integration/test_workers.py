@@ -224,7 +224,9 @@ async def test_a_killed_process_fails_what_is_under_way_within_a_second_and_is_r
     with pytest.raises(WorkerUnavailable) as refusal:
         await answers(worker, 1)
     assert 0 < refusal.value.retry_seconds <= 30
+    assert worker.restarts == 0
     await until(lambda: worker.ready)
+    assert worker.restarts == 1
     assert (await answers(worker, "pid"))[0] != first
     assert not is_running(first)
 
