@@ -1,7 +1,9 @@
 """Many tenants in one store: each has the store it would have alone, and none can name what another has."""
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from emotional_ai_service.callers import DEFAULT_TENANT
-from emotional_ai_service.stores import AlreadyExists, MemoryStore, NotFound, Record, Store, StoreError, VersionConflict
+from emotional_ai_service.stores import (
+    AlreadyExists,
+    MemoryStore,
+    NotFound,
+    Record,
+    SqliteStore,
+    Store,
+    StoreError,
+    VersionConflict,
+)
 from emotional_ai_service.stores.base import StoreUnavailable
 from emotional_ai_service.tenants import TenantStore, owner_of
 from emotional_ai_service.tenants.store import prefix_of
@@ -39,12 +50,16 @@ class Apart(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        shared = MemoryStore()
-        self.parts: dict[str, Store] = {name: TenantStore(shared, name) for name in NAMES}
+        self.shared = self.opened()
+        self.parts: dict[str, Store] = {name: TenantStore(self.shared, name) for name in NAMES}
         self.alone: dict[str, Store] = {name: MemoryStore() for name in NAMES}
         self.time = 0
 
+    def opened(self) -> Store:
+        return MemoryStore()
+
     def teardown(self) -> None:
+        self.runner.run(self.shared.close())
         self.runner.close()
 
     def same(self, tenant: str, call: Callable[[Store], Awaitable[object] | None]) -> Outcome:
@@ -92,8 +107,22 @@ class Apart(RuleBasedStateMachine):
         self.same(tenant, lambda store: store.marks(session))
 
 
+class ApartInAFile(Apart):
+    """The same in a store that answers later."""
+
+    def opened(self) -> Store:
+        self.folder = tempfile.TemporaryDirectory()
+        return self.runner.run(SqliteStore.open(Path(self.folder.name) / "sessions.db"))
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.folder.cleanup()
+
+
 TestEachLivesAsIfAlone = Apart.TestCase
 TestEachLivesAsIfAlone.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestEachLivesAsIfAloneInAFile = ApartInAFile.TestCase
+TestEachLivesAsIfAloneInAFile.settings = settings(max_examples=10, stateful_step_count=30, deadline=None)
 
 
 async def keys_of(tenant: str, session_id: str) -> list[str]:
