@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 from cutting_proxy import CuttingProxy
 from redis_server import RedisServer
 
@@ -289,7 +290,7 @@ async def test_cut_off_in_the_middle_of_everything_each_write_is_applied_once_or
             done = False
 
             async def cutting() -> None:
-                for number in range(15):
+                for number in range(9):
                     proxy.answering, proxy.passing = number % 3 != 0, number % 3 != 1
                     proxy.heard.clear()
                     await asyncio.wait_for(proxy.heard.wait(), 30)
@@ -324,3 +325,8 @@ async def test_cut_off_in_the_middle_of_everything_each_write_is_applied_once_or
                 session, version = f"s{number}", life.result()
                 assert await store.read(session) == [record(n, session) for n in range(1, version + 1)]
             assert [row.session_id for row in await store.list_sessions()] == [f"s{n}" for n in range(6)]
+
+
+def test_the_same_holds_on_the_loop_of_the_service_whose_connections_end_in_another_way(tmp_path: Path) -> None:
+    uvloop.run(test_a_write_that_never_arrived_is_sent_again_and_too_late_it_does_nothing(tmp_path / "late"))
+    uvloop.run(test_cut_off_in_the_middle_of_everything_each_write_is_applied_once_or_refused_as_told(tmp_path / "cut"))

@@ -108,7 +108,7 @@ class CuttingProxy:
 
     async def _replies(self, reader: asyncio.StreamReader, pair: _Pair) -> None:
         while data := await _read(reader):
-            if self.answering and not pair.mute:
+            if self.answering and not pair.mute and not pair.client.is_closing():
                 pair.client.write(data)
             self.answered.set()
         pair.client.close()

@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
         self.heard = time.monotonic()
         """When something came last, in seconds of the monotonic clock."""
         self.open = False
+        self._ended = False
         self._reader = hiredis.Reader(notEnoughData=_NOTHING)
         self._transport: asyncio.Transport | None = None
 
@@ -86,10 +87,11 @@ class Connection(asyncio.Protocol):
 
     def drop(self) -> None:
         """Gives it up, as if it had been lost; `lost` is called, if it was lost unnoticed too."""
-        if self.open and self._transport is not None:
-            self._transport.abort()
-        else:
+        self.open = False  # A transport of uvloop takes nothing from here on, and `lost` comes a turn later.
+        if self._transport is None or self._ended:
             self.lost()
+        else:
+            self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Of the event loop."""
@@ -113,7 +115,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
         """Of the event loop."""
-        self.open = False
+        self.open, self._ended = False, True
         self.lost()
 
 
