@@ -35,7 +35,7 @@ async def test_an_adapter_is_shown_with_all_that_is_known_of_it_and_why_it_is_re
         web_process(target, tmp_path / "log") as web,
     ):
         async with chromium() as browser, opened(browser, f"{web.url}/adapters", tmp_path) as tab:
-            shown = tab.page.get_by_role("article", name="high_dopamine")
+            shown = tab.page.get_by_role("article", name="high dopamine")
             for words in ("0.35", "0.75, measured", "Rank16", DIGEST[:8]):
                 await expect(shown).to_contain_text(words)
             await expect(shown).not_to_contain_text("Cannot be blended")
