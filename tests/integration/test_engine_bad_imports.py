@@ -99,6 +99,10 @@ def not_a_number(entries: list[Export]) -> None:
     entries[1]["stimulus"]["event"]["reward"] = "NaN"
 
 
+def endlessly_requested(entries: list[Export]) -> None:
+    entries[1]["requestId"] = "r" * 129
+
+
 def unstable_at_first(entries: list[Export]) -> None:
     entries[0]["created"]["config"]["dynamics"]["coupling"]["cortisol"]["dopamine"] = 9.0
 
@@ -117,6 +121,7 @@ WRONG: list[tuple[Callable[[list[Export]], None], str, str]] = [
     (empty_entry, "entries[1].effect", "must be set"),
     (out_of_range, "entries[1].stimulus.event.reward", "less than or equal to 1"),
     (not_a_number, "entries[1].stimulus.event.reward", "less than or equal to 1"),
+    (endlessly_requested, "entries[1].request_id", "128"),
     (unstable_at_first, "entries[0].created.config.dynamics.coupling.cortisol", "below 4"),
     (unstable_later, "entries[2].configured.dynamics.coupling.cortisol", "below 4"),
 ]
@@ -130,6 +135,12 @@ def test_a_log_that_cannot_be_is_refused_at_its_first_wrong_entry(
     error = refused_import(client, json.dumps(export))
     assert fields(error) == [f"session.{field}"]
     assert allowed in error.violations[0].description
+
+
+def test_a_request_id_may_be_as_long_in_an_import_as_in_a_request(client: Client, export: Export) -> None:
+    export["entries"][1]["requestId"] = "😀" * 128
+    assert client.import_json(json.dumps(export), session_id="copy").state.version == 5
+    client.delete_session("copy")
 
 
 def test_an_export_without_a_log_is_refused(client: Client, export: Export) -> None:

@@ -1009,7 +1009,7 @@ class LogEntry(_message.Message):
     sequence: _builtins.int
     """Position in the log, from 1; equal to the version of the state just after it."""
     request_id: _builtins.str
-    """The request that caused it; empty if none was given."""
+    """The request that caused it, at most 128 characters; empty if none was given."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
