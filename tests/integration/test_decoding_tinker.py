@@ -23,7 +23,7 @@ from emotional_ai_service.decoding.messages import BlendMode, BlendWeight, Gener
 from emotional_ai_service.decoding.prompt import prompt_tokens
 from emotional_ai_service.decoding.tinker import TinkerDecoder
 from emotional_ai_service.decoding.tinker.choosing import drawn_by_weight
-from emotional_ai_service.workers import Overloaded
+from emotional_ai_service.workers import Load, Overloaded
 
 pytestmark = pytest.mark.filterwarnings(LEFT_OPEN)
 CONTEXT = 2048
@@ -293,12 +293,14 @@ async def test_a_long_prompt_is_put_into_tokens_beside_the_loop_and_holds_its_pl
         first = asyncio.create_task(reply_of(decoder, asked()))
         await asyncio.sleep(0)
         try:
+            assert decoder.load() == Load(running=1)
             with pytest.raises(Overloaded):
                 await reply_of(decoder, asked())
         finally:
             go.set()
         assert (await first)[0]
         assert decoder.ready
+        assert decoder.load() == Load()
 
 
 async def test_what_cannot_be_done_is_refused_before_anything_is_said(nearest: TinkerDecoder) -> None:

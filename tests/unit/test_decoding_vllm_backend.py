@@ -33,7 +33,7 @@ from emotional_ai_service.decoding.vllm import ServerSilent, ServerUnfit, VllmDe
 from emotional_ai_service.decoding.vllm.fitness import Fitness, inspect
 from emotional_ai_service.decoding.vllm.server import VllmServer
 from emotional_ai_service.errors import ModelUnavailable
-from emotional_ai_service.workers import Overloaded, WorkerStartFailed
+from emotional_ai_service.workers import Load, Overloaded, WorkerStartFailed
 from emotional_ai_training.adapters import Registry
 from emotional_ai_training.models import model_digest
 
@@ -280,9 +280,11 @@ async def test_more_requests_than_there_may_be_are_refused(decoder: VllmDecoder,
             events = await stack.enter_async_context(aclosing(decoder.generate(ask())))
             await anext(events)
         assert not decoder.ready
+        assert decoder.load() == Load(running=CAPACITY)
         with pytest.raises(Overloaded):
             await reply(decoder, ask())
     assert decoder.ready
+    assert decoder.load() == Load()
 
 
 @pytest.mark.parametrize("finish", ["", "abort"])
