@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from tiny_disk import room_for
 from emotional_ai_service.errors import AuditUnavailable
 from emotional_ai_service.settings import AuditSettings, AuditSync, AuditWhenFull
 from emotional_ai_service.tenants import audit as audit_module
-from emotional_ai_service.tenants.audit import LINES_KEPT, Audit, auditing
+from emotional_ai_service.tenants.audit import GATHER_SECONDS, LINES_KEPT, Audit, auditing
+from emotional_ai_service.tenants.audit_file import AuditFile, Line
 from emotional_ai_service.tenants.errors import AuditUnusable
 
 NOON_US = 1_795_953_600_123_456
@@ -126,6 +128,25 @@ async def test_a_log_that_cannot_be_written_is_refused_at_the_start_by_name(tmp_
         with pytest.raises(AuditUnusable, match=f"{path} cannot be written: .*; name another file with --audit"):
             async with kept(path):
                 pass
+
+
+async def test_a_disk_that_stalls_holds_nobody_up_but_the_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, write = threading.Event(), AuditFile.write
+
+    def stalling(self: AuditFile, lines: Sequence[Line], *, sync: bool) -> None:
+        goes_on.wait(30)
+        write(self, lines, sync=sync)
+
+    monkeypatch.setattr(AuditFile, "write", stalling)
+    async with kept(path) as audit:
+        audit.record(number=0)
+        await asyncio.sleep(2 * GATHER_SECONDS)  # the line is being written
+        for number in range(1, 100):
+            audit.record(number=number)
+            await asyncio.sleep(0)
+        assert audit.written == 0
+        goes_on.set()
+    assert numbers(path) == list(range(100))
 
 
 # ---- no room
