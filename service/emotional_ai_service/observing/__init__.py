@@ -7,7 +7,7 @@ rpcs          calls counted; store, speech, training: what else is
 histogram     counts of values in ranges
 scrape        all numbers as Prometheus reads them; endpoint: where it asks; loop_lag: how late the loop is
 tracing       spans, sent over OTLP
-logs          lines of the log, without what people wrote
+logs          lines of the log, without what people wrote; bare: where no log was asked for
 
 Only the settings are brought in with the package: processes of models log as the service does, and need nothing else.
 """

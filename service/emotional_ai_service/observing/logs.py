@@ -13,6 +13,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Final, final
 
+from emotional_ai_service.observing.bare import without_message
 from emotional_ai_service.observing.call import Call, call
 from emotional_ai_service.observing.settings import LogFormat, LogSettings
 
@@ -64,8 +65,8 @@ class Lines(logging.Formatter):
         }
         if record.exc_info is not None and record.exc_info[0] is not None:
             kind, error, trace = record.exc_info
-            told = [*traceback.format_tb(trace), kind.__name__] if self._blind else traceback.format_exception(error)
-            facts["exception"] = self._clean("".join(told), about)
+            told = without_message(kind, trace) if self._blind else "".join(traceback.format_exception(error))
+            facts["exception"] = self._clean(told, about)
         return json.dumps(facts, default=str) if self._settings.format is LogFormat.JSON else _as_text(facts)
 
     def _about(self, about: Call | None) -> dict[str, str]:

@@ -51,4 +51,4 @@ class ObservingSettings:
     otlp_url: str | None = field(default=None, repr=False)
     """Collector of traces that speaks OTLP over gRPC, such as "http://127.0.0.1:4317"; https encrypts."""
     log: LogSettings | None = None
-    """None leaves the log as Python has it: warnings and errors, the message alone."""
+    """None: warnings and errors, the message alone, and exceptions without theirs."""

@@ -12,6 +12,7 @@ import threading
 import traceback
 from typing import Any, BinaryIO, Final, TypeAlias
 
+from emotional_ai_service.observing.bare import log_bare
 from emotional_ai_service.workers.load import Load
 from emotional_ai_service.workers.messages import (
     Begin,
@@ -104,7 +105,9 @@ def _private_output() -> BinaryIO:
 
 def _settle_in(spec: WorkerSpec) -> None:
     os.nice(spec.niceness)
-    if spec.log is not None:
+    if spec.log is None:
+        log_bare()
+    else:
         from emotional_ai_service.observing.logs import log_to_stderr
 
         log_to_stderr(spec.log, blind=True)

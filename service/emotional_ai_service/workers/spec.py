@@ -22,7 +22,7 @@ class WorkerSpec:
     threads: int = 0
     """Threads for numerical libraries in the child; 0 leaves one processor to the engine."""
     log: LogSettings | None = None
-    """How the child logs, to the standard error it shares with its parent; None as Python does."""
+    """How the child logs, to the standard error it shares with its parent; None: warnings and errors alone."""
 
     def __post_init__(self) -> None:
         if self.target.count(":") != 1:
