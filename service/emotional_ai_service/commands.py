@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -43,6 +43,7 @@ from emotional_ai_service.backends import (
     backend_of,
 )
 from emotional_ai_service.beside import PageBeside, missing, page_beside
+from emotional_ai_service.fleet.flags import Workers, fleet_of
 from emotional_ai_service.observing.flags import (
     Level,
     Log,
@@ -80,6 +81,7 @@ from emotional_ai_training.models import (
 )
 
 if TYPE_CHECKING:
+    from emotional_ai_service.fleet import Plan
     from emotional_ai_service.server import Running
 
 app = typer.Typer(rich_markup_mode=None)
@@ -152,8 +154,10 @@ def models_pull() -> None:
 
 @app.command()
 def serve(
+    ctx: typer.Context,
     host: Host = "127.0.0.1",
     port: Port = DEFAULT_PORT,
+    workers: Workers = 1,
     store: Store = StoreKind.SQLITE,
     db: Database = None,
     durability: Durable = Durability.PROCESS,
@@ -276,7 +280,10 @@ def serve(
         limits=limits_of(tenancy, port, db, _state_dir()),
         audit=audit_of(tenancy),
     )
-    _serve(settings, with_parent=with_parent)
+    if plans := fleet_of(workers, settings, ctx):
+        _serve_fleet(plans, settings, with_parent=with_parent)
+    else:
+        _serve(settings, with_parent=with_parent)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -384,6 +391,7 @@ def _serve(settings: Settings, *, with_parent: bool) -> None:
 
     from emotional_ai_service.access import AccessUnusable
     from emotional_ai_service.decoding.tinker.errors import TinkerStartFailed
+    from emotional_ai_service.observing.bare import log_bare
     from emotional_ai_service.observing.endpoint import MetricsUnservable
     from emotional_ai_service.observing.logs import log_to_stderr
     from emotional_ai_service.server import AddressInUse
@@ -392,7 +400,9 @@ def _serve(settings: Settings, *, with_parent: bool) -> None:
     from emotional_ai_service.tenants.errors import TenantsUnusable
     from emotional_ai_service.workers import WorkerStartFailed
 
-    if settings.observing.log is not None:
+    if settings.observing.log is None:
+        log_bare()
+    else:
         log_to_stderr(settings.observing.log)
     try:
         uvloop.run(run_server(settings, _tell_ready, sys.stdin.buffer if with_parent else None))
@@ -402,6 +412,20 @@ def _serve(settings: Settings, *, with_parent: bool) -> None:
         _fail(str(error))
     except asyncio.CancelledError:
         _fail("stopped before it took calls")
+
+
+def _serve_fleet(plans: "Sequence[Plan]", settings: Settings, *, with_parent: bool) -> None:
+    import uvloop
+
+    from emotional_ai_service.fleet import FleetStartFailed, run
+    from emotional_ai_service.observing.logs import log_to_stderr
+
+    if settings.observing.log is not None:
+        log_to_stderr(settings.observing.log)
+    try:
+        uvloop.run(run(plans, lambda line: print(line, flush=True), sys.stdin.buffer if with_parent else None))  # noqa: T201
+    except* FleetStartFailed as group:
+        _fail(str(group.exceptions[0]))
 
 
 def _tell_ready(running: "Running") -> None:

@@ -9,6 +9,7 @@ flushed.
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import threading
@@ -177,7 +178,7 @@ async def run(
 
 
 def _outlive(parent: BinaryIO, loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    while parent.read(4096):
+    while os.read(parent.fileno(), 4096):  # Not through its buffer, whose lock this thread would hold as Python ends.
         pass
     with contextlib.suppress(RuntimeError):  # The loop may have ended by itself.
         loop.call_soon_threadsafe(stop)

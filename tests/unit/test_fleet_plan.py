@@ -1,0 +1,79 @@
+"""What processes `serve --workers N` consists of."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from emotional_ai.cli import app
+from emotional_ai_service.fleet import arguments, planned
+from emotional_ai_service.fleet.plan import share
+from emotional_ai_service.settings import StoreKind
+
+SHARED = ("serve", "--workers", "2", "--store", "redis")
+
+
+def test_ports_count_up_and_each_counts_what_tenants_used_by_itself() -> None:
+    plans = planned(
+        ["--engine-only"], workers=3, port=7000, metrics="127.0.0.1:9464", usage="/var/usage", cpus=range(3)
+    )
+    assert [plan.port for plan in plans] == [7000, 7001, 7002]
+    for index, plan in enumerate(plans):
+        words = " ".join(plan.at(plan.port))
+        assert (
+            f"serve --engine-only --with-parent --metrics 127.0.0.1:{9464 + index} --usage /var/usage.{index}" in words
+        )
+        assert words.endswith(f"--port {7000 + index}")
+
+
+def test_free_ports_stay_free_ones() -> None:
+    plans = planned([], workers=2, port=0, metrics="[::1]:0", usage=None, cpus=[0])
+    assert [plan.port for plan in plans] == [0, 0]
+    assert all("[::1]:0" in plan.command and "--usage" not in plan.command for plan in plans)
+
+
+def test_ports_that_do_not_exist_are_refused() -> None:
+    assert planned([], workers=2, port=65534, metrics=None, usage=None, cpus=[0])[1].port == 65535
+    with pytest.raises(ValueError, match="beyond 65535"):
+        planned([], workers=2, port=65535, metrics=None, usage=None, cpus=[0])
+
+
+@pytest.mark.parametrize(
+    ("cpus", "workers", "shares"),
+    [
+        ([0, 1], 2, [{0}, {1}]),
+        ([4, 5, 6, 7], 2, [{4, 6}, {5, 7}]),
+        ([1, 2, 3], 2, [{1, 3}, {2}]),
+        ([0, 1], 3, [{0}, {1}, {0}]),
+        ([5], 2, [{5}, {5}]),
+    ],
+)
+def test_processors_are_shared_evenly(cpus: list[int], workers: int, shares: list[set[int]]) -> None:
+    assert [share(cpus, index, workers) for index in range(workers)] == shares
+
+
+def test_flags_are_handed_on_as_they_were_given() -> None:
+    made = typer.Typer()
+
+    @made.command()
+    def serve(
+        port: int = 1, engine_only: bool = False, store: StoreKind = StoreKind.SQLITE, name: list[str] | None = None
+    ) -> None: ...
+
+    parameters = typer.main.get_command(made).params
+    given = [("engine_only", True), ("store", StoreKind.REDIS), ("name", ["a", "b"]), ("port", 5)]
+    assert arguments(parameters, given) == ["--engine-only", "--store", "redis", "--name", "a", "--name", "b"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("serve", "--workers", "2", "--engine-only"), "emotional-ai serve --workers 2 --store redis"),
+        (("serve", "--workers", "2", "--store", "memory", "--engine-only"), "share their sessions in Redis"),
+        ((*SHARED, "--engine-only", "--port", "65535"), "beyond 65535"),
+        (("serve", "--workers", "0"), "greater than or equal to 1"),
+    ],
+)
+def test_what_several_workers_cannot_have_is_refused_with_what_they_can(flags: tuple[str, ...], told: str) -> None:
+    ran = CliRunner().invoke(app, flags)
+    assert ran.exit_code == 2
+    assert told in " ".join(ran.stderr.split())
