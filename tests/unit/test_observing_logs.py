@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from emotional_ai.v1 import engine_pb2, inference_pb2
 from emotional_ai_service.observing import LogFormat, LogSettings
+from emotional_ai_service.observing.bare import Bare
 from emotional_ai_service.observing.call import LONGEST_ID, Call, begin_call, request_id_of
 from emotional_ai_service.observing.logs import Lines
 
@@ -90,6 +91,17 @@ def test_a_process_that_knows_no_calls_writes_exceptions_without_their_messages(
         told = line(JSON, "a request failed", blind=True)
     assert "dog" not in told
     assert json.loads(told)["exception"].endswith("RuntimeError")
+
+
+def test_where_no_log_was_asked_for_an_exception_is_told_without_its_message_and_how_to_have_it() -> None:
+    try:
+        raise RuntimeError(SAID.text)
+    except RuntimeError:
+        told = Bare().format(logging.LogRecord("x", logging.ERROR, __file__, 1, "incident %d", (17,), sys.exc_info()))
+    lines = told.splitlines()
+    assert (lines[0], lines[-2:]) == ("incident 17", ["RuntimeError", "(its message is told with --log text)"])
+    assert "dog" not in told
+    assert Bare().format(logging.LogRecord("x", logging.WARNING, __file__, 1, "plain", (), None)) == "plain"
 
 
 def test_notes_of_stimuli_are_texts_too() -> None:
