@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from fleets import fleet, members, port_of
-from loopback import PATIENCE, Served, serve_command
+from loopback import PATIENCE, Served, serve_command, service_process
 from redis_server import RedisServer, free_port
 from replicas import redis
 
