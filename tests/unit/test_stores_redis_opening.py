@@ -10,6 +10,11 @@ from redis_server import RedisServer, free_port
 from emotional_ai_service.stores import Record, RedisAddress, StoreUnfit, StoreUnreachable, StoreUnusable
 from emotional_ai_service.stores.redis import RedisStore
 
+RIGHTS = (
+    "~ea:* &ea:* -@all +@read +@write +@connection +@scripting +ssubscribe +sunsubscribe +spublish +info +cluster|info"
+)
+"""What the user of a service needs, as specs/redis-store/design.md says."""
+
 
 async def assert_kept(address: RedisAddress) -> None:
     """That a store there keeps what it is given."""
@@ -106,3 +111,33 @@ async def test_a_server_is_reached_by_tls_and_its_certificate_checked(tmp_path: 
                 await RedisStore.open(RedisAddress.parse(url))
         with pytest.raises(StoreUnreachable, match=r"missing\.pem cannot be read"):
             await RedisStore.open(RedisAddress.parse(f"rediss://127.0.0.1:{port}?ca={tmp_path}/missing.pem"))
+
+
+async def test_a_user_with_few_rights_is_enough(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server:
+        server.ask("ACL", "SETUSER", "ea", "on", ">pw", *RIGHTS.split())
+        address = RedisAddress.parse(f"redis://ea:pw@127.0.0.1:{server.port}")
+        await assert_kept(address)
+        store, woken = await RedisStore.open(address), asyncio.Event()
+        store.watch("a", woken.set)
+        await asyncio.wait_for(woken.wait(), 30)
+        await store.put_snapshot("a", 1, b"s")
+        await store.note("a", {"m": 1})
+        await store.trim("a", Record(1, 0, b"first"))
+        assert [row.session_id for row in await store.list_sessions()] == ["a"]
+        assert (await store.marks("a"), await store.recent_requests("a")) == ({"m": 1}, [])
+        await store.delete("a")
+        assert server.all_keys() == []
+        await store.close()
+
+
+async def test_a_session_that_the_index_would_not_take_is_listed_once_it_does(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server:
+        server.ask("ACL", "SETUSER", "ea", "on", ">pw", *RIGHTS.replace("~ea:*", "~ea:{a}:*").split())
+        store = await RedisStore.open(RedisAddress.parse(f"redis://ea:pw@127.0.0.1:{server.port}"))
+        await store.append("a", 0, [Record(1, 0, b"one")])
+        server.ask("ACL", "SETUSER", "ea", "~ea:*")
+        async with asyncio.timeout(60):
+            while [row.session_id for row in await store.list_sessions()] != ["a"]:
+                pass
+        await store.close()

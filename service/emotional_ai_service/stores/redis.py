@@ -18,16 +18,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Self, TypeVar, final
+from typing import Final, Self, TypeVar, final
 
 from emotional_ai_service.stores.base import (
     NO_MARKS,
+    AlreadyExists,
     Record,
     SessionRow,
     Snapshot,
     StoreClosed,
     StoreError,
-    StoreUnavailable,
     check_numbering,
     check_stored,
 )
@@ -36,11 +36,14 @@ from emotional_ai_service.stores.redis_connection import Command, Connection, Re
 from emotional_ai_service.stores.redis_entry import Entry
 from emotional_ai_service.stores.redis_fitness import check_fitness, first_connection
 from emotional_ai_service.stores.redis_lane import Lane, Patience
-from emotional_ai_service.stores.redis_listing import beyond, entries_after, rows_of, without
+from emotional_ai_service.stores.redis_listing import beyond, entries_after, rows_of, within, without
 from emotional_ai_service.stores.redis_log import PAGE, Page, page_after
 from emotional_ai_service.stores.redis_operations import Append, Ask, Delete, Note, Operation, PutSnapshot, Trim
 from emotional_ai_service.stores.redis_scripts import key
 from emotional_ai_service.stores.redis_watches import Watches
+
+LIST_AGAIN_SECONDS: Final = 0.5
+"""Pause before a session that the index would not take is put there again."""
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -81,6 +84,7 @@ class RedisStore:
         self._reads = Lane(address, reading, queue_limit, patience)
         self._watches = Watches(address, lambda: self._writes.writer, patience.heartbeat)
         self._closing: asyncio.Task[None] | None = None
+        self._listing: set[asyncio.Task[None]] = set()
 
     @property
     def shared(self) -> bool:
@@ -103,8 +107,9 @@ class RedisStore:
         if expected_version:
             return self._writes.submit(Append(session_id, expected_version, records, request_id, marks))
         entry = Entry.new(session_id)
-        future = self._writes.submit(Append(session_id, 0, records, request_id, marks, entry))
-        future.add_done_callback(lambda done: self._begun(done, entry))
+        beginning = Append(session_id, 0, records, request_id, marks, entry)
+        future = self._writes.submit(beginning)
+        future.add_done_callback(lambda done: self._begun(done, entry, unlisted=beginning.unlisted))
         return future
 
     def put_snapshot(self, session_id: str, version: int, payload: bytes) -> asyncio.Future[None]:
@@ -207,14 +212,29 @@ class RedisStore:
         await asyncio.shield(self._closing)
 
     async def _end(self) -> None:
+        for task in self._listing:
+            task.cancel()
         await self._watches.close()
         await self._writes.close()
         await self._reads.close()
 
-    def _begun(self, done: asyncio.Future[None], entry: Entry) -> None:
-        """Takes the name of a session that did not begin out of the index again."""
-        if not done.cancelled() and done.exception() is not None and not isinstance(done.exception(), StoreUnavailable):
+    def _begun(self, done: asyncio.Future[None], entry: Entry, *, unlisted: bool) -> None:
+        """Sees that the index has a session that began, and not one that did not."""
+        if unlisted:
+            task = asyncio.create_task(self._list(entry))
+            self._listing.add(task)
+            task.add_done_callback(self._listing.discard)
+        elif not done.cancelled() and isinstance(done.exception(), AlreadyExists):
             self._clear_away([entry])
+
+    async def _list(self, entry: Entry) -> None:
+        """Puts the name of a session into the index; tries until it is there."""
+        while True:
+            try:
+                return await self._writes.submit(within(entry))
+            except StoreError as error:
+                _log.warning("session %r is not listed yet: %s", entry.session_id, error)
+                await asyncio.sleep(LIST_AGAIN_SECONDS)
 
     def _clear_away(self, entries: list[Entry]) -> None:
         """Takes entries of no session out of the index, some time."""

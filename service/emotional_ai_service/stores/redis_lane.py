@@ -161,7 +161,7 @@ class Lane:
             return
         self._sent.popleft()
         replies, self._replies = self._replies, []
-        error = next((one for one in replies if isinstance(one, hiredis.ReplyError)), None)
+        error = operation.refusal(replies)
         if error is None:
             try:
                 operation.succeed(operation.result(replies))

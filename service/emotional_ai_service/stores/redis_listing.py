@@ -45,6 +45,11 @@ def rows_of(entries: Sequence[Entry]) -> Ask[list[SessionRow | None]]:
     return Ask(commands, lambda replies: [_row(entry, reply) for entry, reply in zip(entries, replies, strict=True)])
 
 
+def within(entry: Entry) -> Ask[None]:
+    """Puts an entry into the index; safe to repeat."""
+    return Ask([("ZADD", shard(entry.session_id), 0, entry.name)], lambda _: None)
+
+
 def without(entries: Sequence[Entry]) -> Ask[None]:
     """Takes entries out of the index; safe to repeat."""
     return Ask([("ZREM", shard(entry.session_id), entry.name) for entry in entries], lambda _: None)

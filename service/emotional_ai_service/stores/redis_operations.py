@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar, final
 
+import hiredis
+
 from emotional_ai_service.stores.base import (
     AlreadyExists,
     NotFound,
@@ -57,9 +59,13 @@ class Operation(ABC, Generic[T]):
     def commands(self) -> list[Command]:
         """What is sent, under `stamp`."""
 
+    def refusal(self, replies: list[Reply]) -> hiredis.ReplyError | None:
+        """The reply that says nothing was done."""
+        return next((reply for reply in replies if isinstance(reply, hiredis.ReplyError)), None)
+
     @abstractmethod
     def result(self, replies: list[Reply]) -> T:
-        """What the replies mean, none of which is an error. Raises StoreError for a refusal."""
+        """What the replies mean, where none is a refusal. Raises StoreError for what a script would not do."""
 
     def inquiry(self) -> Command:
         """Makes sure that what was sent under `stamp` is never applied from now on, and asks whether it was."""
@@ -99,6 +105,8 @@ class Append(Operation[None]):
         self._expected, self._records, self._request_id = expected, records, request_id
         self._marks, self._begins = marks, begins
         self.replies = 2 if begins else 1
+        self.unlisted = False
+        """Whether it has begun a session that Redis would not take into the index at that moment."""
 
     def commands(self) -> list[Command]:
         """As Operation; a beginning is put into the index first, so that no session is missing there."""
@@ -110,10 +118,15 @@ class Append(Operation[None]):
         appending = _evaluated(APPEND, keys, *beside, *marks, *records)
         return [("ZADD", shard(self.session_id), 0, begins.name), appending] if begins else [appending]
 
+    def refusal(self, replies: list[Reply]) -> hiredis.ReplyError | None:
+        """As Operation; the index can be seen to later."""
+        return super().refusal(replies[-1:])
+
     def result(self, replies: list[Reply]) -> None:
         """As Operation."""
         reply = replies[-1]
         if reply == _OK:
+            self.unlisted = isinstance(replies[0], hiredis.ReplyError)
             return
         if reply >= 0 and self._expected == 0:
             raise AlreadyExists(self.session_id)
