@@ -110,7 +110,7 @@ def decoder_of(
         case LocalBackend():
             return _local(settings, settings.backend, adapters, log), None
         case VllmBackend():
-            return _vllm(settings, settings.backend, adapters), None
+            return _vllm(settings, settings.backend, adapters, log), None
         case TinkerBackend():
             return _tinker(settings, settings.backend)
 
@@ -128,7 +128,7 @@ def _local(settings: LanguageSettings, backend: LocalBackend, adapters: Registry
     return LocalDecoder(model, threads=settings.threads, log=log)
 
 
-def _vllm(settings: LanguageSettings, backend: VllmBackend, adapters: Registry) -> Decoder:
+def _vllm(settings: LanguageSettings, backend: VllmBackend, adapters: Registry, log: LogSettings | None) -> Decoder:
     from emotional_ai_service.decoding.vllm import VllmDecoder, VllmSettings
 
     return VllmDecoder(
@@ -141,6 +141,7 @@ def _vllm(settings: LanguageSettings, backend: VllmBackend, adapters: Registry) 
             blends_dir=backend.blends_dir,
             max_rank=backend.max_rank,
             api_key=backend.api_key,
+            log=log,
         )
     )
 

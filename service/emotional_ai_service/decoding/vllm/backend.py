@@ -75,6 +75,7 @@ class VllmDecoder:
                 arguments=Checkpoint(settings.model_dir, settings.cache_dir),
                 capacity=settings.capacity + settings.blends,
                 threads=1,
+                log=settings.log,
             )
         )
         self._store = BlendStore(settings.blends_dir, self._server, self._preparer)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emotional_ai_service.decoding.messages import DEAD_BAND
+from emotional_ai_service.observing.settings import LogSettings
 from emotional_ai_training.adapters import Registry
 
 
@@ -41,6 +42,8 @@ class VllmSettings:
     """Time between two questions whether the server is well, > 0."""
     api_key: str = field(default="", repr=False)
     """The server's --api-key, if it was given one."""
+    log: LogSettings | None = None
+    """How its process beside the service logs."""
 
     def __post_init__(self) -> None:
         sound = self.blends >= 1 and self.capacity >= 1 and self.max_rank >= 1 and 0 <= self.tolerance < math.inf
