@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 
@@ -35,6 +36,15 @@ def answers(address: str) -> None:
     """Returns once a service takes calls at an address."""
     with grpc.insecure_channel(address, [("grpc.max_reconnect_backoff_ms", 200)]) as channel:
         grpc.channel_ready_future(channel).result(PATIENCE)
+
+
+def unused(port: int) -> bool:
+    """Whether nobody listens on a port."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_every_worker_serves_every_session_and_the_ready_line_is_a_target(served: Served) -> None:
@@ -121,7 +131,7 @@ def test_what_keeps_the_first_worker_from_starting_is_told_once() -> None:
 
 
 def test_ports_are_those_that_were_asked_for(server: RedisServer) -> None:
-    port = free_port()
+    port = next(port for port in iter(free_port, 0) if unused(port + 1))
     flags = ("--store", "redis", "--redis-url", server.url, "--workers", "2", "--engine-only")
     with service_process(*flags, port=port) as served:
         assert served.address == f"127.0.0.1:{port},127.0.0.1:{port + 1}"

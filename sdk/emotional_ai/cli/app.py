@@ -14,7 +14,22 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from emotional_ai.cli import adapters, batch, chat, jobs, kiro, lab, language, past, sessions, state, status, watch, web
+from emotional_ai.cli import (
+    adapters,
+    batch,
+    chat,
+    health,
+    jobs,
+    kiro,
+    lab,
+    language,
+    past,
+    sessions,
+    state,
+    status,
+    watch,
+    web,
+)
 from emotional_ai.cli.joined import Joined, joined
 from emotional_ai.cli.output import CommandFailed, note, say, told
 from emotional_ai.cli.reach import Service
@@ -126,7 +141,7 @@ def root(
     ctx.obj = Service(target, Credentials(token, ca, client_cert, client_key))
 
 
-for _part in (chat, state, watch, past, sessions, lab, language, batch, adapters, status, jobs, kiro, web):
+for _part in (chat, state, watch, past, sessions, lab, language, batch, adapters, status, health, jobs, kiro, web):
     _part.register(app)
 
 

@@ -16,6 +16,7 @@ from emotional_ai.errors import (
     Unauthenticated,
     Unavailable,
 )
+from emotional_ai.targets import uri
 from emotional_ai_service.doctor.finding import Finding, ok, warn, wrong
 
 PATIENCE = 3.0
@@ -56,7 +57,8 @@ def health(target: str, credentials: Credentials) -> Iterator[Finding]:
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     encryption = credentials.of_channel(target)
-    with grpc.insecure_channel(target) if encryption is None else grpc.secure_channel(target, encryption) as channel:
+    where = uri(target)
+    with grpc.insecure_channel(where) if encryption is None else grpc.secure_channel(where, encryption) as channel:
         try:
             asked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
         except grpc.RpcError as error:

@@ -1,0 +1,65 @@
+"""health: whether a service takes calls, for probes of containers and scripts.
+
+Asks by gRPC's own health protocol, whose one field is read here, so that a probe loads nothing but gRPC.
+"""
+
+from typing import Annotated, Final
+
+import grpc
+import typer
+
+from emotional_ai.cli.output import CommandFailed, say
+from emotional_ai.cli.reach import Target, named_service
+from emotional_ai.connection import KEEPALIVE_MS, is_local
+from emotional_ai.credentials import Credentials
+from emotional_ai.targets import addresses
+
+CHECK: Final = "/grpc.health.v1.Health/Check"
+SERVING: Final = b"\x08\x01"
+"""HealthCheckResponse(status=SERVING)."""
+Name = Annotated[
+    str,
+    typer.Option(
+        "--service",
+        metavar="NAME",
+        help="One of the services: emotional_ai.v1.Inference takes no calls where there is no language.",
+        show_default="the whole",
+    ),
+]
+Within = Annotated[float, typer.Option("--within", min=0.1, max=60.0, help="Seconds it may take to answer.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(health)
+
+
+def health(ctx: typer.Context, service: Name = "", within: Within = 3.0, target: Target = None) -> None:
+    """Ask a service, or each of its replicas, whether it takes calls. Exit code 0 if it does, 1 if not; no token is needed."""
+    named = named_service(ctx)
+    for address in addresses(named.at(target)):
+        _ask(address, named.credentials, service, within)
+        say(f"{address} takes calls")
+
+
+def _ask(address: str, credentials: Credentials, service: str, within: float) -> None:
+    options = (("grpc.enable_http_proxy", 0 if is_local(address) else 1), ("grpc.keepalive_time_ms", KEEPALIVE_MS))
+    try:
+        encryption = Credentials(None, credentials.ca, credentials.client_cert, credentials.client_key).of_channel(
+            address
+        )
+    except ValueError as error:
+        raise CommandFailed(str(error)) from error
+    name = service.encode()
+    request = bytes((10, len(name))) + name if name else b""
+    with (
+        grpc.insecure_channel(address, options)
+        if encryption is None
+        else grpc.secure_channel(address, encryption, options)
+    ) as channel:
+        try:
+            answer = channel.unary_unary(CHECK, bytes, bytes)(request, timeout=within)
+        except grpc.RpcError as error:
+            raise CommandFailed(f"{address} does not tell: {error.code().name} ({error.details()})") from error
+    if answer != SERVING:
+        raise CommandFailed(f"{address} takes no calls{f' for {service}' if service else ' now'}")
