@@ -23,8 +23,8 @@ SPOKEN: Final = 50
 """Most times at which the way of speaking is asked for: each is a call."""
 AT_ONCE: Final = 10
 """Calls made together, so that others get their turn."""
-ALIKE: Final = 0.004
-"""Levels nearer than this speak alike, as far as can be seen."""
+ALIKE: Final = 0.001
+"""Levels nearer than this speak alike, as far as can be seen; a blend bends more than the levels it is made of."""
 
 
 class Span(TypedDict):
