@@ -3,6 +3,7 @@
     every page                         header, navigation, banner       frame, theme
     /s/{session_id}                    live, talk, touch, why           session, choice, desk
     /sessions /adapters /training /health                               one function each
+    shared by them                     colours, curves, texts           colours, lines, written, kept
 
 What to read, in order: frame, session, desk, then a panel (live, talk, touch, why) or a room.
 """
