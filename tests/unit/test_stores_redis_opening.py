@@ -141,3 +141,14 @@ async def test_a_session_that_the_index_would_not_take_is_listed_once_it_does(tm
             while [row.session_id for row in await store.list_sessions()] != ["a"]:
                 pass
         await store.close()
+
+
+async def test_a_user_that_may_not_listen_is_told_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with RedisServer(tmp_path) as server:
+        server.ask("ACL", "SETUSER", "ea", "on", ">pw", *RIGHTS.replace("&ea:*", "resetchannels").split())
+        store = await RedisStore.open(RedisAddress.parse(f"redis://ea:pw@127.0.0.1:{server.port}"))
+        store.watch("a", lambda: None)
+        async with asyncio.timeout(60):
+            while "needs &ea:*" not in caplog.text:
+                await store.get_session("a")
+        await store.close()

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar, final
 
 import hiredis
@@ -38,6 +39,8 @@ from emotional_ai_service.stores.redis_scripts import SCRIPTS, SERIALS
 LOADED: Final[Sequence[Command]] = [("SCRIPT", "LOAD", script.source) for script in SCRIPTS]
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between attempts to reach a server."""
+LAST_LOOK: Final = 0.05
+"""Seconds between finding that nothing has come and believing it."""
 INQUIRIES: Final = 500
 """Fates asked for at a time."""
 _log = logging.getLogger(__name__)
@@ -189,13 +192,16 @@ class Lane:
         if self._quiet is not None and not self._quiet.done() and not self.pending:
             self._quiet.set_result(None)
 
-    def _look(self) -> None:
+    def _look(self, *, last: bool = False) -> None:
         """Gives the connection up if replies are due and nothing comes."""
         self._watchdog = None
         if self._connection is None or not self._sent:
             return
         silent = time.monotonic() - max(self._since, self._connection.heard)
-        if silent >= self._patience.answer:
+        if silent >= self._patience.answer and not last:
+            # If this process stood still itself, what has come meanwhile is read before this is called again.
+            self._watchdog = self._loop.call_later(LAST_LOOK, partial(self._look, last=True))
+        elif silent >= self._patience.answer:
             _log.warning("Redis at %s has said nothing for %.1f s; the connection is given up", self._address, silent)
             self._connection.drop()
         else:

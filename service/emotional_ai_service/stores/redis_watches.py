@@ -11,12 +11,16 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final, final
 
+import hiredis
+
 from emotional_ai_service.stores.redis_address import RedisAddress
-from emotional_ai_service.stores.redis_connection import Command, Connection, Refused, Unreachable, connect, pack
+from emotional_ai_service.stores.redis_connection import Command, Connection, Refused, Reply, Unreachable, connect, pack
 from emotional_ai_service.stores.redis_scripts import key
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between attempts to reach a server."""
+LAST_LOOK: Final = 0.05
+"""Seconds between finding that nothing has come and believing it."""
 SUBSCRIPTIONS: Final = 500
 """Channels asked for with one packet when all are asked for again."""
 
@@ -90,7 +94,7 @@ class Watches:
 
     def _subscribe(self, connection: Connection) -> None:
         self._lost.clear()
-        connection.pushed, connection.lost = self._pushed, self._lost.set
+        connection.replied, connection.pushed, connection.lost = self._replied, self._pushed, self._lost.set
         self._connection = connection
         channels = list(self._watches)
         for start in range(0, len(channels), SUBSCRIPTIONS):
@@ -99,7 +103,11 @@ class Watches:
 
     async def _stay(self, connection: Connection) -> None:
         """Until the connection is lost or has been silent for too long."""
-        while connection.open and time.monotonic() - connection.heard < 2 * self._heartbeat:
+        while connection.open:
+            if time.monotonic() - connection.heard > 2 * self._heartbeat:
+                await asyncio.sleep(LAST_LOOK)  # If this process stood still itself, what came meanwhile is read here.
+                if time.monotonic() - connection.heard > 2 * self._heartbeat:
+                    break
             connection.send(_PING)
             try:
                 async with asyncio.timeout(self._heartbeat):
@@ -107,6 +115,11 @@ class Watches:
             except TimeoutError:
                 continue
         _log.warning("no word of other writers for a moment: the connection to Redis at %s is lost", self._address)
+
+    def _replied(self, reply: Reply) -> None:
+        """Only pings are replied to, and what is refused."""
+        if isinstance(reply, hiredis.ReplyError):
+            _log.error("no word of other writers: Redis at %s refuses: %s; its user needs &ea:*", self._address, reply)
 
     def _pushed(self, message: list[Any]) -> None:
         kind, channel = message[0], message[1]
