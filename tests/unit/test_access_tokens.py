@@ -37,6 +37,11 @@ TOKENS = st.builds(
 )
 
 
+def known(keyring: Keyring, text: str, now_us: int) -> str:
+    """The id of the token that is written so."""
+    return keyring.known(id_of(text) or "", digest_of(text), now_us).token_id
+
+
 def token(text: str, **changes: object) -> Token:
     made = Token(id_of(text) or "", "acme", frozenset({Scope.READ}), 0, secrets=(Kept(digest_of(text)),))
     return replace(made, **changes)  # type: ignore[arg-type]
@@ -53,26 +58,26 @@ def test_a_token_names_its_id_and_holds_256_random_bits() -> None:
 def test_any_text_is_looked_up_without_a_fault(text: str) -> None:
     keyring = Keyring([token(written("0a1b2c3d"))])
     with pytest.raises(TokenUnknown):
-        keyring.known(text, 0)
+        known(keyring, text, 0)
 
 
 def test_a_token_is_known_by_the_whole_of_it_alone() -> None:
     text, other = written("0a1b2c3d"), written("11111111")
     keyring = Keyring([token(text), token(other)])
-    assert keyring.known(text, 0)[0].token_id == "0a1b2c3d"
+    assert known(keyring, text, 0) == "0a1b2c3d"
     for wrong in (text[:-1], text + "0", text.upper(), f" {text}", other.replace("11111111", "0a1b2c3d"), "", "ea__"):
         with pytest.raises(TokenUnknown):
-            keyring.known(wrong, 0)
+            known(keyring, wrong, 0)
 
 
 def test_an_expired_token_is_told_to_whoever_knows_its_secret_and_to_nobody_else() -> None:
     text = written("0a1b2c3d")
     keyring = Keyring([token(text, expires_us=100)])
-    assert keyring.known(text, 99)[0].token_id == "0a1b2c3d"
+    assert known(keyring, text, 99) == "0a1b2c3d"
     with pytest.raises(TokenExpired, match="0a1b2c3d"):
-        keyring.known(text, 100)
+        known(keyring, text, 100)
     with pytest.raises(TokenUnknown):
-        keyring.known(written("0a1b2c3d"), 100)
+        known(keyring, written("0a1b2c3d"), 100)
 
 
 @given(st.lists(st.tuples(st.integers(1, 100), st.integers(0, 150)), max_size=6), st.integers(0, 400))

@@ -7,15 +7,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from emotional_ai_service.access.errors import TokensUnusable
 from emotional_ai_service.access.guesses import Guesses, address_of
-from emotional_ai_service.access.keyring import Keyring, Shown
+from emotional_ai_service.access.keyring import Keyring
 from emotional_ai_service.access.scopes import allows
 from emotional_ai_service.access.settings import AccessSettings
-from emotional_ai_service.access.token import Token, tenant_name
+from emotional_ai_service.access.token import digest_of, id_of, tenant_name
 from emotional_ai_service.access.token_file import TokenFile
 from emotional_ai_service.callers import Caller, Scope, called_by
 from emotional_ai_service.errors import (
@@ -47,13 +47,8 @@ class Call(Protocol):
         """Who calls, as gRPC names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """By what a call was let in."""
-
-    shown: Shown
-    needed: frozenset[Scope]
-    """What its token has to allow."""
+Admitted = tuple[str, bytes, tuple[Scope, ...]]
+"""By what a call was let in: the id and the digest of its token, and the scopes it needs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -77,29 +72,29 @@ class Gate:
         self._sweep_at = 0
         """Wall microseconds at which streams are to be looked at."""
 
-    def admit(self, scope: Scope | None, call: Call) -> Admitted:
-        """Lets a call in that needs a scope, any token if None; `caller()` says from then on who it is.
+    def admit(self, scope: Scope, call: Call) -> Admitted:
+        """Lets a call in that needs a scope; `caller()` says from then on who it is.
 
         Raises NoToken, TokenUnknown, TokenExpired, TokenGuessing, ScopeMissing, or InvalidRequest for a tenant that cannot be.
         """
         authorization, tenant = _shown(call.invocation_metadata())
+        token_id, digest = id_of(authorization) or "", digest_of(authorization)
         try:
-            token, shown = self._keyring.known(authorization, self._clock())
+            who = self._keyring.known(token_id, digest, self._clock())
         except TokenUnknown:
             wait = self._guesses.wait(call.peer(), asyncio.get_running_loop().time())
             if wait:
                 raise TokenGuessing(wait) from None
             log.warning("a token that is not known was shown by %s", address_of(call.peer()))
             raise
-        needed = {scope} if scope is not None else set()
-        if tenant and tenant != token.tenant:
-            needed.add(Scope.ADMIN)
-        _allowed(token, needed)
-        called_by(Caller(_named(tenant) if tenant else token.tenant, token.scopes, token.token_id))
-        return Admitted(shown, frozenset(needed))
+        elsewhere = bool(tenant) and tenant != who.tenant
+        needed = (scope, Scope.ADMIN) if elsewhere else (scope,)
+        _allowed(who, needed)
+        called_by(replace(who, tenant=_named(tenant)) if elsewhere else who)
+        return token_id, digest, needed
 
     @asynccontextmanager
-    async def hold(self, scope: Scope | None, call: Call) -> AsyncIterator[None]:
+    async def hold(self, scope: Scope, call: Call) -> AsyncIterator[None]:
         """Lets a stream in as `admit` does, and ends what is inside by the same errors once its token no longer holds."""
         held = _Held(self.admit(scope, call), asyncio.timeout(None))
         try:
@@ -127,8 +122,9 @@ class Gate:
             return
         self._sweep_at = self._keyring.next_end(now)
         for held in [one for one in self._held if one.lapsed is None]:
+            token_id, digest, needed = held.by
             try:
-                _allowed(self._keyring.still(held.by.shown, now), held.by.needed)
+                _allowed(self._keyring.known(token_id, digest, now), needed)
             except ServiceError as error:
                 held.lapsed = error
                 held.limit.reschedule(asyncio.get_running_loop().time())
@@ -193,10 +189,10 @@ def _shown(metadata: object) -> tuple[str, str]:
     return token.strip(), ", ".join(tenants)  # two tenants are no tenant's name
 
 
-def _allowed(token: Token, needed: Iterable[Scope]) -> None:
+def _allowed(who: Caller, needed: Iterable[Scope]) -> None:
     for scope in needed:
-        if not allows(token.scopes, scope):
-            raise ScopeMissing(scope.value, token.token_id)
+        if not allows(who.scopes, scope):
+            raise ScopeMissing(scope.value, who.token_id)
 
 
 def _named(named: str) -> str:
