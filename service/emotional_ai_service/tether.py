@@ -11,10 +11,11 @@ is on its way: sent behind one that is refused, the next might fit where it does
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar, final
 
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai_service.core.errors import CoreError
 from emotional_ai_service.errors import SessionContended
 from emotional_ai_service.session import Session
 from emotional_ai_service.stores import NotFound, Record, Store, StoreClosed, StoreError, VersionConflict
@@ -80,7 +81,8 @@ class Tether:
     async def level(self) -> bool:
         """Brings the session level with its log as it was at the call, or later; False if the session is over.
 
-        One look at the store, whatever it finds, serves everybody who asks meanwhile. Raises StoreError.
+        One look at the store, whatever it finds, serves everybody who asks meanwhile. Raises StoreError, or CoreError for a log
+        that cannot be.
         """
         if self._next is None:
             # A look that has begun may have missed what was stored just before this call.
@@ -155,11 +157,18 @@ class Tether:
                 self._end()  # Who asks brings it into memory anew, from a snapshot, which is quicker.
                 break
             if new:
-                session.take_in([pb.LogEntry.FromString(record.payload) for record in new])
+                self._take_in(new)
             self._anchor = records[-1]
             if len(records) < PAGE:
                 break
         return not session.ended
+
+    def _take_in(self, records: Sequence[Record]) -> None:
+        try:
+            self._session.take_in([pb.LogEntry.FromString(record.payload) for record in records])
+        except CoreError:
+            self._end()  # Nobody is to wait for what can never be told.
+            raise
 
     def _end(self) -> None:
         self._session.mark_deleted()
@@ -204,6 +213,13 @@ class _Following:
                     return
                 told = False
             except StoreClosed:
+                return
+            except CoreError as error:
+                log.error(
+                    "the log of session %r cannot be: %s; who watched it is told that it is over",
+                    self._session_id,
+                    error,
+                )
                 return
             except StoreError as error:
                 if not told:

@@ -7,11 +7,12 @@ import pytest
 from distant_store import DistantStore, Gates, turns
 
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai_service.core.errors import TimeReversed
 from emotional_ai_service.core.timeline import Happened
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.errors import SessionContended
 from emotional_ai_service.session import REMEMBERED_REQUESTS, Intent
-from emotional_ai_service.stores import MemoryStore, StoreUnavailable
+from emotional_ai_service.stores import MemoryStore, Record, StoreUnavailable
 from emotional_ai_service.tether import PAGE, TRIES
 
 NOW_US = 1_700_000_000_000_000
@@ -232,3 +233,19 @@ async def test_a_request_that_a_replica_no_longer_remembers_is_looked_up() -> No
     assert (await far.apply("ada", [praise("once")], request_id="r")).duplicate
     assert not (await far.apply("ada", [praise("twice")], request_id="s")).duplicate
     assert await notes(kept) == ["once", "twice"]
+
+
+async def test_a_log_that_cannot_be_ends_for_its_watchers_and_says_why_to_who_asks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kept, near, _, _, _ = await begun()
+    async with near.watching("ada") as (_, subscription):
+        entry = praise().message
+        entry.sequence, entry.time.seconds = 2, 1
+        kept.append("ada", 1, [Record(2, 1_000_000, entry.SerializeToString())])
+        async with asyncio.timeout(PATIENCE):
+            await subscription.woken.wait()
+        await turns(20)
+        assert (subscription.ended, "cannot be: time: is" in caplog.text) == (True, True)
+    with pytest.raises(TimeReversed, match="before the last log entry"):
+        await near.session("ada")
