@@ -1,6 +1,7 @@
 """Which Redis servers are taken for a store, and what is told of the others."""
 
 import asyncio
+import traceback
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,23 @@ async def test_a_server_of_another_kind_is_told(answers: list[bytes], error: typ
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(error, match=words):
             await RedisStore.open(RedisAddress("127.0.0.1", port))
+
+
+@pytest.mark.parametrize("words", ["unknown command `HELLO`, with args beginning with: `3`, `AUTH`,", "what is"])
+async def test_a_server_that_repeats_the_password_is_not_repeated(words: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said = await reader.read(65_536)
+        writer.write(f"-ERR {words} {' '.join(said.decode().split())}\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(StoreUnusable) as caught:
+            await RedisStore.open(RedisAddress.parse(f"redis://:s3cr3t@127.0.0.1:{port}"))
+    told = "".join(traceback.format_exception(caught.value))
+    assert words in told
+    assert "***" in told
+    assert "s3cr3t" not in told.replace("redis://:s3cr3t@", "")
 
 
 async def test_a_server_is_reached_by_its_unix_socket(tmp_path: Path) -> None:

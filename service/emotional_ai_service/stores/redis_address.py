@@ -61,6 +61,10 @@ class RedisAddress:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"redis{'s' if self.tls else ''}://{host}:{self.port}/{self.database}"
 
+    def hushed(self, text: str) -> str:
+        """A text without the password, should it be in there."""
+        return text.replace(self.password, "***") if self.password else text
+
     def tls_context(self) -> ssl.SSLContext | None:
         """What TLS is spoken by; None without it. Raises OSError, naming the file, for certificates that cannot be read."""
         try:

@@ -136,7 +136,7 @@ async def connect(address: RedisAddress, greeting: Sequence[Command] = ()) -> Co
     try:
         for reply in await connection.exchange([*_introduction(address), *greeting]):
             if isinstance(reply, hiredis.ReplyError):
-                words = str(reply)
+                words = address.hushed(str(reply))  # Old servers repeat what they do not understand.
                 raise (Unreachable if words.startswith(("LOADING", "MASTERDOWN", "BUSY")) else Refused)(words)
     except BaseException:
         connection.close()

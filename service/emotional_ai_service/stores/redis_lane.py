@@ -241,7 +241,7 @@ class Lane:
                     connection = await self._settled_connection()
                 except (Unreachable, Refused) as error:
                     self._down_since = self._down_since or self._loop.time()
-                    self._why = str(error)
+                    self._why = f"it lets nobody in like that: {error}" if isinstance(error, Refused) else str(error)
                     await asyncio.sleep(pause * random.uniform(0.5, 1))
                     pause = min(2 * pause, LONGEST_PAUSE)
                 else:
