@@ -2,9 +2,10 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from loopback import Hosted, hosted, service_process
+from loopback import IN_MEMORY, Hosted, hosted, service_process
 from observed_service import ANY_PORT, speaking_settings
 from observing import Numbers, numbers_once, read_numbers
 
@@ -12,7 +13,6 @@ from emotional_ai import Client, NotFound, Sampling
 from emotional_ai_service.observing import MetricsAddress, ObservingSettings
 from emotional_ai_service.observing.endpoint import MetricsUnservable
 from emotional_ai_service.server import serving
-from emotional_ai_service.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ async def test_a_taken_port_is_told_with_the_flag_that_chooses_another() -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = MetricsAddress(port=taken.getsockname()[1])
         with pytest.raises(MetricsUnservable, match="choose another with --metrics"):
-            async with serving(Settings(port=0, observing=ObservingSettings(metrics=where))):
+            async with serving(replace(IN_MEMORY, observing=ObservingSettings(metrics=where))):
                 pass
 
 
