@@ -152,6 +152,17 @@ async def test_a_wrong_id_and_a_wrong_secret_are_answered_in_the_same_bytes() ->
     assert len(set(answers)) == 1
 
 
+async def test_who_shows_a_wrong_token_is_logged_with_its_public_id_alone(caplog: pytest.LogCaptureFixture) -> None:
+    gate, wrong = gate_of(written("0a1b2c3d"), Scope.READ), written("0a1b2c3d")
+    for text in (wrong, "password"):
+        with pytest.raises(TokenUnknown):
+            gate.admit(Scope.READ, bearer(text))
+    assert [record.getMessage() for record in caplog.records] == [
+        "a token that is not known, of the id 0a1b2c3d, was shown by 192.0.2.1",
+        "a token that is not known, of another form, was shown by 192.0.2.1",
+    ]
+
+
 async def test_guesses_are_told_to_wait_and_a_token_that_is_known_passes_all_the_same() -> None:
     text = written("0a1b2c3d")
     gate = gate_of(text, Scope.READ)

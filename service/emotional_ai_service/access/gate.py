@@ -85,7 +85,8 @@ class Gate:
             wait = self._guesses.wait(call.peer(), asyncio.get_running_loop().time())
             if wait:
                 raise TokenGuessing(wait) from None
-            log.warning("a token that is not known was shown by %s", address_of(call.peer()))
+            named = f"of the id {token_id}" if token_id else "of another form"
+            log.warning("a token that is not known, %s, was shown by %s", named, address_of(call.peer()))
             raise
         elsewhere = bool(tenant) and tenant != who.tenant
         needed = (scope, Scope.ADMIN) if elsewhere else (scope,)
