@@ -17,6 +17,7 @@ from h2.events import StreamEnded
 from issuing import Issuer
 from loopback import IN_MEMORY, PATIENCE, service
 from redis_server import RedisServer, free_port
+from tiny_jobs import SUPPORT, begun, made, script
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1.engine_pb2_grpc import (
@@ -41,6 +42,7 @@ from emotional_ai_service.settings import (
 )
 from emotional_ai_service.stores import RedisAddress
 from emotional_ai_training.adapters import Registry
+from emotional_ai_training.jobs import JobsDirectory
 
 KEY = "tml-recognisable-4f1c"
 PASSWORD = "recognisable-8d2e"
@@ -194,6 +196,21 @@ def test_the_password_of_redis_is_not_told_where_none_answers(heard: Heard) -> N
         assert misspelled.status == 2
         refused = replace(refused, err=refused.err + misspelled.err)
     assert PASSWORD not in refused.out + refused.err + heard.everything()
+
+
+def test_the_key_of_a_training_is_in_nothing_that_is_kept_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINKER_API_KEY", KEY)
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    job = made(JobsDirectory(tmp_path / "jobs"), script(tmp_path / "script"))
+    begun(job, "training_targets:spilling").wait(PATIENCE)
+    outcome = job.outcome()
+    assert outcome is not None
+    assert outcome.error == "RuntimeError: refused: X-API-Key: <key>"
+    kept = [path.read_text(errors="replace") for path in job.path.rglob("*") if path.is_file()]
+    assert any("Traceback" in text for text in kept)
+    assert not any(KEY in text for text in kept)
 
 
 @pytest.fixture

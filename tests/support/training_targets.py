@@ -8,6 +8,7 @@ takes to go on from there, and the numbers of all steps it ever made, in `checkp
 
 import json
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,11 @@ def scripted(plan: Plan, reporter: Reporter) -> tuple[str, ...]:
 def nameless(plan: Plan, reporter: Reporter) -> tuple[str, ...]:
     """Returns what no training may."""
     return [plan.base_model]  # type: ignore[return-value]
+
+
+def spilling(plan: Plan, reporter: Reporter) -> tuple[str, ...]:
+    """Fails as the SDK does at a server that repeats the request it refuses."""
+    raise RuntimeError(f"refused: X-API-Key: {os.environ['TINKER_API_KEY']}")
 
 
 def exiting(plan: Plan, reporter: Reporter) -> tuple[str, ...]:

@@ -45,13 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     os.nice(asked.niceness)
     lock.sign()
-    return run(job, asked.target, _stop_on_signals(), wall_clock)
+    return run(job, asked.target, _stop_on_signals(), wall_clock, os.environ.get("TINKER_API_KEY", ""))
 
 
-def run(job: JobDirectory, target: str, stop: threading.Event, clock: Callable[[], int]) -> int:
+def run(job: JobDirectory, target: str, stop: threading.Event, clock: Callable[[], int], key: str = "") -> int:
     """Runs an attempt that has begun and writes how it ended; returns the exit status.
 
-    `clock` gives wall microseconds. Raises OSError or JobDamaged where the directory cannot be used.
+    `clock` gives wall microseconds. `key` is left out of what is written of an error: a server that refuses a request may
+    repeat it. Raises OSError or JobDamaged where the directory cannot be used.
     """
     record = job.record()
     reporter = JobReporter(job, record.attempt, stop, clock)
@@ -64,8 +65,8 @@ def run(job: JobDirectory, target: str, stop: threading.Event, clock: Callable[[
             return INTERRUPTED
         status = Standing.CANCELLED
     except Exception as failure:
-        traceback.print_exc()
-        status, error = Standing.FAILED, _message(failure)
+        sys.stderr.write(_without(key, traceback.format_exc()))
+        status, error = Standing.FAILED, _message(failure, key)
     job.end(Outcome(attempt=record.attempt, status=status, ended_us=clock(), error=error, adapters=adapters))
     return 1 if status is Standing.FAILED else 0
 
@@ -109,8 +110,12 @@ def _checked(adapters: object) -> tuple[str, ...]:
     return adapters
 
 
-def _message(error: Exception) -> str:
+def _without(key: str, said: str) -> str:
+    return said.replace(key, "<key>") if key else said
+
+
+def _message(error: Exception, key: str) -> str:
     """An error on one line for whoever asked for the job; our own speak for themselves."""
-    said = " ".join(str(error).split())
+    said = _without(key, " ".join(str(error).split()))
     ours = type(error).__module__.startswith("emotional_ai")
     return (said if ours and said else f"{type(error).__name__}: {said}".rstrip(": "))[:LONGEST_ERROR]

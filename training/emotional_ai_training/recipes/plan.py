@@ -5,7 +5,7 @@
     cost          estimated and checked before a hosted run
     training      the recipes in their order (`training`), then measured and published
 
-This is the composition root of a job's process: the one place that reads the environment.
+This is the composition root of a job's process: the one place that reads its settings from the environment.
 """
 
 import logging
