@@ -406,6 +406,13 @@ def test_a_member_that_is_given_twice_is_refused_by_name(body: bytes, twice: str
     assert (refusal.value.problem.param, refusal.value.problem.code) == (twice, "duplicate_member")
 
 
+@pytest.mark.timeout(30)
+def test_a_member_that_is_given_twice_is_found_at_once_among_any_number() -> None:
+    members = ", ".join(f'"{number}": 0' for number in range(250_000))
+    with pytest.raises(Refused, match='"249999" is given twice'):
+        object_of(f'{{{members}, "249999": 1}}'.encode())
+
+
 def test_every_error_of_the_client_has_a_status() -> None:
     assert STATUSES.keys() == set(ERRORS.values())
 

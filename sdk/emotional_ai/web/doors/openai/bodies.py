@@ -44,13 +44,13 @@ def object_of(body: bytes) -> Given:
 
 def _once(members: list[tuple[str, object]]) -> dict[str, object]:
     """An object whose members have a name each. Raises Refused, naming one that is given twice: which was meant?"""
-    found = dict(members)
-    if len(found) < len(members):
-        names = [name for name, _ in members]
-        twice = next(name for name in found if names.count(name) > 1)
-        raise Refused(
-            f"{shown(twice)} is given twice in one object; give it once", param=twice, code="duplicate_member"
-        )
+    found: dict[str, object] = {}
+    for name, value in members:
+        if name in found:
+            raise Refused(
+                f"{shown(name)} is given twice in one object; give it once", param=name, code="duplicate_member"
+            )
+        found[name] = value
     return found
 
 
