@@ -177,3 +177,12 @@ def test_the_key_is_never_printed() -> None:
     assert "very-secret" not in repr(settings)
     assert settings.remote is not None
     assert settings.remote.base_url == "http://127.0.0.1:1"
+
+
+def test_the_key_is_not_repeated_even_by_a_server_that_does() -> None:
+    request = httpx.Request("POST", "http://127.0.0.1/api", headers={"X-API-Key": "tml-recognisable"})
+    said = f"{'rejected ' * 43}: {request.headers['X-API-Key']}"  # cut off in the middle of the key
+    error = tinker.BadRequestError(said, response=httpx.Response(400, request=request), body=None)
+    assert "tml-reco" not in explain(error)
+    short = tinker.BadRequestError("not tml-recognisable", response=httpx.Response(400, request=request), body=None)
+    assert explain(short) == "the Tinker server answered 400: not <key>"

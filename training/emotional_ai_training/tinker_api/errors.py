@@ -86,10 +86,16 @@ def mendable(error: BaseException) -> bool:
 def explain(error: BaseException) -> str:
     """One line for the person who ran the command."""
     if isinstance(error, tinker.APIStatusError):
-        return f"the Tinker server answered {error.status_code}: {_short(error.message)}"
+        return f"the Tinker server answered {error.status_code}: {_short(_keyless(error))}"
     if isinstance(error, tinker.RequestFailedError):
         return f"the Tinker server could not do it: {_short(str(error))}"
     return _short(str(error)) or type(error).__name__
+
+
+def _keyless(error: tinker.APIStatusError) -> str:
+    """What the server says, without the key it was asked with: some that stand before a server repeat a request they refuse."""
+    key = error.request.headers.get("X-API-Key", "")
+    return error.message.replace(key, "<key>") if key else error.message
 
 
 def _short(text: str) -> str:
