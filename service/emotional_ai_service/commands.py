@@ -15,7 +15,8 @@ from rich.console import Console
 
 from emotional_ai.cli.reach import named_service
 from emotional_ai_service.access.commands import tokens as tokens_app
-from emotional_ai_service.access.flags import (
+from emotional_ai_service.beside import PageBeside, missing, page_beside
+from emotional_ai_service.flags.access import (
     AccessFlags,
     InsecureNetwork,
     TlsCert,
@@ -24,7 +25,7 @@ from emotional_ai_service.access.flags import (
     Tokens,
     access_of,
 )
-from emotional_ai_service.backends import (
+from emotional_ai_service.flags.backend import (
     BackendFlags,
     BackendKind,
     Format,
@@ -42,9 +43,7 @@ from emotional_ai_service.backends import (
     VllmUrl,
     backend_of,
 )
-from emotional_ai_service.beside import PageBeside, missing, page_beside
-from emotional_ai_service.fleet.flags import Workers, fleet_of
-from emotional_ai_service.observing.flags import (
+from emotional_ai_service.flags.observing import (
     Level,
     Log,
     LogSessions,
@@ -54,12 +53,10 @@ from emotional_ai_service.observing.flags import (
     Otlp,
     observing_of,
 )
-from emotional_ai_service.privacy import Retention, TransientSessions, privacy_of
-from emotional_ai_service.safety import Disclosure, DisclosureEvery, Guard, SafetyFlags, safety_of
-from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind
-from emotional_ai_service.store_flags import RedisUrl, RedisVolatile, StoreFlags, store_of
-from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
-from emotional_ai_service.tenancy import (
+from emotional_ai_service.flags.privacy import Retention, TransientSessions, privacy_of
+from emotional_ai_service.flags.safety import Disclosure, DisclosureEvery, Guard, SafetyFlags, safety_of
+from emotional_ai_service.flags.store import RedisUrl, RedisVolatile, StoreFlags, store_of
+from emotional_ai_service.flags.tenants import (
     AuditFile,
     LimitsFile,
     Sync,
@@ -69,6 +66,9 @@ from emotional_ai_service.tenancy import (
     audit_of,
     limits_of,
 )
+from emotional_ai_service.fleet.flags import Workers, fleet_of
+from emotional_ai_service.settings import JobSettings, LanguageSettings, Settings, StoreKind
+from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
 from emotional_ai_training.models import (
     DEFAULT_MODEL,

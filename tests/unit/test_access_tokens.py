@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotional_ai_service.access.duration import microseconds_of
 from emotional_ai_service.access.errors import TokensUnusable
 from emotional_ai_service.access.keyring import Keyring
 from emotional_ai_service.access.records import FORMAT, of_text, to_text
@@ -19,6 +18,7 @@ from emotional_ai_service.access.token import Kept, Token, digest_of, id_of, new
 from emotional_ai_service.access.token_file import TokenFile
 from emotional_ai_service.callers import Scope
 from emotional_ai_service.errors import TokenExpired, TokenUnknown
+from emotional_ai_service.flags.duration import microseconds_of
 
 SECOND = 1_000_000
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=300)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_jobs import made, script
 
+from emotional_ai_service.flags.observing import ObservingFlags, observing_of
 from emotional_ai_service.observing import LogFormat, LogLevel, LogSettings, MetricsAddress, ObservingSettings
-from emotional_ai_service.observing.flags import ObservingFlags, observing_of
 from emotional_ai_service.observing.histogram import BRIEF, CALLS, COUNTS, Histogram
 from emotional_ai_service.observing.observation import Observation
 from emotional_ai_service.observing.store import ObservedStore, StoreCounts

@@ -8,12 +8,12 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
-from emotional_ai_service.access.duration import microseconds_of
 from emotional_ai_service.access.errors import TokensUnusable
 from emotional_ai_service.access.records import time_text
 from emotional_ai_service.access.token import Kept, Token, digest_of, new_id, tenant_name, written
 from emotional_ai_service.access.token_file import TokenFile
 from emotional_ai_service.callers import DEFAULT_TENANT, Scope
+from emotional_ai_service.flags.duration import microseconds_of
 
 T = TypeVar("T")
 

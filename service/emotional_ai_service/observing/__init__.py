@@ -1,6 +1,6 @@
 """What those who run the service can see of it; each part costs nothing unless it was asked for.
 
-settings      what is asked for; flags: how the command line asks
+settings      what is asked for
 observation   puts the rest around the parts of one server
 calls         around every call: its name, its time, its span, its line in the log; call: the call under way
 rpcs          calls counted; store, speech, training: what else is

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from emotional_ai_service.flags.tenants import TenancyFlags, audit_of, limits_of
 from emotional_ai_service.settings import AuditSettings, AuditSync, AuditWhenFull, LimitSettings
-from emotional_ai_service.tenancy import TenancyFlags, audit_of, limits_of
 
 NONE = TenancyFlags(limits=None, usage=None, audit=None, audit_when_full=None, audit_sync=None)
 STATE = Path("/state")

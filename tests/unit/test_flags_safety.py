@@ -8,8 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from emotional_ai_service.commands import app
+from emotional_ai_service.flags.safety import SafetyFlags, safety_of
 from emotional_ai_service.safeguard import Notice, built_in
-from emotional_ai_service.safety import SafetyFlags, safety_of
 from emotional_ai_service.settings import SafetySettings, Settings
 
 RULE = '[[rule]]\nname = "{}"\nwords = ["storm"]\nintensity = 0\n'

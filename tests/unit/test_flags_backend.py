@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from emotional_ai_service.backends import BackendFlags, BackendKind, HostedMode, backend_of
 from emotional_ai_service.decoding import BlendMode, LocalDecoder, Precision, RuntimeKind
 from emotional_ai_service.decoding.tinker import TinkerDecoder, TinkerStartFailed
 from emotional_ai_service.decoding.vllm import VllmDecoder
+from emotional_ai_service.flags.backend import BackendFlags, BackendKind, HostedMode, backend_of
 from emotional_ai_service.language import decoder_of
 from emotional_ai_service.settings import Backend, LanguageSettings, LocalBackend, TinkerBackend, VllmBackend
 from emotional_ai_training.adapters import Registry

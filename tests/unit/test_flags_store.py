@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from emotional_ai_service.flags.store import StoreFlags, store_of
 from emotional_ai_service.settings import StoreKind, StoreSettings
-from emotional_ai_service.store_flags import StoreFlags, store_of
 from emotional_ai_service.stores import Durability, RedisAddress
 
 SECRET = "s3cr3t/p@ss"
@@ -85,7 +85,7 @@ def test_flags_of_a_store_that_was_not_chosen_are_refused_and_the_environment_is
 
 
 def test_without_the_extra_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emotional_ai_service.store_flags.find_spec", lambda name: None)
+    monkeypatch.setattr("emotional_ai_service.flags.store.find_spec", lambda name: None)
     with pytest.raises(typer.BadParameter, match=r"pip install 'emotional-ai\[redis\]'"):
         settings(StoreKind.REDIS)
 

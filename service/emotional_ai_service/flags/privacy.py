@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from emotional_ai_service.access.duration import microseconds_of
+from emotional_ai_service.flags.duration import microseconds_of
 from emotional_ai_service.settings import PrivacySettings
 from emotional_ai_service.stores import TRANSIENT_SESSIONS
 
