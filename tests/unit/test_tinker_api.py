@@ -179,6 +179,16 @@ def test_the_key_is_never_printed() -> None:
     assert settings.remote.base_url == "http://127.0.0.1:1"
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [{"TINKER_API_KEY": "recognisable"}, {"TINKER_BASE_URL": "http://user:recognisable@127.0.0.1:1"}],
+)
+def test_a_secret_that_is_refused_is_not_told(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingRefused) as raised:
+        training_settings(environ)
+    assert "reco" not in str(raised.value)
+
+
 def test_the_key_is_not_repeated_even_by_a_server_that_does() -> None:
     request = httpx.Request("POST", "http://127.0.0.1/api", headers={"X-API-Key": "tml-recognisable"})
     said = f"{'rejected ' * 43}: {request.headers['X-API-Key']}"  # cut off in the middle of the key

@@ -23,6 +23,10 @@ RANKS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 GREATEST_LEARNING_RATE: Final = 0.1
 
 
+HIDDEN: Final = "(not shown)"
+"""What is told of a key."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
     """Where to train, and on what."""
@@ -43,13 +47,18 @@ class TrainingSettings:
         return self.remote.base_url is None or not is_loopback(urlsplit(self.remote.base_url).hostname or "")
 
 
+def _public(url: str) -> str:
+    """An address without whatever stands in it to sign in with."""
+    return url.rpartition("@")[2] if "@" in url else url
+
+
 def training_settings(environ: Mapping[str, str]) -> TrainingSettings:
     """Reads the settings; raises SettingRefused naming the one that is wrong."""
     key, url = environ.get("TINKER_API_KEY", ""), environ.get("TINKER_BASE_URL", "")
     if url and not key:
-        raise SettingRefused("TINKER_API_KEY", key, f"TINKER_BASE_URL is {url!r}, so set the key its server knows")
+        raise SettingRefused("TINKER_API_KEY", key, f"TINKER_BASE_URL is {_public(url)!r}, so set the key its server knows")
     if key and not key.startswith(("tml-", "eyJ")):
-        raise SettingRefused("TINKER_API_KEY", key[:4] + "…", "a key begins with tml-")
+        raise SettingRefused("TINKER_API_KEY", HIDDEN, "a key begins with tml-")
     return TrainingSettings(
         remote=Address(url or None, key) if key else None,
         model_name=environ.get("MODEL_NAME", ""),
