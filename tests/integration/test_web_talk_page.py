@@ -55,10 +55,10 @@ async def test_what_is_refused_is_said_in_words_and_what_was_written_is_still_th
         await expect(message(page)).to_have_value("Hello")
         await expect(message(page)).to_be_focused()
         await page.get_by_role("textbox", name="Seed").fill("7")
+        await expect(page.get_by_role("alert").filter(has_text="The seed")).to_have_count(0)
         await page.get_by_role("spinbutton", name="Most tokens").fill("9")
         await page.get_by_role("button", name="Send").click()
         await expect(page.get_by_role("region", name="Reply 1")).to_contain_text("seed 7")
-        await expect(page.get_by_role("alert").filter(has_text="The seed")).to_have_count(0)
         await expect(message(page)).to_have_value("")
         assert [(asked.seed, asked.max_tokens) for asked in decoder.asked if not asked.rehearsal] == [(7, 9)]
 

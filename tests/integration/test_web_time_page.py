@@ -22,9 +22,13 @@ async def test_signals_held_for_minutes_end_with_them_and_a_session_is_put_back_
         ):
             await tab.page.get_by_role("tab", name="Touch").click()
             touch = tab.page.get_by_role("region", name="touch", exact=True)
+            await touch.get_by_role("spinbutton", name="Time scale").fill("")
+            await expect(touch.get_by_role("button", name="Set", exact=True)).to_be_disabled()
             await touch.get_by_role("button", name="Freeze", exact=True).click()
             await touch.locator("summary").filter(has_text="Several at once").first.click()
             await touch.get_by_role("slider", name="threat, intensity").fill("0.5")
+            await touch.get_by_role("spinbutton", name="Hold for simulated minutes").fill("")
+            await expect(touch.get_by_role("button", name="Hold", exact=True)).to_be_disabled()
             await touch.get_by_role("spinbutton", name="Hold for simulated minutes").fill("20")
             await touch.get_by_role("button", name="Hold", exact=True).click()
             await expect(touch.get_by_text("Held now: threat 0.50")).to_be_visible()

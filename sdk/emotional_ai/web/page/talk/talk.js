@@ -29,7 +29,7 @@ export default {
       <div v-if="silent" class="silent" role="status"><p>{{ silent }}</p>
         <p v-if="off">Start one that speaks, without the flag <code>--engine-only</code>:<br>
           <code>{{ start }}</code></p></div>
-      <form class="say" @submit.prevent="say">
+      <form class="say" @submit.prevent="say" @input="refusal = ''">
         <p v-if="refusal" class="failure" role="alert">{{ refusal }}</p>
         <div class="say-row"><textarea ref="field" v-model="text" rows="2" aria-label="Message" :maxlength="longest"
           :placeholder="placeholder" @keydown.enter.exact="entered"></textarea>

@@ -18,7 +18,7 @@ export default {
           <input type="number" min="0" max="10000" step="any" v-model.number="wished" aria-label="Time scale, simulated minutes per minute">
         </label>
         <span class="muted">simulated minutes per minute</span>
-        <button type="submit" class="plain" :disabled="!(wished >= 0 && wished <= 10000)">Set</button>
+        <button type="submit" class="plain" :disabled="wished === '' || !(wished >= 0 && wished <= 10000)">Set</button>
       </form>
       <div class="touch-choices" role="group" aria-label="Let simulated time pass at once">
         <span>Let pass at once</span>

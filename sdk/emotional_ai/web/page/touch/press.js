@@ -27,11 +27,11 @@ export default {
         <label class="touch-row"><span>Note kept in the log</span>
           <input type="text" maxlength="256" v-model="note" placeholder="optional" aria-label="Note kept in the log"></label>
         <label class="touch-row loose"><span>Hold for</span>
-          <input type="number" min="0" step="any" v-model.number="minutes" aria-label="Hold for simulated minutes">
+          <input type="number" min="0" max="10000000" step="any" v-model.number="minutes" aria-label="Hold for simulated minutes">
           <span class="muted">simulated minutes (0: until ended)</span></label>
         <div class="touch-actions">
           <button type="button" class="main" :disabled="!chosen" @click="apply">Apply once</button>
-          <button type="button" class="main" :disabled="!chosen || !(minutes >= 0)" @click="hold">Hold</button>
+          <button type="button" class="main" :disabled="!chosen || minutes === '' || !(minutes >= 0 && minutes <= 10000000)" @click="hold">Hold</button>
           <button type="button" class="plain" :disabled="!chosen" @click="clear">Clear the sliders</button>
         </div>
         <p class="muted">Signals that are held replace those held before.</p>
