@@ -67,7 +67,7 @@ class Engine:
 
         Raises SessionExists, QuotaExceeded, CoreError for a configuration that cannot be, or a StoreError.
         """
-        agent, now = agent_from(config), self.clock()
+        agent, now = agent_from(config, new=True), self.clock()
         moment = begin(agent, now, initial)
         created = pb.SessionCreated(config=config_to(agent), initial=levels_to(initial) if initial else None)
         entry = pb.LogEntry(sequence=1, time=timestamp(now), request_id=request_id, created=created)

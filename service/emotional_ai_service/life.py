@@ -109,6 +109,7 @@ def checked(entries: Sequence[pb.LogEntry], latest_us: int) -> tuple[int, Moment
     for index, message in enumerate(entries):
         try:
             _check_place(message, life[1].version + 1 if life else None, latest_us)
+            _check_configuration(message)
             if life is None:
                 life = begun(message)
             elif message.HasField("continued"):
@@ -121,6 +122,17 @@ def checked(entries: Sequence[pb.LogEntry], latest_us: int) -> tuple[int, Moment
     if life is None:
         raise InvalidRequest([Violation("session.entries", "must begin with a `created` or a `continued` entry")])
     return life
+
+
+def _check_configuration(message: pb.LogEntry) -> None:
+    """Whether what an entry configures, if it does, can be taken on as a new one."""
+    match message.WhichOneof("effect"):
+        case "created":
+            agent_from(message.created.config, "created.config", new=True)
+        case "configured":
+            agent_from(message.configured, "configured", new=True)
+        case "continued":
+            agent_from(message.continued.config, "continued.config", new=True)
 
 
 def _check_place(message: pb.LogEntry, sequence: int | None, latest_us: int) -> None:

@@ -5,8 +5,10 @@ Reading a message raises the core's errors, whose paths are those of the contrac
 
 import math
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from operator import attrgetter
 from typing import Final
+from weakref import WeakValueDictionary
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -15,6 +17,7 @@ from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.configuration import Circadian, Dynamics, Habituation, Mood
 from emotional_ai_service.core.errors import CoreError, InvalidConfiguration, InvalidInput
 from emotional_ai_service.core.expression import NO_CAPS, ExpressionRule, TemperatureLaw, affect
+from emotional_ai_service.core.flow import check_speeds
 from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SIGNALS, Matrix4, SignalVector, Vector4
 from emotional_ai_service.core.personality import BigFive, baseline_of
 from emotional_ai_service.core.timeline import (
@@ -37,6 +40,9 @@ LAWS: Final = {
     pb.TEMPERATURE_LAW_INVERTED_U: TemperatureLaw.INVERTED_U,
 }
 
+
+_AGENTS: Final[WeakValueDictionary[bytes, Agent]] = WeakValueDictionary()
+"""Those alive, by the digest of their configuration."""
 
 _LABELS: Final = tuple(pb.EmotionLabel.ValueType(number) for number in sorted(pb.EmotionLabel.values())[1:])
 
@@ -107,12 +113,27 @@ def levels_to(levels: Vector4) -> pb.Chemistry:
 # ---- configuration
 
 
-def agent_from(config: pb.SessionConfig, path: str = "config") -> Agent:
-    """The agent a configuration describes, defaults filled in. Raises InvalidConfiguration, its path below `path`."""
+def agent_from(config: pb.SessionConfig, path: str = "config", *, new: bool = False) -> Agent:
+    """The agent a configuration describes, defaults filled in. Raises InvalidConfiguration, its path below `path`.
+
+    One that is `new` here must be readable in bounded time, too; one that was stored before that was asked is still read.
+    """
     try:
-        return Agent(dynamics_from(config.dynamics), _rule_from(config.expression))
+        agent = _shared(config)
+        if new:
+            check_speeds(agent.model)
+        return agent
     except CoreError as error:
         raise type(error)(f"{path}.{_section(error.field)}{error.field}", error.description) from error
+
+
+def _shared(config: pb.SessionConfig) -> Agent:
+    """The agent of a configuration, the same for all who have that configuration: its equations outweigh a session."""
+    key = blake2b(config.SerializeToString(deterministic=True), digest_size=16).digest()
+    agent = _AGENTS.get(key)
+    if agent is None:
+        agent = _AGENTS.setdefault(key, Agent(dynamics_from(config.dynamics), _rule_from(config.expression)))
+    return agent
 
 
 def _section(field: str) -> str:

@@ -4,10 +4,12 @@ A trajectory remembers the steps it took, so reading it again costs at most one 
 what was read before: the steps follow from the start alone.
 """
 
+import math
 from bisect import bisect_right
 from typing import Final
 
 from emotional_ai_service.core.dynamics import NO_INPUTS, Inputs, Model
+from emotional_ai_service.core.errors import InvalidConfiguration
 from emotional_ai_service.core.integration import (
     Field,
     State,
@@ -15,7 +17,7 @@ from emotional_ai_service.core.integration import (
     midpoint_step,
     runge_kutta_step,
 )
-from emotional_ai_service.core.names import NO_SIGNALS, Vector4
+from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS, Vector4
 
 SECOND_ORDER: Final = 1e-4
 """Span x rate up to which one second-order step is exact to 1e-13."""
@@ -27,6 +29,29 @@ SETTLED: Final = 1e-11
 """Distance to the equilibrium of a constant input below which a trajectory has arrived."""
 FORGOTTEN: Final = 30.0
 """Span x contraction rate after which the start matters less than e^-30 = 1e-13."""
+GREATEST_SPAN: Final = 200_000
+"""Steps of integration, 45 us each on an idle core, that a reading may take while one signal is sustained."""
+PER_ROUND: Final = 40.0
+"""Steps that a turn of the daily rhythm takes."""
+
+
+def check_speeds(model: Model) -> None:
+    """Raises InvalidConfiguration where the slowest change is so far from the fastest that a reading could take for ever."""
+    dynamics, memory = model.dynamics, FORGOTTEN / model.contraction
+    one_sustained = (tuple(float(index == one) for index in range(len(SIGNALS))) for one in range(len(SIGNALS)))
+    if memory * max(map(model.fastest_rate, one_sustained)) / STABLE > GREATEST_SPAN:
+        wrong = "lie too far apart beside the slowest: bring half lives, gains / tau_u_minutes and mood closer together"
+        raise InvalidConfiguration("half_life_minutes", f"the fastest changes {wrong}")
+    if dynamics.circadian and dynamics.time_scale and memory * _rhythm(dynamics.time_scale) > GREATEST_SPAN:
+        slowest = FORGOTTEN / model.contraction * PER_ROUND / (24 * 60 * GREATEST_SPAN)
+        raise InvalidConfiguration(
+            "time_scale", f"must be 0 or at least {slowest:.3g} beside this daily rhythm, got {dynamics.time_scale:g}"
+        )
+
+
+def _rhythm(time_scale: float) -> float:
+    """Steps that the daily rhythm takes in a simulated minute."""
+    return PER_ROUND / (24 * 60 * time_scale) if time_scale >= 1e-12 else math.inf
 
 
 class Trajectory:
@@ -138,7 +163,7 @@ class Trajectory:
 
     def steps_to(self, minutes: float) -> float:
         """About how many steps of integration a reading at `minutes` would take now; for deciding where to take them."""
-        if minutes * self._rate <= FOURTH_ORDER or self._settled is not None:
+        if self._settled is not None or (minutes * self._rate <= FOURTH_ORDER and self._turns(minutes) <= FOURTH_ORDER):
             return 0.0
         if minutes <= self._memory or (self._constant and not self._rests):
             return self._missing(min(minutes, self._memory))
@@ -146,11 +171,18 @@ class Trajectory:
             return 0.0
         begun = self._late_begin(minutes)
         late = self._late[1] if self._late is not None and self._late[0] == begun else None
-        return late._missing(minutes - begun) if late else (minutes - begun) * self._rate / STABLE
+        return late._missing(minutes - begun) if late else self._cost(minutes - begun)
 
     def _missing(self, minutes: float) -> float:
         done = self._times[-1] if hasattr(self, "_times") else 0.0
-        return max(0.0, minutes - done) * self._rate / STABLE
+        return self._cost(max(0.0, minutes - done))
+
+    def _cost(self, minutes: float) -> float:
+        return minutes * self._rate / STABLE + PER_ROUND * self._turns(minutes)
+
+    def _turns(self, minutes: float) -> float:
+        """Turns of the daily rhythm in a span."""
+        return 0.0 if self._constant else minutes * self._inputs.hours_per_minute / 24
 
 
 def _span(field: Field, t: float, y: State, h: float) -> State:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from emotional_ai_service.core.flow import FORGOTTEN, Trajectory
+from emotional_ai_service.core.errors import InvalidInput
+from emotional_ai_service.core.flow import FORGOTTEN, GREATEST_SPAN, Trajectory
 from emotional_ai_service.core.names import SIGNALS, ZERO4, Vector4
 from emotional_ai_service.core.timeline import (
     Continuation,
@@ -29,6 +30,9 @@ _ABSCISSAE: Final = (0.0, math.sqrt(5 - 2 * math.sqrt(10 / 7)) / 3, math.sqrt(5 
 _QUADRATURE: Final = (128 / 225, (322 + 13 * math.sqrt(70)) / 900, (322 - 13 * math.sqrt(70)) / 900)
 """Gauss-Legendre quadrature of five points on [-1, 1]: the middle one, and two pairs."""
 
+GREATEST_EXPLAINED: Final = 1_000_000
+"""Points of quadrature, 9 us each on an idle core, that an explanation may take."""
+
 
 def replay(first: Moment, entries: Iterable[Timed]) -> list[Continuation]:
     """The session just after its creation and just after each entry, in order."""
@@ -38,10 +42,22 @@ def replay(first: Moment, entries: Iterable[Timed]) -> list[Continuation]:
     return path
 
 
-def sample(path: Sequence[Continuation], times_us: Iterable[int]) -> list[Moment]:
-    """The session at each time, none before the creation; at the time of an entry: after it."""
+def sample(path: Sequence[Continuation], times_us: Iterable[int], most: float = GREATEST_SPAN) -> list[Moment]:
+    """The session at each time, none before the creation; at the time of an entry: after it.
+
+    Raises InvalidInput where the readings together would take more than about `most` steps of integration.
+    """
     starts = [continuation.moment.time_us for continuation in path]
-    return [path[bisect_right(starts, time_us) - 1].at(time_us) for time_us in times_us]
+    samples, steps = [], 0.0
+    for time_us in times_us:
+        continuation = path[bisect_right(starts, time_us) - 1]
+        steps += continuation.steps_to(time_us)
+        if steps > most:
+            raise InvalidInput(
+                "end", "is too far to integrate the whole span; ask for a shorter one, or for fewer points"
+            )
+        samples.append(continuation.at(time_us))
+    return samples
 
 
 def spread(start_us: int, end_us: int, points: int) -> list[int]:
@@ -65,18 +81,27 @@ class Explanation:
     """What resets did."""
     entries: list[tuple[int, int, dict[int, Vector4]]] = field(default_factory=list)
     """Each entry that moved the levels at its moment: its sequence, its time, and the change by signal."""
+    left: int = GREATEST_EXPLAINED
+    """Points of quadrature that may still be taken."""
 
 
-def explain(path: Sequence[Continuation], entries: Sequence[Timed], start_us: int, end_us: int) -> Explanation:
+def explain(
+    path: Sequence[Continuation],
+    entries: Sequence[Timed],
+    start_us: int,
+    end_us: int,
+    most: int = GREATEST_EXPLAINED,
+) -> Explanation:
     """Attributes the change between two times to signals; entries at the very start belong to the span.
 
     `path` is the replay of `entries`. An event's change is attributed exactly (see Model.jump_contributions), a sustained
-    signal's is the integral of its own terms of the flow, and homeostasis is what remains.
+    signal's is the integral of its own terms of the flow, and homeostasis is what remains. Raises InvalidInput for a span
+    that would take more than `most` points of quadrature.
     """
     starts = [time_us for time_us, _ in entries]
     first, last = bisect_left(starts, start_us), bisect_right(starts, end_us)
     before = path[first].at(start_us)
-    told = Explanation(before, before)
+    told = Explanation(before, before, left=most)
     here = Continuation(before)
     for index in range(first, last):
         time_us, entry = entries[index]
@@ -108,33 +133,43 @@ def _entered(told: Explanation, reached: Moment, after: Moment, entry: Entry) ->
 def _flowed(told: Explanation, start: Moment, end: Moment, minutes: float, *, standing: bool) -> None:
     """Splits the change of a span without entries into sustained signals and homeostasis."""
     change = _subtract(end.levels, start.levels)
-    for signal, part in _sustained_parts(start, min(minutes, start.sustained_minutes), standing=standing).items():
+    for signal, part in _sustained_parts(told, start, min(minutes, start.sustained_minutes), standing=standing).items():
         told.sustained[signal] = _add(told.sustained.get(signal, ZERO4), part)
         change = _subtract(change, part)
     told.homeostasis = _add(told.homeostasis, change)
 
 
-def _sustained_parts(start: Moment, minutes: float, *, standing: bool) -> dict[int, Vector4]:
+def _sustained_parts(told: Explanation, start: Moment, minutes: float, *, standing: bool) -> dict[int, Vector4]:
     """Integral over the span of each sustained signal's own part of the flow, by Gauss-Legendre quadrature."""
     acting = [index for index in range(len(SIGNALS)) if start.sustained[index]]
     if not acting or minutes <= 0:
         return {}
     model = start.agent.model
-    trajectory = Trajectory(model, start.flow, span_inputs(start, start.sustained, 0.0, standing=standing))
+    inputs = span_inputs(start, start.sustained, 0.0, standing=standing)
+    trajectory, count, varied = Trajectory(model, start.flow, inputs), *_panels(start, minutes, constant=standing)
+    told.left -= 5 * count
+    if told.left < 0:
+        raise InvalidInput(
+            "start", "is too far from the end to explain what was sustained meanwhile; name a shorter span"
+        )
     parts = dict.fromkeys(acting, ZERO4)
-    for time, weight in _quadrature(start, minutes):
+    for time, weight in _quadrature(minutes, varied, count):
         slopes = model.sustained_slopes(trajectory.at(time)[:4], start.sustained)
         for index in acting:
             parts[index] = _add(parts[index], slopes[index], weight)
     return parts
 
 
-def _quadrature(start: Moment, minutes: float) -> Iterator[tuple[float, float]]:
-    """Times and weights, in simulated minutes; a flow that has settled for good is one last panel."""
+def _panels(start: Moment, minutes: float, *, constant: bool) -> tuple[int, float]:
+    """Panels of the span in which the flow varies, and how long that is; afterwards it has settled for good."""
     model = start.agent.model
     panel, memory = 0.5 / model.fastest_rate(start.sustained), FORGOTTEN / model.contraction
-    varied = minutes if model.dynamics.circadian else min(minutes, memory)
-    count = math.ceil(varied / panel)
+    varied = minutes if model.dynamics.circadian and not constant else min(minutes, memory)
+    return math.ceil(varied / panel), varied
+
+
+def _quadrature(minutes: float, varied: float, count: int) -> Iterator[tuple[float, float]]:
+    """Times and weights, in simulated minutes; a flow that has settled for good is one last panel."""
     edges = [varied * index / count for index in range(count + 1)]
     if varied < minutes:
         edges.append(minutes)

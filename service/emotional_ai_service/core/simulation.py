@@ -7,7 +7,7 @@ from itertools import pairwise
 from emotional_ai_service.core.configuration import Dynamics
 from emotional_ai_service.core.dynamics import Inputs, Model
 from emotional_ai_service.core.errors import InvalidInput
-from emotional_ai_service.core.flow import Trajectory, split
+from emotional_ai_service.core.flow import GREATEST_SPAN, Trajectory, check_speeds, split
 from emotional_ai_service.core.names import NO_SIGNALS, ZERO4, SignalVector, Vector4
 
 
@@ -46,15 +46,18 @@ def simulate(
     events: Iterable[Event] = (),
     sustained: Sequence[Span] = (),
     start_hour: float = 12.0,
+    most: float = GREATEST_SPAN,
 ) -> list[Sample]:
     """Samples at `times`, in simulated minutes from the start, >= 0 and not descending.
 
-    Events at one time act together as one. Raises InvalidInput for times out of order or spans that end before they start.
+    Events at one time act together as one. Raises InvalidInput for times out of order, spans that end before they start, or
+    more than about `most` steps of integration; InvalidConfiguration where check_speeds does.
     """
     _check(times, sustained)
     happening = _by_time(events)
     changes = {edge for span in sustained for edge in (span.start, span.end)}
     model = Model(dynamics)
+    check_speeds(model)
     hours_per_minute = 1 / (60 * dynamics.time_scale) if dynamics.time_scale else 0.0
     y = (initial or dynamics.baseline) + (initial_mood if dynamics.mood else ())
     habituation, now = NO_SIGNALS, 0.0
@@ -63,8 +66,13 @@ def simulate(
         inputs = Inputs(_acting(sustained, now), start_hour + now * hours_per_minute, hours_per_minute)
         return Trajectory(model, y, inputs)
 
-    trajectory, samples, pending = flow_from_now(), [], list(times)
+    trajectory, samples, pending, steps = flow_from_now(), [], list(times), 0.0
     for moment in sorted({0.0, *happening, *changes, *times}):
+        steps += trajectory.steps_to(moment - now)
+        if steps > most:
+            raise InvalidInput(
+                "times", f"are too far to integrate all of it: {moment:g} minutes are; simulate less at a time"
+            )
         reached = trajectory.at(moment - now)
         if moment in happening or moment in changes:
             habituation = model.recover(habituation, moment - now)

@@ -89,7 +89,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     async def UpdateSession(
         self, request: pb.UpdateSessionRequest, context: Context[pb.UpdateSessionRequest, pb.UpdateSessionResponse]
     ) -> pb.UpdateSessionResponse:
-        agent = agent_from(request.config)
+        agent = agent_from(request.config, new=True)
         intent = Intent(Configured(agent), pb.LogEntry(configured=config_to(agent)))
         expected = request.expected_version if request.HasField("expected_version") else None
         await self._engine.apply(request.session_id, [intent], expected_version=expected)
