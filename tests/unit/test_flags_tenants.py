@@ -7,26 +7,25 @@ import pytest
 import typer
 
 from emotional_ai_service.flags.tenants import TenancyFlags, audit_of, limits_of
+from emotional_ai_service.places import state_dir, usage_file
 from emotional_ai_service.settings import AuditSettings, AuditSync, AuditWhenFull, LimitSettings
 
 NONE = TenancyFlags(limits=None, usage=None, audit=None, audit_when_full=None, audit_sync=None)
-STATE = Path("/state")
+BY_DEFAULT = Path("/state/usage.json")
 
 
 def test_without_flags_nobody_is_limited_and_nothing_written() -> None:
-    assert limits_of(NONE, 50051, None, STATE) is None
+    assert limits_of(NONE, BY_DEFAULT) is None
     assert audit_of(NONE) is None
 
 
 def test_what_is_used_is_kept_beside_the_database_or_by_the_port() -> None:
     flags = replace(NONE, limits=Path("/etc/limits.toml"))
-    assert limits_of(flags, 50051, None, STATE) == LimitSettings(flags.limits, STATE / "usage-50051.json")  # type: ignore[arg-type]
-    beside = limits_of(flags, 50051, Path("/data/agents.db"), STATE)
-    assert beside is not None
-    assert beside.usage == Path("/data/agents.db.usage")
-    named = limits_of(replace(flags, usage=Path("/var/usage")), 50051, Path("/data/agents.db"), STATE)
-    assert named is not None
-    assert named.usage == Path("/var/usage")
+    limits = Path("/etc/limits.toml")
+    assert limits_of(flags, BY_DEFAULT) == LimitSettings(limits, BY_DEFAULT)
+    assert limits_of(replace(flags, usage=Path("/var/usage")), BY_DEFAULT) == LimitSettings(limits, Path("/var/usage"))
+    assert usage_file(None, 50051) == state_dir() / "usage-50051.json"
+    assert usage_file(Path("/data/agents.db"), 50051) == Path("/data/agents.db.usage")
 
 
 def test_an_audit_log_refuses_when_full_and_is_forced_each_second_unless_told_otherwise() -> None:
@@ -46,7 +45,7 @@ def test_an_audit_log_refuses_when_full_and_is_forced_each_second_unless_told_ot
 )
 def test_a_flag_that_has_no_use_is_refused(flags: TenancyFlags, words: str) -> None:
     def both() -> None:
-        limits_of(flags, 50051, None, STATE)
+        limits_of(flags, BY_DEFAULT)
         audit_of(flags)
 
     with pytest.raises(typer.BadParameter, match=words):

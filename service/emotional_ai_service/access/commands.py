@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -13,7 +13,9 @@ from emotional_ai_service.access.records import time_text
 from emotional_ai_service.access.token import Kept, Token, digest_of, new_id, tenant_name, written
 from emotional_ai_service.access.token_file import TokenFile
 from emotional_ai_service.callers import DEFAULT_TENANT, Scope
+from emotional_ai_service.failure import fail
 from emotional_ai_service.flags.duration import microseconds_of
+from emotional_ai_service.places import tokens_file
 
 T = TypeVar("T")
 
@@ -88,7 +90,7 @@ def list_(
     try:
         known = _file(file).read()
     except TokensUnusable as error:
-        _fail(error)
+        fail(error)
     now = _now()
     if as_json:
         for token in known:
@@ -148,20 +150,15 @@ def _row(token: Token, now: int) -> dict[str, str]:
 
 
 def _file(given: Path | None) -> TokenFile:
-    return TokenFile(given or Path.home() / ".local" / "state" / "emotional-ai" / "tokens.json")
+    return TokenFile(given or tokens_file())
 
 
 def _change(file: TokenFile, changed: Callable[[Sequence[Token]], Sequence[Token]]) -> None:
     try:
         file.change(changed)
     except TokensUnusable as error:
-        _fail(error)
+        fail(error)
 
 
 def _now() -> int:
     return time.time_ns() // 1000
-
-
-def _fail(error: Exception) -> NoReturn:
-    typer.echo(f"emotional-ai: {error}", err=True)
-    raise typer.Exit(1)

@@ -13,7 +13,8 @@ from emotional_ai.cli.reach import Service
 from emotional_ai.credentials import Credentials
 from emotional_ai_service.doctor import installation, machine
 from emotional_ai_service.doctor.finding import Finding, Standing, looked, ok
-from emotional_ai_service.doctor.settings import DoctorSettings, state_dir
+from emotional_ai_service.doctor.settings import DoctorSettings
+from emotional_ai_service.places import jobs_dir, sessions_file
 
 app = typer.Typer(rich_markup_mode=None)
 READ: Final = (
@@ -83,8 +84,8 @@ def doctor(
     settings = DoctorSettings(
         model=model,
         loras=loras,
-        jobs=jobs or (db.with_name(db.name + ".jobs") if db else state_dir() / "jobs"),
-        db=None if store is Kept.MEMORY else db or state_dir() / "sessions.db",
+        jobs=jobs or jobs_dir(db),
+        db=None if store is Kept.MEMORY else db or sessions_file(),
         redis_url=(redis_url or "redis://127.0.0.1:6379/0") if store is Kept.REDIS else "",
         redis_volatile=redis_volatile,
         host=host,

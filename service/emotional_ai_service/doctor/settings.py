@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-def state_dir() -> Path:
-    """Where the service keeps what it was given no place for."""
-    return Path.home() / ".local" / "state" / "emotional-ai"
+from emotional_ai_service.places import jobs_dir, sessions_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +14,8 @@ class DoctorSettings:
     model: Path | None = None
     """A model in place of the pulled one."""
     loras: Path = Path("loras")
-    jobs: Path = field(default_factory=lambda: state_dir() / "jobs")
-    db: Path | None = field(default_factory=lambda: state_dir() / "sessions.db")
+    jobs: Path = field(default_factory=lambda: jobs_dir(None))
+    db: Path | None = field(default_factory=sessions_file)
     """None where sessions are not kept in a file."""
     redis_url: str = field(default="", repr=False)
     redis_volatile: bool = False

@@ -52,8 +52,15 @@ class SafetyFlags:
         return bool(self.safeguard) or self.disclosure is not None or self.disclosure_every is not None
 
 
-def safety_of(flags: SafetyFlags) -> SafetySettings:
-    """The settings the flags describe. Raises BadParameter for rules that cannot be, and for a notice that is none."""
+def safety_of(flags: SafetyFlags, *, speaks: bool = True) -> SafetySettings:
+    """The settings the flags describe, for a service that speaks or does not.
+
+    Raises BadParameter for flags that have no use, rules that cannot be, and a notice that is none.
+    """
+    if not speaks and flags.any_given:
+        raise typer.BadParameter(
+            "serves no language, so a guard or a disclosure has no use", param_hint="--engine-only"
+        )
     standard = Notice()
     text = " ".join((flags.disclosure or "").split())
     if flags.disclosure is not None and not 1 <= len(text) <= LONGEST_NOTICE:

@@ -1,4 +1,4 @@
-"""Flags of the command line that say where a shared store is; those of a store that was not chosen are refused."""
+"""Flags of the command line that say where sessions are kept; those of a store that was not chosen are refused."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,20 @@ from typing import Annotated, Final
 
 import typer
 
+from emotional_ai_service.places import PlaceUnusable, sessions_file
 from emotional_ai_service.settings import StoreKind, StoreSettings
 from emotional_ai_service.stores import Durability, RedisAddress
 
 URL_VARIABLE: Final = "EMOTIONAL_AI_REDIS_URL"
 DEFAULT_URL: Final = "redis://127.0.0.1:6379"
 
+Store = Annotated[StoreKind, typer.Option("--store", help="Where the logs of sessions are kept.")]
+Database = Annotated[
+    Path | None, typer.Option("--db", help="SQLite file. Default: ~/.local/state/emotional-ai/sessions.db")
+]
+Durable = Annotated[
+    Durability, typer.Option(help="What an acknowledged stimulus survives: the process, or loss of power too.")
+]
 RedisUrl = Annotated[
     str | None,
     typer.Option(
@@ -58,3 +66,20 @@ def store_of(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--redis-url" if flags.redis_url else URL_VARIABLE) from None
     return StoreSettings(kind, path, durability, address, flags.redis_volatile)
+
+
+def file_of(chosen: Path | None, kind: StoreKind) -> Path:
+    """The file of a SQLite store: the one chosen, or the default one, whose directory is made if it is to be used.
+
+    Raises PlaceUnusable where that cannot be.
+    """
+    if chosen is not None:
+        return chosen
+    path = sessions_file()
+    if kind is StoreKind.SQLITE:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            problem = f"{path.parent} cannot be made: {error}; name a file with --db, or use --store memory"
+            raise PlaceUnusable(problem) from error
+    return path

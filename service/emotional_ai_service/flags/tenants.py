@@ -56,14 +56,16 @@ class TenancyFlags:
     audit_sync: AuditSync | None
 
 
-def limits_of(flags: TenancyFlags, port: int, database: Path | None, state_dir: Path) -> LimitSettings | None:
-    """What tenants may use; None if nobody is limited. Raises typer.BadParameter for a flag that has no use."""
+def limits_of(flags: TenancyFlags, usage: Path) -> LimitSettings | None:
+    """What tenants may use, `usage` being where it is kept unless a flag says so; None if nobody is limited.
+
+    Raises typer.BadParameter for a flag that has no use.
+    """
     if flags.limits is None:
         if flags.usage is not None:
             raise typer.BadParameter("nothing is counted without --limits", param_hint="--usage")
         return None
-    default = database.with_name(database.name + ".usage") if database else state_dir / f"usage-{port}.json"
-    return LimitSettings(flags.limits.resolve(), (flags.usage or default).resolve())
+    return LimitSettings(flags.limits.resolve(), (flags.usage or usage).resolve())
 
 
 def audit_of(flags: TenancyFlags) -> AuditSettings | None:
