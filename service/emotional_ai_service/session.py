@@ -71,6 +71,23 @@ class Subscription:
 class Session:
     """A live session over a store; all methods belong to the event loop that owns it."""
 
+    __slots__ = (
+        "_broken",
+        "_deleted",
+        "_head",
+        "_in_flight",
+        "_newest",
+        "_store",
+        "created_us",
+        "marks",
+        "requests",
+        "session_id",
+        "settled",
+        "subscriptions",
+        "tether",
+        "transient",
+    )
+
     def __init__(self, session_id: str, created_us: int, moment: Moment, store: Store) -> None:
         self.session_id = session_id
         self.created_us = created_us

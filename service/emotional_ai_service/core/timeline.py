@@ -24,7 +24,7 @@ MICROSECONDS_PER_MINUTE: Final = 60_000_000
 MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Agent:
     """What makes an agent itself: its chemistry and its way of speaking.
 
