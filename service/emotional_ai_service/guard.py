@@ -6,7 +6,7 @@ under which the log holds its traceback.
 
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from functools import partial
 from typing import Final, NoReturn, TypeVar
@@ -63,6 +63,7 @@ from emotional_ai_service.errors import (
     VersionMismatch,
     Violation,
 )
+from emotional_ai_service.malformed import unless_read
 from emotional_ai_service.stores import (
     AlreadyExists,
     NotFound,
@@ -190,6 +191,7 @@ def _unary(
         try:
             if admit is not None:
                 admit(context)
+            unless_read(request)
             check(request)
             return await inner(request, context)
         except Exception as error:
@@ -205,6 +207,7 @@ def _server_stream(
     async def answered(request: Request, context: Context[Request, Response]) -> None:
         try:
             async with hold(context):
+                unless_read(request)
                 check(request)
                 async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
                     async for response in responses:
@@ -218,12 +221,18 @@ def _server_stream(
 def _duplex(inner: Callable[..., Awaitable[None]], hold: Hold) -> Callable[..., Awaitable[None]]:
     async def answered(requests: AsyncIterator[Request], context: Context[Request, Response]) -> None:
         try:
-            async with hold(context):
-                await inner(requests, context)
+            async with hold(context), aclosing(_read(requests)) as read:
+                await inner(read, context)
         except Exception as error:
             await refuse(context, error)
 
     return answered
+
+
+async def _read(requests: AsyncIterator[Request]) -> AsyncGenerator[Request, None]:
+    async for request in requests:
+        unless_read(request)
+        yield request
 
 
 async def refuse(context: Context[Request, Response], error: Exception) -> NoReturn:

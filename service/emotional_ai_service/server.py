@@ -35,6 +35,7 @@ from emotional_ai_service.access import REFLECTION, Reflection, entrance, server
 from emotional_ai_service.guard import guard
 from emotional_ai_service.jobs import training_jobs
 from emotional_ai_service.language import speaking
+from emotional_ai_service.malformed import readable
 from emotional_ai_service.observing.observation import Inside, observed
 from emotional_ai_service.retention import retaining
 from emotional_ai_service.room import Room
@@ -108,22 +109,24 @@ async def serving(settings: Settings, clock: Callable[[], int] = wall_clock) -> 
             observation.around(
                 guard(*accounts.around(EmotionEngineServicer(engines, drain), ENGINE, check), gate), ENGINE
             ),
-            server,
+            readable(server),
         )
         oversight = Oversight(clock, Rules(settings.safety.rules), settings.safety.notice)
         inference = InferenceServicer(engines, language, adapters, oversight)
         inference_pb2_grpc.add_InferenceServicer_to_server(
-            observation.around(guard(*accounts.around(inference, INFERENCE, check), gate), INFERENCE), server
+            observation.around(guard(*accounts.around(inference, INFERENCE, check), gate), INFERENCE), readable(server)
         )
         training = TrainingServicer(jobs, settings.jobs)
         training_pb2_grpc.add_TrainingServicer_to_server(
-            observation.around(guard(*accounts.around(training, TRAINING, check), gate), TRAINING), server
+            observation.around(guard(*accounts.around(training, TRAINING, check), gate), TRAINING), readable(server)
         )
         names = [service.full_name for service in (ENGINE, INFERENCE, TRAINING)]
         vitals = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in grpc-stubs
         health_pb2_grpc.add_HealthServicer_to_server(vitals, server)
         told = Reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME))
-        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(guard(told, REFLECTION, check, gate), server)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            guard(told, REFLECTION, check, gate), readable(server)
+        )
         inside = Inside(engines.room, drain, language, settings.jobs.jobs_dir)
         metrics = await stack.enter_async_context(observation.told(inside))
         await server.start()
