@@ -16,7 +16,6 @@ METHODS = [method for service_ in (ENGINE, INFERENCE, TRAINING) for method in se
 GET_STATE = "/emotional_ai.v1.EmotionEngine/GetState"
 NO_MESSAGES = {
     "cut short": b"\x0a\x05ad",
-    "no UTF-8": b"\x0a\x02\xff\xfe",
     "no tag": b"\xff" * 11,
     "no end": b"\x0b" * 300,
 }
