@@ -224,6 +224,7 @@ async def test_without_a_service_a_press_and_an_edit_say_what_became_of_them(tmp
             await expect(tab.page.get_by_role("alert").filter(has_text="No service answers")).to_be_visible()
             await tab.page.get_by_role("button", name="praise", exact=True).click()
             await expect(said(tab.page, "not applied")).to_be_visible()
+            await expect(tab.page.get_by_text("the service does not answer", exact=True)).to_be_visible()
             await half_life(tab.page).fill("30")
             await expect(said(tab.page, "Not checked: the service did not answer.")).to_be_visible()
             await expect(save(tab.page)).to_be_disabled()

@@ -83,14 +83,14 @@ class Reach:
         try:
             return await self._asked()
         except DeadlineExceeded as error:
-            return str(error)
+            return error.message
 
     async def _asked(self) -> str | None:
         """Why the service could not be asked. Raises DeadlineExceeded if it was silent."""
         try:
             await self._client.get_model(timeout=PATIENCE_SECONDS)
         except Unavailable as error:
-            return None if error.reason else str(error)  # with a reason it is the service itself that says so
+            return None if error.reason else error.message  # with a reason it is the service itself that says so
         except DeadlineExceeded as error:
             if not error.reason:
                 raise

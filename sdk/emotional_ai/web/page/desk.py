@@ -1,19 +1,25 @@
 """What the panels of one open session page share."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from nicegui import Client as Page
 from nicegui import ui
 
 from emotional_ai.aio import AsyncClient
 from emotional_ai.connection import start_command
-from emotional_ai.errors import EmotionalAIError, TryAgain
+from emotional_ai.errors import DeadlineExceeded, EmotionalAIError, TryAgain, Unavailable
 from emotional_ai.v1.engine_pb2 import LogEntry
 from emotional_ai.web.conversation import Conversations
 from emotional_ai.web.hub import Followed, Hub, Moment
 
 T = TypeVar("T")
+
+SILENCE: Final[Mapping[type[EmotionalAIError], str]] = {
+    Unavailable: "the service does not answer",
+    DeadlineExceeded: "the service did not answer in time, and what was asked may have happened",
+}
+"""What is said of errors that did not come from the service itself: what gRPC and the SDK say then is for programs."""
 
 
 class Desk:
@@ -87,6 +93,7 @@ class Desk:
 
 
 def notice(error: EmotionalAIError) -> None:
-    """Says on the page what was wrong, and what is allowed."""
-    said = "; ".join(f"{one.field} {one.description}" for one in error.violations) or str(error)
+    """Says on the page what was wrong, and what is allowed; how to start a service that is away, the page says already."""
+    silence = None if error.reason else SILENCE.get(type(error))
+    said = silence or "; ".join(f"{one.field} {one.description}" for one in error.violations) or str(error)
     ui.notify(said, type="negative", position="bottom", multi_line=True, close_button="Close", timeout=10_000)
