@@ -303,6 +303,7 @@ def test_an_unknown_parameter_is_refused_with_those_there_are(name: str) -> None
     assert param is not None
     assert len(param) < 80
     assert "temperature" in words
+    assert "audio" not in words
 
 
 @pytest.mark.parametrize("name", EXTENSIONS)

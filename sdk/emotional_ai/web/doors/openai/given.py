@@ -92,10 +92,10 @@ class Given:
             return value
         raise self._mistyped(name, "a list")
 
-    def only(self, known: Collection[str]) -> None:
-        """Refuses members of other names."""
+    def only(self, known: Collection[str], untold: Collection[str] = ()) -> None:
+        """Refuses members of other names, telling those that are `known`; those `untold` are taken too."""
         for name in self.names():
-            if name not in known:
+            if name not in known and name not in untold:
                 raise Refused(
                     f"unknown parameter: {self.path(name)}; here there are {', '.join(sorted(known))}",
                     param=self.path(name),

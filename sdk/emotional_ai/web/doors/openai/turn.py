@@ -79,7 +79,7 @@ def _refuse_unknown(given: Given) -> None:
         if name in EXTENSIONS:
             words = f"unknown parameter: {name}; it is a member of {EXTENSION} here"
             raise Refused(words, param=name, code="unknown_parameter")
-    given.only(SUPPORTED | HARMLESS | UNSUPPORTED.keys())
+    given.only(SUPPORTED | HARMLESS, UNSUPPORTED)
 
 
 def _sampling(given: Given, extension: Given) -> pb.Sampling:
