@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from emotional_ai_service.workers.child import LEAN
 
 # Fixtures that several files share.
@@ -15,3 +17,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Models that run in the process of the tests are as lean as in a worker; libraries read this once, when they are first used.
 os.environ.update(LEAN)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long a network is cut off, which `make faults` makes long."""
+    parser.addoption("--cut-seconds", type=float, default=2.0, help="how long tests cut a network off (default: 2)")
+
+
+@pytest.fixture
+def cut_seconds(request: pytest.FixtureRequest) -> float:
+    """Seconds for which a network is cut off."""
+    seconds: float = request.config.getoption("--cut-seconds")
+    return seconds

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,14 +42,20 @@ def free_port() -> int:
 
 
 class RedisServer:
-    """A server that is up while it is entered, with an append-only file unless its options say otherwise."""
+    """A server that is up while it is entered, with an append-only file unless its options say otherwise.
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+    `inside` begins the command, where it is to run in another network, as `host` there.
+    """
+
+    def __init__(
+        self, folder: Path, *options: str, port: int = 0, host: str = "127.0.0.1", inside: Sequence[str] = ()
+    ) -> None:
         self.port = port or free_port()
-        self.address = RedisAddress("127.0.0.1", self.port)
-        self.url = f"redis://127.0.0.1:{self.port}"
+        self.host = host
+        self.address = RedisAddress(host, self.port)
+        self.url = f"redis://{host}:{self.port}"
         self._folder = folder
-        self._command = [needed(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        self._command = [*inside, needed(), "--port", str(self.port), "--bind", host, "--dir", str(folder)]
         self._command += ["--save", "", "--appendonly", "yes", "--enable-debug-command", "local", *options]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -98,7 +105,7 @@ class RedisServer:
     def ask(self, *words: str) -> str:
         """What it answers to one command, as it is spelled on the wire."""
         packed = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w.encode()), w.encode()) for w in words)
-        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as connection:
+        with socket.create_connection((self.host, self.port), PATIENCE) as connection:
             connection.sendall(packed + b"*1\r\n$4\r\nQUIT\r\n")
             return b"".join(iter(lambda: connection.recv(65_536), b"")).removesuffix(b"+OK\r\n").decode()
 
