@@ -1,13 +1,17 @@
 """What processes `serve --workers N` consists of."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from emotional_ai.cli import app
 from emotional_ai_service.fleet import arguments, planned
+from emotional_ai_service.fleet.flags import fleet_of
 from emotional_ai_service.fleet.plan import share
-from emotional_ai_service.settings import StoreKind
+from emotional_ai_service.settings import LanguageSettings, Settings, StoreKind, StoreSettings, VllmBackend
 
 SHARED = ("serve", "--workers", "2", "--store", "redis")
 
@@ -77,3 +81,14 @@ def test_what_several_workers_cannot_have_is_refused_with_what_they_can(flags: t
     ran = CliRunner().invoke(app, flags)
     assert ran.exit_code == 2
     assert told in " ".join(ran.stderr.split())
+
+
+def test_several_workers_load_no_model_each_and_are_told_what_to_start_instead(tmp_path: Path) -> None:
+    language = LanguageSettings(tmp_path, tmp_path, tmp_path)
+    settings = Settings(store=StoreSettings(StoreKind.REDIS), language=language)
+    shared = replace(language, backend=VllmBackend("http://127.0.0.1:8000", "model", tmp_path))
+    context = typer.Context(typer.main.get_command(app))
+    with pytest.raises(typer.BadParameter, match=r"would load 2 models.*--engine-only.*--backend vllm"):
+        fleet_of(2, settings, context)
+    assert fleet_of(1, settings, context) == []
+    assert len(fleet_of(2, replace(settings, language=shared), context)) == 2
