@@ -86,6 +86,12 @@ class RedisServer:
         while holds not in (answer := self.ask(*words)):
             assert time.monotonic() < end, answer
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """Ends it as kill -9 does."""
         assert self._process is not None
