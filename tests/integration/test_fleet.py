@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -59,6 +60,10 @@ def test_every_worker_serves_every_session_and_the_ready_line_is_a_target(served
 
 def test_each_worker_is_pinned_to_a_share_of_the_processors(served: Served) -> None:
     shares = [os.sched_getaffinity(pid) for pid in members(served)]
+    for pid, share in zip(members(served), shares, strict=True):
+        threads = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+        assert len(threads) > 1
+        assert all(os.sched_getaffinity(thread) == share for thread in threads)
     everything = os.sched_getaffinity(0)
     assert len(shares) == WORKERS
     assert set.union(*shares) == everything
