@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from browser import chromium, opened, wanted
-from loopback import service
+from loopback import hosted, in_file, service
+from mcp_bridge import nowhere
 from playwright.async_api import Locator, Page, expect
 from web_process import web_process
 
@@ -112,3 +114,25 @@ async def test_a_long_life_is_listed_a_page_at_a_time_and_says_what_it_leaves_ou
         await expect(page.get_by_text("2 of 125")).to_be_visible()
         await page.get_by_role("button", name="Newer").click()
         await expect(events(page).first).to_contain_text("1101")
+
+
+async def test_what_was_wanted_while_the_service_was_away_is_shown_once_it_is_back(tmp_path: Path) -> None:
+    target = nowhere()
+    settings = replace(in_file(tmp_path / "sessions.db"), port=int(target.rpartition(":")[2]))
+    with web_process(target, tmp_path / "log") as web:
+        async with chromium() as browser:
+            with hosted(settings):
+                async with AsyncClient(target) as client:
+                    await client.create_session("ada")
+                    await client.apply("ada", threat=0.8)
+            async with opened(browser, web.session("ada"), tmp_path) as tab:
+                away = tab.page.get_by_role("alert").filter(has_text="No service answers")
+                with hosted(settings):
+                    await expect(tab.page.get_by_role("tab", name="Why")).to_be_visible()
+                await expect(away).to_be_visible()
+                await tab.page.get_by_role("tab", name="Why").click()
+                await expect(tab.page.get_by_text("the service does not answer", exact=True)).to_be_visible()
+                with hosted(settings):
+                    await expect(away).to_be_hidden()
+                    await expect(cause(tab.page, "threat")).to_be_visible()
+                    await expect(events(tab.page).first).to_be_visible()

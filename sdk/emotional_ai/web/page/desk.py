@@ -39,6 +39,7 @@ class Desk:
         self._page = page
         self._seen: list[Callable[[Moment], None]] = []
         self._heard: list[Callable[[Sequence[LogEntry]], None]] = []
+        self._back: list[Callable[[], object]] = []
 
     @property
     def latest(self) -> Moment:
@@ -68,6 +69,10 @@ class Desk:
         """Calls `seen` with the entries of the log that are new since the page was opened, in order."""
         self._heard.append(seen)
 
+    def on_back(self, again: Callable[[], object]) -> None:
+        """Calls `again` each time the service answers after it was away, for what could not be asked meanwhile."""
+        self._back.append(again)
+
     async def asked(self, call: Awaitable[T]) -> T | None:
         """What a call of the SDK comes to; None if it fails, after a notice on the page that says why."""
         try:
@@ -90,6 +95,13 @@ class Desk:
         with self._page:
             for seen in self._heard:
                 seen(entries)
+
+    def tell_away(self, away: str | None) -> None:
+        """Tells the panels once the service is back."""
+        if away is None:
+            with self._page:
+                for again in self._back:
+                    again()
 
 
 def notice(error: EmotionalAIError) -> None:

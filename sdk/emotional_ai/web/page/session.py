@@ -91,7 +91,8 @@ class _Shown:
             with self._place:
                 _panels(desk)
             self.something.set()
-            raise await gone
+            with self._hub.on_away(desk.tell_away):
+                raise await gone
 
     async def _missing(self) -> None:
         """Makes the session, if this page may: once, and not again when somebody deletes it. Waits for one otherwise."""

@@ -53,6 +53,7 @@ class Live(Element, component="live.js", esm={"emotional-ai-live": "browser"} | 
         self.on("hidden", self._hidden)
         desk.on_moment(self._add)
         desk.on_entries(self._mark)
+        desk.on_back(lambda: self.run_method("turned"))
 
     async def _shown(self, event: GenericEventArguments) -> None:
         """The browser wants a span, and what follows it."""

@@ -42,6 +42,7 @@ class Why(Element, component="why.js", esm=ESM | lines.ESM):
         self._props["session"] = desk.session_id
         self._props["chemicals"] = list(CHEMICALS)
         desk.on_entries(self._heard)
+        desk.on_back(lambda: self.run_method("back"))
         self.on("seen", self._shown)
         self.on("explain", self._explain)
         self.on("without", self._think_away)

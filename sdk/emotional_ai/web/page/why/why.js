@@ -102,6 +102,10 @@ export default {
       if (this.filled) this.again ??= setTimeout(this.follow, AGAIN_MS);
       this.filled = true;
     },
+    back() {
+      if (this.filled) this.refresh();
+      else this.turned(this.visible);
+    },
     follow() {
       this.again = null;
       this.refresh();
