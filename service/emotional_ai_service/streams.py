@@ -13,10 +13,11 @@ from typing import Final
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.engine import Engine
-from emotional_ai_service.errors import ServiceDraining, SessionNotFound, StreamMisused
+from emotional_ai_service.errors import ServiceDraining, SessionNotFound, SessionUnsettled, StreamMisused
 from emotional_ai_service.guard import Context
 from emotional_ai_service.observing.rpcs import StreamLag
 from emotional_ai_service.session import Intent, Session, Subscription
+from emotional_ai_service.stores import VersionConflict
 from emotional_ai_service.validation import check
 from emotional_ai_service.wire import check_time, microseconds, state_to, stimulus_from, write_state
 
@@ -226,7 +227,11 @@ class _Duplex:
     def _on_stored(self, done: asyncio.Future[None], number: int) -> None:
         """The session has woken the subscription by now; here the batch becomes acknowledged."""
         if done.cancelled() or done.exception() is not None:
-            self._failure = self._failure or done.exception() or asyncio.CancelledError()
+            error = done.exception()
+            if isinstance(error, VersionConflict):
+                # Only a write before this one that could not be stored leaves a gap; somebody else's, maybe.
+                error = SessionUnsettled(self._session.session_id)
+            self._failure = self._failure or error or asyncio.CancelledError()
             self._subscription.woken.set()
         else:
             self._stored_batch = max(self._stored_batch, number)
