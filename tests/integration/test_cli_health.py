@@ -28,6 +28,7 @@ def test_what_takes_no_calls_is_not() -> None:
         assert "takes no calls for emotional_ai.v1.Inference" in ran.err
         assert CommandLine(address)("health", "--service", "emotional_ai.v1.EmotionEngine").status == 0
         assert "NOT_FOUND" in CommandLine(address)("health", "--service", "nothing").err
+        assert "at most 127" in CommandLine(address)("health", "--service", "n" * 300).err
 
 
 @pytest.mark.parametrize("trusted", [True, False])

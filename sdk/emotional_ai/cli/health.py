@@ -17,6 +17,8 @@ from emotional_ai.targets import addresses
 CHECK: Final = "/grpc.health.v1.Health/Check"
 SERVING: Final = b"\x08\x01"
 """HealthCheckResponse(status=SERVING)."""
+LONGEST: Final = 127
+"""Bytes of a service's name whose length is told in one byte."""
 Name = Annotated[
     str,
     typer.Option(
@@ -51,6 +53,8 @@ def _ask(address: str, credentials: Credentials, service: str, within: float) ->
     except ValueError as error:
         raise CommandFailed(str(error)) from error
     name = service.encode()
+    if len(name) > LONGEST:
+        raise CommandFailed(f"no service has a name of {len(name)} bytes; it has at most {LONGEST}")
     request = bytes((10, len(name))) + name if name else b""
     with (
         grpc.insecure_channel(address, options)
