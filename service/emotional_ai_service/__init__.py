@@ -33,4 +33,9 @@ safeguard/                the guard over what is said, what a reply must keep to
 jobs/                     training jobs: taken once, run one at a time, watched
 
 observing/                metrics, traces, the log: put around the parts where they are asked for
+
+For any of them:
+bucket                    a token bucket
+reread, toml_file         files that are read again when they change; TOML as people write settings
+alongside                 work that goes on beside something
 """

@@ -3,6 +3,7 @@
 The guard sets the caller of each rpc before the servicer runs; whoever keeps something for a tenant asks `caller()`.
 """
 
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
@@ -25,6 +26,7 @@ class Scope(Enum):
 
 DEFAULT_TENANT: Final = "default"
 """The tenant of whoever calls a service without tokens."""
+_TENANT: Final = re.compile(r"[a-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,10 @@ def caller() -> Caller:
 def called_by(who: Caller) -> None:
     """Sets the caller for the rest of this task."""
     _CALLER.set(who)
+
+
+def tenant_name(text: str) -> str:
+    """A name that a tenant may have. Raises ValueError for another."""
+    if not _TENANT.fullmatch(text):
+        raise ValueError(f"a tenant is named by 1 to 64 lower-case letters, digits, - or _, got {text[:80]!r}")
+    return text

@@ -12,6 +12,7 @@ from typing import Final, final
 
 from google.protobuf.message import DecodeError
 
+from emotional_ai_service.alongside import alongside
 from emotional_ai_service.core.errors import CoreError
 from emotional_ai_service.stores import SessionRow, StoreClosed, StoreError
 from emotional_ai_service.tenants import Engines, owner_of
@@ -91,9 +92,5 @@ async def retaining(engines: Engines, keep_us: int | None) -> AsyncIterator[None
     if keep_us is None:
         yield
         return
-    task = asyncio.create_task(Retention(engines, keep_us).run())
-    try:
+    async with alongside(Retention(engines, keep_us).run(), "retention"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.wait((task,))

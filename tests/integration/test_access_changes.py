@@ -232,7 +232,7 @@ def test_a_file_that_is_damaged_is_logged_and_the_last_good_one_stays(
             path.unlink()
         case "open to others":
             path.chmod(0o666)
-    assert comes_true(lambda: "the tokens read before stay in force" in caplog.text)
+    assert comes_true(lambda: "what was read before stays in force" in caplog.text)
     assert str(path) in caplog.text
     assert refusal(address, keeper) == ""
     path.write_bytes(whole)

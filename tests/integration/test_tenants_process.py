@@ -88,7 +88,7 @@ def test_what_was_used_and_written_outlives_a_kill(place: Place) -> None:
     ("flags", "words"),
     [
         (("--limits", "nowhere.toml"), "nowhere.toml: cannot be read"),
-        (("--limits", "wrong.toml"), "default.speed is not known; calls_per_second"),
+        (("--limits", "wrong.toml"), "default has unknown keys speed; there are calls_per_second"),
         (("--limits", "right.toml", "--usage", "wrong.toml"), "is damaged"),
         (("--audit", "nowhere/audit.log"), "name another file with --audit"),
     ],

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from emotional_ai_service.access.errors import TokensUnusable
 from emotional_ai_service.access.keyring import Keyring
 from emotional_ai_service.access.records import FORMAT, of_text, to_text
-from emotional_ai_service.access.token import Kept, Token, digest_of, id_of, new_id, tenant_name, written
+from emotional_ai_service.access.token import Kept, Token, digest_of, id_of, new_id, written
 from emotional_ai_service.access.token_file import TokenFile
-from emotional_ai_service.callers import Scope
+from emotional_ai_service.callers import Scope, tenant_name
 from emotional_ai_service.errors import TokenExpired, TokenUnknown
 from emotional_ai_service.flags.duration import microseconds_of
+from emotional_ai_service.reread import mark_of
 
 SECOND = 1_000_000
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=300)
@@ -193,17 +194,21 @@ def test_a_linked_file_stays_linked(tmp_path: Path) -> None:
     assert len(TokenFile(tmp_path / "kept" / "tokens.json").read()) == 1
 
 
-def test_what_changed_the_file_or_its_permissions_shows(tmp_path: Path) -> None:
-    file = TokenFile(tmp_path / "tokens.json")
+def test_a_file_that_is_not_there_is_refused_with_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(TokensUnusable, match="emotional-ai tokens add --tokens"):
-        file.mark()
+        TokenFile(tmp_path / "tokens.json").read()
+
+
+def test_every_change_of_the_file_or_its_permissions_shows(tmp_path: Path) -> None:
+    file = TokenFile(tmp_path / "tokens.json")
+    marks = [mark_of(file.path)]
     file.change(list)
-    marks = [file.mark()]
+    marks.append(mark_of(file.path))
     file.change(list)
-    marks.append(file.mark())
+    marks.append(mark_of(file.path))
     file.path.chmod(0o400)
-    marks.append(file.mark())
-    assert len(set(marks)) == 3
+    marks.append(mark_of(file.path))
+    assert len(set(marks)) == 4
 
 
 @pytest.mark.parametrize(

@@ -130,5 +130,5 @@ def test_a_file_that_is_not_there_not_text_or_too_large_is_told(tmp_path: Path) 
     with pytest.raises(RulesUnusable, match="is not UTF-8 text"):
         rules_from(file)
     file.write_bytes(b"#" * (LARGEST_FILE + 1))
-    with pytest.raises(RulesUnusable, match="rules have at most 262144"):
+    with pytest.raises(RulesUnusable, match="is larger than 262144 bytes"):
         rules_from(file)

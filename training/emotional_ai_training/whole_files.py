@@ -3,17 +3,20 @@
 import os
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Replaces a file so that a reader, or a kill, finds the old content or the new; on disk once it returns.
+
+    `mode` is who may read and write it, as far as the process leaves that open.
 
     Raises OSError, and then leaves nothing beside.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     try:
-        with beside.open("wb") as file:
+        with open(beside, "wb", opener=partial(os.open, mode=mode)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -10,9 +10,9 @@ import typer
 
 from emotional_ai_service.access.errors import TokensUnusable
 from emotional_ai_service.access.records import time_text
-from emotional_ai_service.access.token import Kept, Token, digest_of, new_id, tenant_name, written
+from emotional_ai_service.access.token import Kept, Token, digest_of, new_id, written
 from emotional_ai_service.access.token_file import TokenFile
-from emotional_ai_service.callers import DEFAULT_TENANT, Scope
+from emotional_ai_service.callers import DEFAULT_TENANT, Scope, tenant_name
 from emotional_ai_service.failure import fail
 from emotional_ai_service.flags.duration import microseconds_of
 from emotional_ai_service.places import tokens_file

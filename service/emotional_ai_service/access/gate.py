@@ -15,9 +15,10 @@ from emotional_ai_service.access.guesses import Guesses, address_of
 from emotional_ai_service.access.keyring import Keyring
 from emotional_ai_service.access.scopes import allows
 from emotional_ai_service.access.settings import AccessSettings
-from emotional_ai_service.access.token import digest_of, id_of, tenant_name
+from emotional_ai_service.access.token import digest_of, id_of
 from emotional_ai_service.access.token_file import TokenFile
-from emotional_ai_service.callers import Caller, Scope, called_by
+from emotional_ai_service.alongside import alongside
+from emotional_ai_service.callers import Caller, Scope, called_by, tenant_name
 from emotional_ai_service.errors import (
     InvalidRequest,
     NoToken,
@@ -27,6 +28,7 @@ from emotional_ai_service.errors import (
     TokenUnknown,
     Violation,
 )
+from emotional_ai_service.reread import Reread
 
 AUTHORIZATION: Final = "authorization"
 TENANT: Final = "emotional-tenant"
@@ -141,36 +143,22 @@ async def gated(settings: AccessSettings, clock: Callable[[], int]) -> AsyncIter
         yield None
         return
     file = TokenFile(settings.tokens)
-    mark = await asyncio.to_thread(file.mark)
-    gate = Gate(Keyring(await asyncio.to_thread(file.read)), clock)
-    # No TaskGroup: it would wrap what else goes wrong while the service starts and runs.
-    watching = asyncio.create_task(_watch(gate, file, mark, settings.reread_seconds))
-    try:
+    keyrings = Reread((file.path,), lambda: Keyring(file.read()), TokensUnusable)
+    gate = Gate(await asyncio.to_thread(keyrings.read), clock)
+    async with alongside(_watch(gate, keyrings, settings.reread_seconds), "tokens"):
         yield gate
-    finally:
-        watching.cancel()
-        await asyncio.wait([watching])
 
 
-async def _watch(gate: Gate, file: TokenFile, mark: object, seconds: float) -> None:
-    complaint = ""
+async def _watch(gate: Gate, keyrings: Reread[Keyring], seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
             gate.sweep()
-            seen = await asyncio.to_thread(file.mark)
-            if seen != mark:
-                keyring = Keyring(await asyncio.to_thread(file.read))
+            keyring = await asyncio.to_thread(keyrings.changed)
+            if keyring is not None:
                 gate.replace(keyring)
-                mark = seen
-                log.info("%s was read again: %d tokens", file.path, len(keyring))
-            complaint = ""
-        except TokensUnusable as error:
-            if str(error) != complaint:
-                complaint = str(error)
-                log.error("%s; the tokens read before stay in force", error)
-        except Exception:  # a fault of ours must not keep a token in force that is revoked later
-            log.exception("%s could not be looked at", file.path)
+        except Exception:  # A fault of ours must not keep a token in force that is revoked later.
+            log.exception("the tokens could not be looked at")
 
 
 def _shown(metadata: object) -> tuple[str, str]:

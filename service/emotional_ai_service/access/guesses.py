@@ -7,9 +7,10 @@ what a guess gets and costs: beyond the limit it is told to wait and is not logg
 
 import ipaddress
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
+
+from emotional_ai_service.bucket import TokenBucket
 
 BURST: Final = 20
 """Wrong tokens in a row that are answered as such."""
@@ -19,17 +20,11 @@ ADDRESSES: Final = 4096
 """Addresses remembered; those heard of longest ago are forgotten."""
 
 
-@dataclass(slots=True)
-class _Bucket:
-    left: float
-    at: float
-
-
 class Guesses:
     """Counts wrong tokens by address, in bounded memory."""
 
     def __init__(self) -> None:
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def wait(self, peer: str, now: float) -> float:
         """Counts a wrong token of a peer, as gRPC names it. Returns the seconds it has to wait; 0 within the limit.
@@ -37,16 +32,11 @@ class Guesses:
         `now` is in seconds, of any clock that does not go back.
         """
         address = address_of(peer)
-        bucket = self._buckets.setdefault(address, _Bucket(BURST, now))
+        bucket = self._buckets.setdefault(address, TokenBucket(BURST, PER_SECOND, now))
         self._buckets.move_to_end(address)
         if len(self._buckets) > ADDRESSES:
             self._buckets.popitem(last=False)
-        bucket.left = min(BURST, bucket.left + (now - bucket.at) * PER_SECOND)
-        bucket.at = now
-        if bucket.left < 1:
-            return (1 - bucket.left) / PER_SECOND
-        bucket.left -= 1
-        return 0.0
+        return bucket.take(1, now)
 
 
 def address_of(peer: str) -> str:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from emotional_ai_service.access.errors import TokensUnusable
-from emotional_ai_service.access.token import Kept, Token, tenant_name
-from emotional_ai_service.callers import Scope
+from emotional_ai_service.access.token import Kept, Token
+from emotional_ai_service.callers import Scope, tenant_name
 
 FORMAT: Final = "emotional-ai tokens 1"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -3,9 +3,7 @@
 gRPC asks for the certificates at every handshake, in a thread of its own; connections that are open keep theirs.
 """
 
-import logging
 import ssl
-import threading
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +11,7 @@ import grpc
 
 from emotional_ai_service.access.errors import CertificateUnfit
 from emotional_ai_service.access.settings import TlsSettings
+from emotional_ai_service.reread import Reread
 
 HOW_MADE: Final = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=emotional-ai "
@@ -20,14 +19,13 @@ HOW_MADE: Final = (
 )
 """A command that makes a certificate of one's own, for names that clients reach the service by."""
 
-_Marks = tuple[tuple[int, int, int], ...]
-
-log = logging.getLogger(__name__)
-
 
 def server_credentials(settings: TlsSettings) -> grpc.ServerCredentials:
     """What a port is encrypted by. Raises CertificateUnfit, naming the file, for what no client could connect to."""
-    certificates = _Certificates(settings)
+    paths = (settings.certificate, settings.key, settings.client_authority)
+    certificates = Reread(
+        [path for path in paths if path is not None], lambda: _read(settings), (CertificateUnfit, OSError)
+    )
     return grpc.dynamic_ssl_server_credentials(
         certificates.read(),
         certificates.changed,  # type: ignore[arg-type]  # the stubs do not know None, which leaves what is in force
@@ -54,50 +52,13 @@ def check(settings: TlsSettings) -> None:
         _authorities(settings.client_authority)
 
 
-class _Certificates:
-    """The certificates in force, and whether their files were changed."""
-
-    def __init__(self, settings: TlsSettings) -> None:
-        self._settings = settings
-        self._paths = [
-            path for path in (settings.certificate, settings.key, settings.client_authority) if path is not None
-        ]
-        self._marks: _Marks | None = None
-        self._lock = threading.Lock()
-
-    def read(self) -> grpc.ServerCertificateConfiguration:
-        """What the files hold. Raises CertificateUnfit."""
-        self._marks = self._seen()
-        check(self._settings)
-        authority = self._settings.client_authority
-        return grpc.ssl_server_certificate_configuration(
-            [(self._settings.key.read_bytes(), self._settings.certificate.read_bytes())],
-            None if authority is None else authority.read_bytes(),
-        )
-
-    def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """What the files hold, if they were changed since they were read; files that are unfit are logged and left."""
-        with self._lock:
-            if self._seen() == self._marks:
-                return None
-            try:
-                configuration = self.read()
-            except (CertificateUnfit, OSError) as error:
-                log.error("%s; the certificate read before stays in force", error)
-                return None
-            log.info("%s was read again", self._settings.certificate)
-            return configuration
-
-    def _seen(self) -> _Marks:
-        return tuple(_mark(path) for path in self._paths)
-
-
-def _mark(path: Path) -> tuple[int, int, int]:
-    try:
-        seen = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return seen.st_ino, seen.st_ctime_ns, seen.st_size
+def _read(settings: TlsSettings) -> grpc.ServerCertificateConfiguration:
+    check(settings)
+    authority = settings.client_authority
+    return grpc.ssl_server_certificate_configuration(
+        [(settings.key.read_bytes(), settings.certificate.read_bytes())],
+        None if authority is None else authority.read_bytes(),
+    )
 
 
 def _readable(path: Path) -> None:

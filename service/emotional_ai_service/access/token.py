@@ -15,7 +15,6 @@ from emotional_ai_service.callers import Scope
 
 FORM: Final = "ea_<id>_<secret>"
 _WRITTEN: Final = re.compile(r"ea_([0-9a-f]{8})_[0-9a-f]{64}")
-_TENANT: Final = re.compile(r"[a-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +87,3 @@ def id_of(text: str) -> str | None:
     """The id of a token as it is written; None for what is none."""
     found = _WRITTEN.fullmatch(text)
     return found[1] if found else None
-
-
-def tenant_name(text: str) -> str:
-    """A name that a tenant may have. Raises ValueError for another."""
-    if not _TENANT.fullmatch(text):
-        raise ValueError(f"a tenant is named by 1 to 64 lower-case letters, digits, - or _, got {text[:80]!r}")
-    return text

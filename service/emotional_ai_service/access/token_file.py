@@ -4,9 +4,7 @@ A change takes a lock beside the file and replaces the file whole, so that a rea
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,14 +14,13 @@ from filelock import FileLock, Timeout
 from emotional_ai_service.access.errors import TokensUnusable
 from emotional_ai_service.access.records import of_text, to_text
 from emotional_ai_service.access.token import Token
+from emotional_ai_training.whole_files import write_whole
 
 LOCK_SECONDS: Final = 10.0
 """How long a change waits for another one."""
+OWNERS: Final = 0o600
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a file of tokens."""
-
-Mark = tuple[int, int, int]
-"""By which a changed file is told: its number, time of change (of its permissions too) and size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +28,6 @@ class TokenFile:
     """A file of tokens, readable and writable by its owner alone."""
 
     path: Path
-
-    def mark(self) -> Mark:
-        """Differs once the file was changed. Raises TokensUnusable where there is none."""
-        try:
-            seen = self.path.stat()
-        except FileNotFoundError as error:
-            made = f"emotional-ai tokens add --tokens {self.path} --scope read --scope write"
-            raise self._unusable(f"is not there; make it with: {made}") from error
-        except OSError as error:
-            raise self._unusable(f"cannot be read: {error.strerror or error}") from error
-        return seen.st_ino, seen.st_ctime_ns, seen.st_size
 
     def read(self) -> list[Token]:
         """The tokens. Raises TokensUnusable for a file that cannot be read, is damaged, or can be written by others."""
@@ -51,6 +37,9 @@ class TokenFile:
                 if seen.st_mode & 0o022:
                     raise self._unusable(f"can be written by others; mend it with: chmod 600 {self.path}")
                 text = file.read(LARGEST + 1)
+        except FileNotFoundError as error:
+            made = f"emotional-ai tokens add --tokens {self.path} --scope read --scope write"
+            raise self._unusable(f"is not there; make it with: {made}") from error
         except OSError as error:
             raise self._unusable(f"cannot be read: {error.strerror or error}") from error
         if len(text) > LARGEST:
@@ -67,28 +56,14 @@ class TokenFile:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.path}.lock", timeout=LOCK_SECONDS, mode=0o600):
+            with FileLock(f"{self.path}.lock", timeout=LOCK_SECONDS, mode=OWNERS):
                 known = self.read() if self.path.exists() else []
-                self._replace(to_text(changed(known)))
+                # A link, as deployments make them, stays one.
+                write_whole(self.path.resolve(), to_text(changed(known)).encode(), OWNERS)
         except Timeout as error:
             raise self._unusable(f"is being changed by another command since {LOCK_SECONDS:g} s") from error
         except OSError as error:
             raise self._unusable(f"cannot be written: {error.strerror or error}") from error
-
-    def _replace(self, text: str) -> None:
-        # A link, as deployments make them, stays one.
-        path = self.path.resolve()
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
-            raise
 
     def _unusable(self, why: str) -> TokensUnusable:
         return TokensUnusable(f"the file of tokens {self.path} {why}")

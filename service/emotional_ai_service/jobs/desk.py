@@ -3,10 +3,11 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import final
 
+from emotional_ai_service.alongside import alongside
 from emotional_ai_service.callers import DEFAULT_TENANT, caller
 from emotional_ai_service.errors import JobEnded, JobNotFound, JobNotResumable, ServiceDraining
 from emotional_ai_service.jobs.follower import Follower, News
@@ -40,14 +41,11 @@ async def training_jobs(
     directory = JobsDirectory(settings.jobs_dir)
     scheduler = Scheduler(directory, settings.target, clock)
     jobs = Jobs(directory, scheduler, settings.loras_dir, clock, allow or (lambda: _allowed))
-    turns = asyncio.create_task(scheduler.run(), name="training jobs")
-    try:
-        yield jobs
-    finally:
-        jobs.drain()
-        turns.cancel()
-        with suppress(asyncio.CancelledError):
-            await turns
+    async with alongside(scheduler.run(), "training jobs"):
+        try:
+            yield jobs
+        finally:
+            jobs.drain()
 
 
 @final

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
+from emotional_ai_service.alongside import alongside
 from emotional_ai_service.observing.histogram import Histogram
 
 EVERY_SECONDS: Final = 0.25
@@ -14,13 +15,8 @@ EVERY_SECONDS: Final = 0.25
 @asynccontextmanager
 async def loop_lag(into: Histogram, every: float = EVERY_SECONDS) -> AsyncIterator[None]:
     """Counts how much later than asked for the loop came back, in seconds, as long as the context lasts."""
-    task = asyncio.create_task(_measure(into, every), name="loop lag")
-    try:
+    async with alongside(_measure(into, every), "loop lag"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _measure(into: Histogram, every: float) -> None:

@@ -14,15 +14,15 @@
 """
 
 import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from emotional_ai_service.safeguard.phrase import Phrase
 from emotional_ai_service.safeguard.rules import MOST_MINUTES, MOST_TURNS, Rule
+from emotional_ai_service.toml_file import TomlUnusable, parsed, read_toml, table_of
 
 MOST_RULES: Final = 64
 MOST_PHRASES: Final = 256
@@ -42,30 +42,20 @@ class RulesUnusable(ValueError):
 def rules_from(path: Path) -> tuple[Rule, ...]:
     """The rules in a file. Raises RulesUnusable, naming the file, for one that cannot be read or holds none."""
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise RulesUnusable(f"{path} has {size} bytes; rules have at most {LARGEST_FILE}")
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise RulesUnusable(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RulesUnusable(f"{path} is not UTF-8 text") from error
-    return parsed(text, str(path))
+        return rules_of(read_toml(path, LARGEST_FILE), str(path))
+    except TomlUnusable as error:
+        raise RulesUnusable(f"{path} {error}") from error
 
 
 @cache
 def built_in() -> tuple[Rule, ...]:
     """The rules for English that come with the service."""
     name = "built_in.toml"
-    return parsed(files("emotional_ai_service.safeguard").joinpath(name).read_text("utf-8"), name)
+    return rules_of(parsed(files("emotional_ai_service.safeguard").joinpath(name).read_text("utf-8")), name)
 
 
-def parsed(text: str, where: str) -> tuple[Rule, ...]:
+def rules_of(document: dict[str, Any], where: str) -> tuple[Rule, ...]:
     """The rules of a file called `where`. Raises RulesUnusable."""
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RulesUnusable(f"{where} is not TOML: {error}") from error
     tables = document.get("rule")
     if set(document) != {"rule"} or not isinstance(tables, list) or not 1 <= len(tables) <= MOST_RULES:
         raise RulesUnusable(f"{where} must hold 1 to {MOST_RULES} tables [[rule]], and nothing else")
@@ -76,12 +66,11 @@ def parsed(text: str, where: str) -> tuple[Rule, ...]:
     return rules
 
 
-def _rule(table: object, where: str) -> Rule:
-    if not isinstance(table, Mapping):
-        raise RulesUnusable(f"{where} must be a table")
-    unknown = sorted(set(table) - set(_KEYS))
-    if unknown:
-        raise RulesUnusable(f"{where} has unknown keys {', '.join(unknown)}; there are {', '.join(_KEYS)}")
+def _rule(given: object, where: str) -> Rule:
+    try:
+        table = table_of(given, _KEYS)
+    except TomlUnusable as error:
+        raise RulesUnusable(f"{where} {error}") from error
 
     def read(name: str, by: Callable[[object], T], otherwise: T | None = None) -> T:
         if name not in table:

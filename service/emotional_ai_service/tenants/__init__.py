@@ -1,7 +1,7 @@
 """Many tenants in one service: their sessions apart, what each may use, and what each changed.
 
 store, engines, population      a tenant's part of the store, its engine, how many sessions it has
-limits, meters, meter, bucket   the file of limits; what each tenant uses, held against them
+limits, meters, meter           the file of limits; what each tenant uses, held against them
 usage                           what was used today, kept for the next start
 accounts, ledger                what is put around every rpc; which of them change something
 audit, audit_file               who changed what, and the file it is written to

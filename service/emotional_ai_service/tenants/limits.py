@@ -9,16 +9,18 @@ sessions = "unlimited"
 """
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Final
 
-from emotional_ai_service.access.token import tenant_name
+from emotional_ai_service.callers import tenant_name
 from emotional_ai_service.tenants.errors import LimitsUnusable
+from emotional_ai_service.toml_file import TomlUnusable, read_toml, table_of
 
 UNLIMITED: Final = "unlimited"
+LARGEST_FILE: Final = 16 * 1024 * 1024
+"""Bytes: a table each for a hundred thousand tenants."""
 _TABLES: Final = ("default", "tenants")
 
 
@@ -67,46 +69,31 @@ class LimitTable:
 def read_limits(path: Path) -> LimitTable:
     """The limits in a file. Raises LimitsUnusable, naming the first key that is wrong and what is allowed."""
     try:
-        text = path.read_text(encoding="utf-8")
-        entries = tomllib.loads(text)
-    except OSError as error:
-        raise LimitsUnusable(path, f"cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LimitsUnusable(path, f"is not TOML: {error}") from error
-    try:
-        return _table(entries)
+        return _table(read_toml(path, LARGEST_FILE))
     except ValueError as error:
         raise LimitsUnusable(path, str(error)) from error
 
 
-def _table(entries: Mapping[str, object]) -> LimitTable:
-    _only(entries, _TABLES, "")
+def _table(document: object) -> LimitTable:
+    entries = table_of(document, _TABLES)
     default = _limits(entries.get("default", {}), FREE, "default")
-    tenants = _mapping(entries.get("tenants", {}), "tenants")
+    tenants = entries.get("tenants", {})
+    if not isinstance(tenants, dict):
+        raise ValueError(f"tenants must be a table, is {tenants!r}")
     return LimitTable(
         default, {tenant_name(name): _limits(given, default, f"tenants.{name}") for name, given in tenants.items()}
     )
 
 
 def _limits(given: object, base: Limits, path: str) -> Limits:
-    entries = _mapping(given, path)
-    _only(entries, _NAMES, f"{path}.")
+    try:
+        entries = table_of(given, _NAMES)
+    except TomlUnusable as error:
+        raise ValueError(f"{path} {error}") from error
     found = {name: _number(name, value, f"{path}.{name}") for name, value in entries.items()}
     if "calls_per_second" in found and "calls_burst" not in found:
         found["calls_burst"] = max(1.0, found["calls_per_second"])
     return replace(base, **found)
-
-
-def _mapping(given: object, path: str) -> Mapping[str, object]:
-    if not isinstance(given, dict):
-        raise ValueError(f"{path} must be a table, is {given!r}")
-    return given
-
-
-def _only(entries: Mapping[str, object], known: tuple[str, ...], path: str) -> None:
-    unknown = sorted(set(entries) - set(known))
-    if unknown:
-        raise ValueError(f"{path}{unknown[0]} is not known; {', '.join(known)} are")
 
 
 def _number(name: str, value: object, path: str) -> float:

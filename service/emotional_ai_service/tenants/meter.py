@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, final
 
+from emotional_ai_service.bucket import TokenBucket
 from emotional_ai_service.errors import QuotaExceeded, RateLimited
-from emotional_ai_service.tenants.bucket import TokenBucket
 from emotional_ai_service.tenants.limits import Limits
 from emotional_ai_service.tenants.usage import Daily, Usage
 

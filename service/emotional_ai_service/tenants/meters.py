@@ -1,13 +1,14 @@
 """The meters of all tenants, by the limits of one file, which is read again when it changes."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, final
 
+from emotional_ai_service.alongside import alongside
 from emotional_ai_service.callers import caller
+from emotional_ai_service.reread import Reread
 from emotional_ai_service.settings import LimitSettings
 from emotional_ai_service.tenants.errors import LimitsUnusable
 from emotional_ai_service.tenants.limits import LimitTable, read_limits
@@ -16,8 +17,6 @@ from emotional_ai_service.tenants.usage import Usage, kept_usage
 
 METERS_KEPT: Final = 4096
 """Meters beyond which those are forgotten that say no more than a new one would."""
-
-log = logging.getLogger(__name__)
 
 
 @final
@@ -60,37 +59,17 @@ async def metering(settings: LimitSettings, clock: Callable[[], int]) -> AsyncIt
 
     `clock` tells wall microseconds since the epoch. Raises LimitsUnusable, or UsageUnusable.
     """
-    mark = await asyncio.to_thread(_mark, settings.path)
-    table = await asyncio.to_thread(read_limits, settings.path)
+    tables = Reread((settings.path,), partial(read_limits, settings.path), LimitsUnusable)
+    table = await asyncio.to_thread(tables.read)
     async with kept_usage(settings.usage, clock, settings.reread_seconds) as usage:
         meters = Meters(table, usage, asyncio.get_running_loop().time)
-        watching = asyncio.create_task(_watch(meters, settings, mark), name="limits")
-        try:
+        async with alongside(_watch(meters, tables, settings.reread_seconds), "limits"):
             yield meters
-        finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
 
 
-async def _watch(meters: Meters, settings: LimitSettings, mark: object) -> None:
+async def _watch(meters: Meters, tables: Reread[LimitTable], seconds: float) -> None:
     while True:
-        await asyncio.sleep(settings.reread_seconds)
-        seen = await asyncio.to_thread(_mark, settings.path)
-        if seen == mark:
-            continue
-        mark = seen
-        try:
-            meters.limit(await asyncio.to_thread(read_limits, settings.path))
-            log.info("the file of limits %s was read again", settings.path)
-        except LimitsUnusable as error:
-            log.error("%s; the limits read before stay in force", error)
-
-
-def _mark(path: Path) -> object:
-    """Differs once the file was changed."""
-    try:
-        seen = path.stat()
-    except OSError as error:
-        return error.errno
-    return seen.st_ino, seen.st_mtime_ns, seen.st_size
+        await asyncio.sleep(seconds)
+        table = await asyncio.to_thread(tables.changed)
+        if table is not None:
+            meters.limit(table)

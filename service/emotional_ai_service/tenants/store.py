@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, final
 
-from emotional_ai_service.access.token import tenant_name
-from emotional_ai_service.callers import DEFAULT_TENANT
+from emotional_ai_service.callers import DEFAULT_TENANT, tenant_name
 from emotional_ai_service.stores import (
     NO_MARKS,
     AlreadyExists,

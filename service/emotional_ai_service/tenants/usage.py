@@ -9,13 +9,14 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple, final
 
 from filelock import FileLock, Timeout
 
+from emotional_ai_service.alongside import alongside
 from emotional_ai_service.tenants.errors import UsageUnusable
 from emotional_ai_training.whole_files import write_whole
 
@@ -131,13 +132,10 @@ async def kept_usage(path: Path, clock: Callable[[], int], write_seconds: float)
         raise UsageUnusable(path, f"cannot be kept: {error.strerror or error}; name another with --usage") from error
     try:
         await asyncio.to_thread(usage.read, path)
-        writing = asyncio.create_task(_keep(usage, path, write_seconds), name="usage")
         try:
-            yield usage
+            async with alongside(_keep(usage, path, write_seconds), "usage"):
+                yield usage
         finally:
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
             await asyncio.to_thread(usage.write, path)
     finally:
         lock.release()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotional_ai_service.tenants.bucket import TokenBucket
+from emotional_ai_service.bucket import TokenBucket
 
 STEPS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=30)
 """Sixteenths of a second that pass, and tokens asked for then."""
