@@ -6,7 +6,7 @@ under which the log holds its traceback.
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from functools import partial
 from typing import Final, NoReturn, TypeVar
@@ -134,6 +134,9 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
 RETRY_SECONDS: Final = 0.2
 """Delay suggested with UNAVAILABLE where the error names none."""
 
+GREATEST_REFUSAL: Final = 1000
+"""Bytes of a refusal's words, and of the fields it names: it travels in headers, of which a client takes 8 KiB."""
+
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 Servicer = TypeVar("Servicer")
@@ -259,7 +262,8 @@ def status_of(error: Exception) -> status_pb2.Status:
     code, reason = entry
     facts = error.facts if isinstance(error, ServiceError) else {}
     details: list[Message] = [_info(reason, facts)]
-    violations = _violations(error)
+    every = _violations(error)
+    violations = _first(every)
     if violations:
         details.append(
             error_details_pb2.BadRequest(
@@ -274,7 +278,7 @@ def status_of(error: Exception) -> status_pb2.Status:
         delay = Duration()
         delay.FromNanoseconds(int(seconds * 1e9))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    return _status(code, str(error), details)
+    return _status(code, _message(error, violations, len(every)), details)
 
 
 def _violations(error: Exception) -> list[Violation]:
@@ -283,6 +287,29 @@ def _violations(error: Exception) -> list[Violation]:
     if isinstance(error, CoreError) and not isinstance(error, TimeReversed):
         return [Violation(error.field, error.description)]
     return []
+
+
+def _first(violations: Sequence[Violation]) -> list[Violation]:
+    """Those of which a client can be told, one at least."""
+    shown, left = [], GREATEST_REFUSAL
+    for one in violations:
+        left -= len(one.field.encode()) + len(one.description.encode())
+        if left < 0 and shown:
+            break
+        shown.append(Violation(_bounded(one.field), _bounded(one.description)))
+    return shown
+
+
+def _message(error: Exception, shown: Sequence[Violation], count: int) -> str:
+    if len(shown) == count:
+        return _bounded(str(error))
+    told = "; ".join(f"{one.field}: {one.description}" for one in shown)
+    return _bounded(f"{count} fields are wrong, the first {len(shown)} are {told}")
+
+
+def _bounded(text: str) -> str:
+    encoded = text.encode()
+    return text if len(encoded) <= GREATEST_REFUSAL else encoded[:GREATEST_REFUSAL].decode(errors="ignore") + "..."
 
 
 def _info(reason: str, facts: Mapping[str, str]) -> error_details_pb2.ErrorInfo:

@@ -10,6 +10,7 @@ from loopback import PATIENCE, service
 
 from emotional_ai.errors import raised
 from emotional_ai.v1 import engine_pb2 as pb
+from emotional_ai_service.core.names import SIGNALS
 from emotional_ai_service.server import ENGINE, INFERENCE, TRAINING
 
 METHODS = [method for service_ in (ENGINE, INFERENCE, TRAINING) for method in service_.methods]
@@ -63,6 +64,18 @@ def test_a_stream_ends_at_the_first_message_that_is_none(channel: grpc.Channel) 
         iter([opened, b"\xff"]), timeout=PATIENCE
     )
     assert refusal(call)[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_refusal_of_a_thousand_fields_still_reaches_the_caller(channel: grpc.Channel) -> None:
+    wrong = pb.Stimulus(event=pb.Signals(**dict.fromkeys(SIGNALS, 2.0)))
+    body = pb.ApplyStimuliRequest(session_id="ada", stimuli=[wrong] * 128).SerializeToString()
+    call = channel.unary_stream("/emotional_ai.v1.EmotionEngine/ApplyStimuli")(body, timeout=PATIENCE)
+    code, reason, fields = refusal(call)
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
+    assert fields[:2] == ["stimuli[0].event.reward", "stimuli[0].event.novelty"]
+    assert call.details().startswith(
+        f"{128 * 12} fields are wrong, the first {len(fields)} are stimuli[0].event.reward: must"
+    )
 
 
 @pytest.mark.parametrize("excess", [1, 4 << 20])
