@@ -20,7 +20,7 @@ from emotional_ai_service.failure import fail
 from emotional_ai_service.fleet.flags import Workers, fleet_of
 from emotional_ai_service.launch import READY, serve_fleet, serve_here
 from emotional_ai_service.places import PlaceUnusable, usage_file
-from emotional_ai_service.settings import Settings, StoreKind
+from emotional_ai_service.settings import LIVE_SESSIONS, Settings, StoreKind
 from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
 from emotional_ai_training.jobs import DEFAULT_TARGET
 from emotional_ai_training.models import ModelError, cache_dir, pull_with_progress
@@ -57,6 +57,7 @@ def serve(
     durability: flags.store.Durable = Durability.PROCESS,
     redis_url: flags.store.RedisUrl = None,
     redis_volatile: flags.store.RedisVolatile = False,
+    live_sessions: flags.store.LiveSessions = LIVE_SESSIONS,
     model: flags.language.Model = None,
     threads: flags.language.Threads = 0,
     engine_only: flags.language.EngineOnly = False,
@@ -154,6 +155,7 @@ def serve(
             privacy=flags.privacy.privacy_of(retention, transient_sessions),
             limits=flags.tenants.limits_of(tenancy_flags, usage_file(db, port)),
             audit=flags.tenants.audit_of(tenancy_flags),
+            live_sessions=live_sessions,
         )
     except (ModelError, PlaceUnusable) as error:
         fail(error)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from emotional_ai_service.access import AccessSettings
 from emotional_ai_service.decoding import BlendMode, Precision, RuntimeKind
@@ -11,6 +11,8 @@ from emotional_ai_service.observing.settings import ObservingSettings
 from emotional_ai_service.safeguard import Notice, Rule, built_in
 from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability, RedisAddress
 from emotional_ai_training.jobs import DEFAULT_TARGET
+
+LIVE_SESSIONS: Final = 4096
 
 
 class StoreKind(Enum):
@@ -187,7 +189,7 @@ class Settings:
     """None limits nobody."""
     audit: AuditSettings | None = None
     """None keeps no audit log."""
-    live_sessions: int = 4096
+    live_sessions: int = LIVE_SESSIONS
     """Sessions kept in memory."""
     drain_seconds: float = 5.0
     """How long running calls may take to end at shutdown."""

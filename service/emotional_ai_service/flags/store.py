@@ -36,6 +36,15 @@ RedisVolatile = Annotated[
     bool,
     typer.Option("--redis-volatile", help="redis: take a server that keeps nothing when it ends (appendonly no)."),
 ]
+LiveSessions = Annotated[
+    int,
+    typer.Option(
+        "--live-sessions",
+        min=1,
+        max=10_000_000,
+        help="Sessions kept in memory, 1 to 2 KB each; others are read from the store when they are asked for.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
