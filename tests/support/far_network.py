@@ -8,6 +8,7 @@
 Only root may make one; where that is not permitted, the test is skipped and says so.
 """
 
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 
 NOBODY = "02:00:00:00:00:01"
 """A hardware address that no interface has: frames to it are dropped by whoever gets them."""
+_MADE = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ def far_network() -> Iterator[FarNetwork]:
     """A network of the test's own."""
     if os.geteuid() != 0:
         pytest.skip("only root may make a network namespace")
-    # Processes that test at the same time have other numbers.
-    number = os.getpid() % 16_000
+    # Processes that test at the same time have other numbers, and so has the next network: the cable of a removed one lingers.
+    number = (8 * os.getpid() + next(_MADE)) % 16_000
     third, fourth = divmod(number * 4, 256)
     far = FarNetwork(f"ea{number}", f"10.231.{third}.{fourth + 2}", f"10.231.{third}.{fourth + 1}")
     made = subprocess.run(["ip", "netns", "add", far.name], capture_output=True, text=True, check=False)
