@@ -9,7 +9,7 @@ from typing import Final
 import grpc
 import uvloop
 
-from emotional_ai_service.server import _server as grpc_server
+from emotional_ai_service.listening import new_server
 from emotional_ai_service.settings import Settings
 
 UNARY: Final = "/bare.Echo/Unary"
@@ -46,7 +46,7 @@ class Echo(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in its 
 async def serve() -> None:
     """Serves on a free port until it is killed."""
     settings = Settings()
-    server = grpc_server(settings)
+    server = new_server(settings)
     server.add_generic_rpc_handlers((Echo(),))
     port = server.add_insecure_port(f"{settings.host}:0")
     await server.start()

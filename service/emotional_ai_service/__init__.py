@@ -8,6 +8,9 @@ doctor/                   looks an installation over; a command of its own
 
 The edge:
 server                    composition: settings in, a running server out
+listening, storing        its address; its store
+vitals                    its health, for those who ask before they call
+edge                      what stands around every servicer: observation, the gate, the rules, accounts
 guard, validation         rules of the contract in, google.rpc.Status out; errors: what is refused
 access/, callers          tokens, scopes and encryption; who calls
 servicers/                one class per service; converts at the edge, holds no logic

@@ -25,10 +25,11 @@ def serve_here(settings: Settings, *, with_parent: bool) -> None:
 
     from emotional_ai_service.access import AccessUnusable
     from emotional_ai_service.decoding.tinker.errors import TinkerStartFailed
+    from emotional_ai_service.listening import AddressInUse
     from emotional_ai_service.observing.bare import log_bare
     from emotional_ai_service.observing.endpoint import MetricsUnservable
     from emotional_ai_service.observing.logs import log_to_stderr
-    from emotional_ai_service.server import AddressInUse, run
+    from emotional_ai_service.server import run
     from emotional_ai_service.stores import StoreError
     from emotional_ai_service.tenants.errors import TenantsUnusable
     from emotional_ai_service.workers import WorkerStartFailed

@@ -20,7 +20,7 @@ from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1.engine_pb2_grpc import EmotionEngineStub
 from emotional_ai_service.access import TokensUnusable
 from emotional_ai_service.callers import Scope
-from emotional_ai_service.server import AddressInUse
+from emotional_ai_service.listening import AddressInUse
 
 
 @pytest.fixture(scope="module")

@@ -71,8 +71,8 @@ def _redis(settings: DoctorSettings) -> Iterator[Finding]:
 
 def _opened(settings: object) -> Exception | None:
     """Opens and closes a store as the service does; why it cannot be, or None."""
-    from emotional_ai_service.server import open_store
     from emotional_ai_service.stores import StoreError
+    from emotional_ai_service.storing import open_store
 
     async def tried() -> None:
         opened = await open_store(settings)  # type: ignore[arg-type]
