@@ -14,6 +14,7 @@ from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SignalVector
 from emotional_ai_service.core.timeline import Agent, Moment, check_levels, check_signals
 from emotional_ai_service.wire import (
     agent_from,
+    check_mood,
     check_time,
     config_to,
     label_of,
@@ -100,11 +101,8 @@ def _flow(message: pb.SessionContinued, agent: Agent) -> tuple[float, ...]:
         raise InvalidInput("continued.mood", f"must be {wanted} in the configuration")
     if agent.dynamics.mood is None:
         return levels
-    mood = tuple(getattr(message.mood, name) for name in CHEMICALS)
-    for name, value in zip(CHEMICALS, mood, strict=True):
-        if not math.isfinite(value):
-            raise InvalidInput(f"continued.mood.{name}", f"must be a finite number, got {value:g}")
-    return levels + mood
+    check_mood(message.mood, "continued.mood")
+    return levels + tuple(getattr(message.mood, name) for name in CHEMICALS)
 
 
 def _habituation(message: pb.SessionContinued, agent: Agent) -> SignalVector:

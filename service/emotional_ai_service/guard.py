@@ -291,7 +291,8 @@ def _violations(error: Exception) -> list[Violation]:
 
 def _first(violations: Sequence[Violation]) -> list[Violation]:
     """Those of which a client can be told, one at least."""
-    shown, left = [], GREATEST_REFUSAL
+    shown: list[Violation] = []
+    left = GREATEST_REFUSAL
     for one in violations:
         left -= len(one.field.encode()) + len(one.description.encode())
         if left < 0 and shown:

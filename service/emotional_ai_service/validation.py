@@ -18,15 +18,36 @@ from emotional_ai_service.errors import InvalidRequest, Violation
 
 _signals: Callable[[pb.Signals], tuple[float, ...]] = attrgetter(*SIGNALS)
 
+MOST_PARTS: Final = 2000
+"""A violation takes 25 us and a kilobyte, and two bytes can be one: four megabytes of them would hold the service up."""
+
 
 def check(message: Message) -> None:
-    """Raises InvalidRequest, naming every field that breaks a rule, unless the message keeps all of them."""
+    """Raises InvalidRequest, naming every field that breaks a rule, unless the message keeps all of them.
+
+    Of a message of more than MOST_PARTS parts only the first is named.
+    """
     quick = QUICK.get(type(message))
     if quick is not None and quick(message):
         return
-    violations = protovalidate.collect_violations(message)
+    violations = protovalidate.collect_violations(message, fail_fast=True)
+    if violations and _within(message, MOST_PARTS) >= 0:
+        violations = protovalidate.collect_violations(message)
     if violations:
         raise InvalidRequest([_violation(violation) for violation in violations])
+
+
+def _within(message: Message, left: int) -> int:
+    """How many more parts a message might have had of `left`, below zero if it has more."""
+    for field, value in message.ListFields():
+        parts = value if field.is_repeated else (value,)
+        left -= len(parts)
+        if field.message_type is not None:
+            for part in parts:
+                if left < 0:
+                    return left
+                left = _within(part, left)
+    return left
 
 
 def _violation(violation: protovalidate.Violation) -> Violation:

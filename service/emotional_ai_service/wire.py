@@ -110,6 +110,17 @@ def levels_to(levels: Vector4) -> pb.Chemistry:
     return pb.Chemistry(dopamine=da, serotonin=se, cortisol=co, oxytocin=ox)
 
 
+GREATEST_MOOD: Final = 100.0
+"""Log-odds beyond which no coupling leads, by far."""
+
+
+def check_mood(message: pb.ChemicalVector, path: str) -> None:
+    """Raises InvalidInput, naming the chemical below `path`, for a mood no session can have come to."""
+    for name, value in zip(CHEMICALS, _chemicals(message), strict=True):
+        if not abs(value) <= GREATEST_MOOD:
+            raise InvalidInput(f"{path}.{name}", f"must be in [-{GREATEST_MOOD:g}, {GREATEST_MOOD:g}], got {value:g}")
+
+
 # ---- configuration
 
 

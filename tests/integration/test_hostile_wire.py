@@ -68,14 +68,20 @@ def test_a_stream_ends_at_the_first_message_that_is_none(channel: grpc.Channel) 
 
 def test_a_refusal_of_a_thousand_fields_still_reaches_the_caller(channel: grpc.Channel) -> None:
     wrong = pb.Stimulus(event=pb.Signals(**dict.fromkeys(SIGNALS, 2.0)))
-    body = pb.ApplyStimuliRequest(session_id="ada", stimuli=[wrong] * 128).SerializeToString()
+    body = pb.ApplyStimuliRequest(session_id="ada", stimuli=[wrong] * 64).SerializeToString()
     call = channel.unary_stream("/emotional_ai.v1.EmotionEngine/ApplyStimuli")(body, timeout=PATIENCE)
     code, reason, fields = refusal(call)
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     assert fields[:2] == ["stimuli[0].event.reward", "stimuli[0].event.novelty"]
     assert call.details().startswith(
-        f"{128 * 12} fields are wrong, the first {len(fields)} are stimuli[0].event.reward: must"
+        f"{64 * 12} fields are wrong, the first {len(fields)} are stimuli[0].event.reward: must"
     )
+
+
+def test_a_request_of_two_million_wrong_parts_is_refused_at_the_first(channel: grpc.Channel) -> None:
+    body = b"\x0a\x03ada" + b"\x12\x00" * (2**21 - 8)
+    call = channel.unary_stream("/emotional_ai.v1.EmotionEngine/ApplyStimuli")(body, timeout=PATIENCE)
+    assert refusal(call) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", ["stimuli"])
 
 
 @pytest.mark.parametrize("excess", [1, 4 << 20])

@@ -165,7 +165,7 @@ def _panels(start: Moment, minutes: float, *, constant: bool) -> tuple[int, floa
     model = start.agent.model
     panel, memory = 0.5 / model.fastest_rate(start.sustained), FORGOTTEN / model.contraction
     varied = minutes if model.dynamics.circadian and not constant else min(minutes, memory)
-    return math.ceil(varied / panel), varied
+    return max(1, math.ceil(varied / panel)), varied
 
 
 def _quadrature(minutes: float, varied: float, count: int) -> Iterator[tuple[float, float]]:

@@ -4,6 +4,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1 import engine_pb2_grpc
 from emotional_ai_service.core.errors import InvalidInput
@@ -20,6 +22,8 @@ from emotional_ai_service.streams import Drain, DuplexContext, duplex, intent_of
 from emotional_ai_service.tenants import Engines
 from emotional_ai_service.wire import (
     agent_from,
+    check_mood,
+    check_time,
     config_to,
     dynamics_from,
     levels_from,
@@ -119,7 +123,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
         if not request.HasField("at"):
             moment = await session.read(self._engine.clock())
         else:
-            at = microseconds(request.at)
+            at = _moment(request.at, "at")
             if at >= session.settled.moment.time_us:
                 moment = await session.read(at)
             else:
@@ -235,9 +239,9 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     ) -> tuple[Session, Life, int, int]:
         """The session, its life and the span a request names, from the earliest moment known to now where it names none."""
         session = await self._engine.session(request.session_id)
-        start = microseconds(request.start) if request.HasField("start") else session.created_us
+        start = _moment(request.start, "start") if request.HasField("start") else session.created_us
         now = max(self._engine.clock(), session.settled.moment.time_us)
-        end = microseconds(request.end) if request.HasField("end") else now
+        end = _moment(request.end, "end") if request.HasField("end") else now
         _since_creation(session, start, "start")
         if end < start:
             raise InvalidInput("end", f"must not be before the start, is {(start - end) / 1e6:.6f} s before it")
@@ -245,6 +249,11 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
         if request.HasField("start"):
             return session, life, _known(life, start, "start"), end
         return session, life, life.known_from_us, _known(life, end, "end")
+
+
+def _moment(time: Timestamp, path: str) -> int:
+    check_time(time, path)
+    return microseconds(time)
 
 
 def _since_creation(session: Session, time_us: int, path: str) -> int:
@@ -307,6 +316,7 @@ def _simulate(request: pb.SimulateRequest) -> pb.SimulateResponse:
     if initial is not None:
         check_levels(initial, "initial")
     mood = request.initial_mood
+    check_mood(mood, "initial_mood")
     samples = simulate(
         dynamics_from(request.config),
         list(request.times),

@@ -93,7 +93,7 @@ def _plan(request: pb.StartJobRequest, recipe: Recipe, settings: JobSettings) ->
         wrong.append(
             Violation("config.data_path", "names a file of the service's machine: only tokens of scope admin may")
         )
-    elif data_path is not None and not data_path.is_file():
+    elif data_path is not None and not _is_file(data_path):
         wrong.append(Violation("config.data_path", f"there is no file {config.data_path!r} on the service's machine"))
     if wrong:
         raise InvalidRequest(wrong)
@@ -115,6 +115,14 @@ def _plan(request: pb.StartJobRequest, recipe: Recipe, settings: JobSettings) ->
         )
 
     return plan
+
+
+def _is_file(path: Path) -> bool:
+    """False, too, for what cannot be the name of a file."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _states(asked: list[str], recipe: Recipe) -> tuple[tuple[str, ...], list[Violation]]:
