@@ -7,7 +7,7 @@ SESSION ?= default
 PORT ?= 50051
 
 .DEFAULT_GOAL := help
-.PHONY: help run train eval kiro test check quick-check protos bench peers mcp-clients browser vllm appraiser judge clean
+.PHONY: help run train eval kiro test check quick-check protos bench peers mcp-clients fuzz browser vllm appraiser judge clean
 
 help:  ## lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ peers: $(VENV)/installed-dev  ## installs what benchmarks/blending.py compares w
 mcp-clients: $(VENV)/installed-dev  ## tries the MCP bridge with clients of others, which it installs once, and tells what passed
 	@sh tests/clients/install.sh
 	@$(BIN)/pytest -v --no-header tests/integration/test_mcp_clients.py
+
+fuzz: $(VENV)/installed-dev  ## sends hostile inputs to every door and prints what became of them; FUZZ="--inputs 1000000 --seed 2"
+	@PYTHONPATH=tests/support $(BIN)/python -m hostile $(FUZZ)
 
 browser: $(VENV)/installed-dev  ## tries the web page in a real Chromium, which it sees to first, and tells what passed
 	@sh tests/browser/install.sh
