@@ -84,7 +84,7 @@ class Needs:
     updates_per_s: float
     reads_per_s: float
     missed: float
-    """Share of calls for a session that the replica must read from Redis first, where calls go to any replica."""
+    """Share of calls for a session that the replica must read from Redis first, where calls go to any replica of its group."""
     replicas: int
     replicas_apart: int
     """How many it would take if a session's calls stayed at one replica."""
@@ -113,15 +113,14 @@ def needs(sessions: int, unit: Mapping[str, float], use: Use = USE, limits: Limi
     """What so many sessions take, used so, with nothing fuller than that."""
     in_use = sessions * use.online
     updates, reads = in_use * use.updates_per_s, in_use * use.reads_per_s
-    kept = min(1.0, limits.live_sessions / in_use)
-    missed = (1 - kept) * (updates + reads)
-    processors = (updates * unit["update_us"] + reads * unit["read_us"]) / 1e6
-    reading = missed * (unit["cold_us"] - unit["read_us"]) / 1e6
-    replicas = max(ceil((processors + reading) / limits.processor), 2)
     redis_bytes = sessions * (unit["redis_session_bytes"] + use.kept_updates * unit["redis_update_bytes"])
-    redis_processors = (updates * unit["update_redis_us"] + reads * unit["read_redis_us"]) / 1e6
-    redis_processors += missed * (unit["cold_redis_us"] - unit["read_redis_us"]) / 1e6
-    shards = max(ceil(redis_bytes / limits.redis_bytes), ceil(redis_processors / limits.redis_processor))
+    groups = ceil(redis_bytes / limits.redis_bytes)
+    while (found := _reading(in_use, updates, reads, groups, unit, limits)).redis_processors > (
+        groups * limits.redis_processor
+    ):
+        groups += 1
+    processors = (updates * unit["update_us"] + reads * unit["read_us"]) / 1e6
+    replicas = groups * max(ceil((processors + found.processors) / groups / limits.processor), 2)
     replies = in_use * use.turns_per_hour / 3600
     tokens = replies * use.tokens
     return Needs(
@@ -129,20 +128,58 @@ def needs(sessions: int, unit: Mapping[str, float], use: Use = USE, limits: Limi
         in_use=round(in_use),
         updates_per_s=updates,
         reads_per_s=reads,
-        missed=1 - kept,
+        missed=found.missed,
         replicas=replicas,
-        replicas_apart=max(ceil(processors / limits.processor), ceil(in_use / limits.live_sessions), 2),
-        replica_gb=replicas * (unit["process_bytes"] + kept * in_use * unit["session_bytes"]) / 1e9,
+        replicas_apart=groups
+        * max(ceil(processors / groups / limits.processor), ceil(in_use / groups / limits.live_sessions), 2),
+        replica_gb=replicas
+        * (unit["process_bytes"] + (1 - found.missed) * in_use / groups * unit["session_bytes"])
+        / 1e9,
         redis_gb=redis_bytes / 1e9,
-        redis_servers=shards,
+        redis_servers=groups,
         redis_commands_per_s=updates * unit["update_redis_commands"] + reads * unit["read_redis_commands"],
-        redis_processors=redis_processors,
+        redis_processors=found.redis_processors,
         network_mbit_per_s=8e-6 * (updates * unit["update_wire_bytes"] + reads * unit["read_wire_bytes"]),
         redis_mbit_per_s=8e-6 * (updates * unit["update_redis_bytes"] + reads * unit["read_redis_bytes"]),
         replies_per_s=replies,
         tokens_per_s=tokens,
         gpus=ceil(tokens / limits.gpu_tokens_per_s / limits.decoder),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What it takes that not every session in use is in the memory of the replica that is called."""
+
+    missed: float
+    processors: float
+    """Of replicas, for reading sessions anew."""
+    redis_processors: float
+    """Of all that Redis is asked."""
+
+
+def _reading(
+    in_use: float, updates: float, reads: float, groups: int, unit: Mapping[str, float], limits: Limits
+) -> _Reading:
+    """The same, with sessions divided among so many groups, each with a Redis and replicas of its own."""
+    missed = 1 - min(1.0, limits.live_sessions / (in_use / groups))
+    calls = missed * (updates + reads)
+    redis = updates * unit["update_redis_us"] + reads * unit["read_redis_us"]
+    redis += calls * (unit["cold_redis_us"] - unit["read_redis_us"])
+    return _Reading(missed, calls * (unit["cold_us"] - unit["read_us"]) / 1e6, redis / 1e6)
+
+
+def call(of: Needs, unit: Mapping[str, float]) -> tuple[float, float]:
+    """Milliseconds a call takes a replica on the average, and their variance over their mean squared."""
+    calls = of.updates_per_s + of.reads_per_s
+    extra = unit["cold_us"] - unit["read_us"]
+    kinds = [
+        (rate / calls * share, (each + more) / 1e3)
+        for rate, each in ((of.updates_per_s, unit["update_us"]), (of.reads_per_s, unit["read_us"]))
+        for share, more in ((1 - of.missed, 0.0), (of.missed, extra))
+    ]
+    mean = sum(share * each for share, each in kinds)
+    return mean, sum(share * each**2 for share, each in kinds) / mean**2 - 1
 
 
 def table_of_needs() -> str:
@@ -153,10 +190,9 @@ def table_of_needs() -> str:
         ("updates, readings a second", lambda n: f"{n.updates_per_s:,.0f}, {n.reads_per_s:,.0f}"),
         ("calls whose session is read from Redis first", lambda n: f"{n.missed:.1%}"),
         ("replicas, one processor each", lambda n: f"{n.replicas:,}"),
-        ("replicas, if a session's calls stayed at one", lambda n: f"{n.replicas_apart:,}"),
         ("memory of all replicas", lambda n: _gb(n.replica_gb)),
         ("Redis: data", lambda n: _gb(n.redis_gb)),
-        ("Redis: servers of 24 GB", lambda n: f"{n.redis_servers:,}"),
+        ("Redis: servers of 24 GB, each with replicas of its own", lambda n: f"{n.redis_servers:,}"),
         ("Redis: commands a second", lambda n: f"{n.redis_commands_per_s:,.0f}"),
         ("Redis: processors busy", lambda n: f"{n.redis_processors:,.2f}"),
         ("network, clients to replicas", lambda n: f"{n.network_mbit_per_s:,.1f} Mbit/s"),
@@ -191,23 +227,28 @@ def table_of_keeping() -> str:
     for days in KEPT_DAYS:
         use = replace(USE, kept_days=days)
         sizes = [needs(sessions, units(), use) for sessions in SCALES]
-        cells = [f"{_gb(one.redis_gb)}, {one.redis_servers:,} servers" for one in sizes]
+        cells = [
+            f"{_gb(one.redis_gb)}; {one.redis_servers:,}; {one.replicas:,} ({one.replicas_apart:,})" for one in sizes
+        ]
         rows.append(f"| {days} d | {use.kept_updates:,.0f} | {' | '.join(cells)} |")
+    told = "Data; Redis servers; replicas, and in brackets how many if a session's calls stayed at one of them:"
     head = f"| kept | updates of a session | {' | '.join(f'{size:,} sessions' for size in SCALES)} |"
-    return "\n".join((head, "|---|---|---|---|", *rows))
+    return "\n".join((told, "", head, "|---|---|---|---|", *rows))
 
 
 def row_of_waits(busy: float, count: int = 200_000) -> str:
     """How long calls wait at a replica that is so busy: Pollaczek-Khinchine for the mean, simulated for the rest."""
-    each = units()["update_us"] / 1e3
-    exact, seen = queueing.mean_wait_mg1(busy, each, queueing.CALL_CV2), queueing.calls(busy, count=count)
-    return f"| {busy:.0%} | {exact:.2f} ms | {seen.mean * each:.2f} ms | {seen.p99 * each:.1f} ms |"
+    each, cv2 = call(needs(SCALES[0], units()), units())
+    exact, seen = queueing.mean_wait_mg1(busy, each, cv2), queueing.calls(busy, cv2, count=count)
+    return f"| {busy:.0%} | {exact:.1f} ms | {seen.mean * each:.1f} ms | {seen.p99 * each:.0f} ms |"
 
 
 def table_of_waits() -> str:
     """The same, by how busy it is."""
+    each, cv2 = call(needs(SCALES[0], units()), units())
+    told = f"A call takes {each:.1f} ms of a replica then, with a variance of {cv2:.2f} times the square of that:"
     head = "| a replica's processor busy | mean wait, closed form | mean wait, simulated | 99th percentile, simulated |"
-    return "\n".join((head, "|---|---|---|---|", *map(row_of_waits, BUSY)))
+    return "\n".join((told, "", head, "|---|---|---|---|", *map(row_of_waits, BUSY)))
 
 
 def row_of_replies(busy: float, count: int = REPLIES) -> str:

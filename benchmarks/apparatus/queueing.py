@@ -1,6 +1,6 @@
 """Queues: closed forms where there are some, and a simulation of those that have none.
 
-    calls(busy)              one event loop: calls of many lengths, first come first served           (M/G/1)
+    calls(busy, cv2)         one event loop: calls of many lengths, first come first served           (M/G/1)
     replies(busy, decoders)  replies that share decoders token by token, the rest waiting in a line   (M/G/k, batched)
     checked()                the simulation against M/M/1, M/M/c (Erlang C), M/G/1 (Pollaczek-Khinchine) and M/G/1 shared evenly
 
@@ -23,10 +23,8 @@ SEED: Final = 8
 WARMING: Final = 0.1
 """Share of what is simulated that is not counted, while the queue fills."""
 
-CALL_CV2: Final = 0.5
-"""Variance of the time of a call, over its mean squared: readings and updates differ, and so do events in a batch."""
 REPLY_CV2: Final = 1.0
-"""The same of the tokens of a reply."""
+"""Variance of the tokens of a reply, over their mean squared."""
 REPLY_TOKENS: Final = 80.0
 SLOTS: Final = 16
 """Replies a decoder speaks together; others wait. The service's own default."""
@@ -160,9 +158,9 @@ def simulate(
     return Waits(sum(counted) / len(counted), counted[int(0.99 * len(counted))], sum(stayed) / len(stayed))
 
 
-def calls(busy: float, *, count: int) -> Waits:
-    """Waits of calls at one event loop that is `busy`, in mean times of a call."""
-    return simulate(busy, lognormal(1.0, CALL_CV2), count=count)
+def calls(busy: float, cv2: float, *, count: int) -> Waits:
+    """Waits of calls at one event loop that is `busy`, in mean times of a call, whose variance is `cv2` of their square."""
+    return simulate(busy, lognormal(1.0, cv2), count=count)
 
 
 def replies(busy: float, decoders: int, *, count: int) -> Waits:
