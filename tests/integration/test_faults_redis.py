@@ -91,7 +91,7 @@ def test_cut_off_it_is_missed_in_words_and_everything_is_applied_once_when_the_c
         try:
             threading.Event().wait(cut_seconds)
             if cut_seconds > 20:  # Longer than a service waits for it.
-                error = refused(lambda: client.state("ada"))
+                error = refused(lambda: client.state("ada", timeout=PATIENCE))
                 assert error.reason == "STORE_UNAVAILABLE"
                 assert far.host in error.message
         finally:
