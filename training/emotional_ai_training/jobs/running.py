@@ -30,6 +30,8 @@ INTERRUPTED: Final = 130
 """Exit status of an attempt that stopped at a signal."""
 LONGEST_ERROR: Final = 500
 """Characters of an error's message that are kept."""
+INSTALL: Final = "training needs what this installs: pip install 'emotional-ai[training]'; then the job can be resumed"
+"""Said where a package is missing: a service speaks without those that training needs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,5 +119,7 @@ def _without(key: str, said: str) -> str:
 def _message(error: Exception, key: str) -> str:
     """An error on one line for whoever asked for the job; our own speak for themselves."""
     said = _without(key, " ".join(str(error).split()))
+    if isinstance(error, ModuleNotFoundError):
+        said = f"{said}; {INSTALL}"
     ours = type(error).__module__.startswith("emotional_ai")
     return (said if ours and said else f"{type(error).__name__}: {said}".rstrip(": "))[:LONGEST_ERROR]
