@@ -59,7 +59,10 @@ def test_a_training_that_fails_says_why_on_one_line_and_its_log_says_where(jobs:
     [
         ("training_targets:nameless", "TypeError: a training returns the names of its adapters"),
         ("training_targets:absent", "AttributeError"),
-        ("no_such_module:run", "ModuleNotFoundError: No module named 'no_such_module'; training needs what this installs: pip"),
+        (
+            "no_such_module:run",
+            "ModuleNotFoundError: No module named 'no_such_module'; training needs what this installs",
+        ),
     ],
 )
 def test_a_target_that_is_none_is_a_failure(jobs: JobsDirectory, tmp_path: Path, target: str, said: str) -> None:
