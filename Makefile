@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SESSION ?= default
 PORT ?= 50051
+CUT ?= 31
+SOAK ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run train eval kiro test check quick-check protos bench peers mcp-clients fuzz browser vllm appraiser judge clean
+.PHONY: help run train eval kiro test faults soak check quick-check protos bench peers mcp-clients fuzz browser vllm appraiser judge clean
 
 help:  ## lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +34,15 @@ test: $(VENV)/installed-dev  ## runs the tests; those of the Redis store need a 
 	@$(BIN)/emotional-ai models pull
 	@sh tests/redis/install.sh
 	@$(BIN)/pytest
+
+faults: $(VENV)/installed-dev  ## breaks what the service stands on, networks for CUT seconds (31); what needs root says so where it is not
+	@sh tests/redis/install.sh
+	@$(BIN)/pytest -v --no-header --timeout 600 --cut-seconds $(CUT) $(wildcard tests/integration/test_faults_*.py) \
+		tests/integration/test_replicas_faults.py tests/integration/test_store_redis_faults.py tests/integration/test_crash_kill.py
+
+soak: $(VENV)/installed-dev  ## lives through a simulated week in SOAK minutes (10): memory and descriptors flat, states as replayed
+	@$(BIN)/emotional-ai models pull
+	@$(BIN)/pytest -v --no-header --timeout 0 --soak-minutes $(SOAK) tests/integration/test_soak.py
 
 check: quick-check test  ## everything that must be green: lint, types, layers, contract, stubs, tests
 
