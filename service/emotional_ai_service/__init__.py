@@ -11,7 +11,8 @@ server                    composition: settings in, a running server out
 listening, storing        its address; its store
 vitals                    its health, for those who ask before they call
 edge                      what stands around every servicer: observation, the gate, the rules, accounts
-guard, validation         rules of the contract in, google.rpc.Status out; errors: what is refused
+guard, validation         who calls and the rules of the contract in, google.rpc.Status out
+refusal, errors           what a caller is told of an error; what the service refuses
 access/, callers          tokens, scopes and encryption; who calls
 servicers/                one class per service; converts at the edge, holds no logic
 streams                   the two state streams: credit, conflation, drain

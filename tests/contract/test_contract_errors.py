@@ -14,7 +14,7 @@ from emotional_ai_service.decoding import errors as decoding_errors
 from emotional_ai_service.decoding.tinker import errors as tinker_errors
 from emotional_ai_service.decoding.vllm import errors as vllm_errors
 from emotional_ai_service.errors import InvalidRequest, ServiceError, SessionNotFound, Violation
-from emotional_ai_service.guard import DOMAIN, RETRY_SECONDS, STATUS, Code, status_of
+from emotional_ai_service.refusal import DOMAIN, RETRY_SECONDS, STATUS, Code, status_of
 from emotional_ai_service.stores import (
     StoreClosed,
     StoreError,

@@ -17,7 +17,7 @@ from emotional_ai.mcp_bridge.settings import Settings, Toolset
 from emotional_ai.mcp_bridge.tools import TOOLS, offered
 from emotional_ai.mcp_bridge.tools.updating import update_emotion
 from emotional_ai_service.decoding.errors import PromptTooLong
-from emotional_ai_service.guard import STATUS
+from emotional_ai_service.refusal import STATUS
 
 CALLS = {
     "get_emotional_state": {},

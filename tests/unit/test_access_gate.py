@@ -24,7 +24,7 @@ from emotional_ai_service.errors import (
     TokenGuessing,
     TokenUnknown,
 )
-from emotional_ai_service.guard import status_of
+from emotional_ai_service.refusal import status_of
 
 SCOPE_SETS = [frozenset(chosen) for size in range(5) for chosen in combinations(Scope, size)]
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=400)

@@ -1,7 +1,7 @@
 """The log: lines with the time, the level, who says it and the call it is about; never with what people wrote.
 
-    2026-11-29T12:00:00.123456Z ERROR emotional_ai_service.guard [3f2a... Inference/Converse] incident 1c0ffee2d00d
-    {"time": "2026-11-29T12:00:00.123456Z", "level": "ERROR", "logger": "emotional_ai_service.guard", ...}
+    2026-11-29T12:00:00.123456Z ERROR emotional_ai_service.refusal [3f2a... Inference/Converse] incident 1c0ffee2d00d
+    {"time": "2026-11-29T12:00:00.123456Z", "level": "ERROR", "logger": "emotional_ai_service.refusal", ...}
 
 A message of an exception may hold anything, so everything that the request under way says in its texts is cut out of a line.
 """

@@ -13,8 +13,7 @@ A span holds names, numbers and codes; never what people wrote.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Final, Self, final
 
 from opentelemetry import context as contexts
@@ -91,17 +90,6 @@ class Tracing:
         if error is not None:
             span.set_status(Status(StatusCode.ERROR, type(error).__name__))
         span.end()
-
-    @contextmanager
-    def span(self, name: str, attributes: Mapping[str, Value] | None = None) -> Iterator[Span]:
-        """A span around a block."""
-        span = self.begin(name, attributes)
-        try:
-            yield span
-        except BaseException as error:
-            self.end(span, error)
-            raise
-        self.end(span)
 
     def stages(self, parent: Span, stages: Iterable[tuple[str, float]]) -> None:
         """Spans below `parent` of what went on elsewhere, one after another up to now: each its name and its seconds."""

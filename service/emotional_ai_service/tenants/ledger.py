@@ -11,8 +11,9 @@ from emotional_ai_service.access import SCOPES
 from emotional_ai_service.access.guesses import address_of
 from emotional_ai_service.callers import Scope, caller
 from emotional_ai_service.errors import RateLimited
-from emotional_ai_service.guard import STATUS, Context
+from emotional_ai_service.guard import Context
 from emotional_ai_service.observing.call import call
+from emotional_ai_service.refusal import known
 from emotional_ai_service.tenants.audit import Audit
 
 EXPORTS: Final = "emotional_ai.v1.EmotionEngine.ExportSession"
@@ -78,11 +79,11 @@ class Account:
         """The call ended with an error, or its caller left. One that came too fast leaves no line: it could fill the disk."""
         if isinstance(error, RateLimited):
             return
-        known = next((STATUS[base] for base in type(error).__mro__ if base in STATUS), None)
         if not isinstance(error, Exception):
             self._audit.record(**self._said, code="CANCELLED")
             return
-        code, reason = ("INTERNAL", "INTERNAL") if known is None else (known[0].name, known[1])
+        told = known(error)
+        code, reason = ("INTERNAL", "INTERNAL") if told is None else (told[0].name, told[1])
         await _written(self._audit.record(**self._said, code=code, reason=reason))
 
     def _name(self, message: Any, names: Sequence[tuple[str, str, str]]) -> None:
