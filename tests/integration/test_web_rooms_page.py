@@ -27,7 +27,13 @@ CURVE = "loss over {} reports: from 1 to "
 async def test_an_adapter_is_shown_with_all_that_is_known_of_it_and_why_it_is_refused(tmp_path: Path) -> None:
     levels = Chemistry(dopamine=0.9, serotonin=0.6, cortisol=0.35, oxytocin=0.5)
     known = pb.Adapter(
-        name="high_dopamine", prototype=levels, scale=0.75, scale_calibrated=True, rank=16, digest=DIGEST
+        name="high_dopamine",
+        prototype=levels,
+        scale=0.75,
+        scale_calibrated=True,
+        rank=16,
+        digest=DIGEST,
+        metrics={"held_out_loss": 3.1274},
     )
     other = pb.Adapter(name="other", prototype=levels, refused="made for <b>another</b> base model")
     with (
@@ -39,6 +45,8 @@ async def test_an_adapter_is_shown_with_all_that_is_known_of_it_and_why_it_is_re
             for words in ("0.35", "0.75, measured", "Rank16", DIGEST[:8]):
                 await expect(shown).to_contain_text(words)
             await expect(shown).not_to_contain_text("Cannot be blended")
+            await shown.get_by_text("What it scored").click()
+            await expect(shown.get_by_text("3.127")).to_be_visible()
             refused = tab.page.get_by_role("article", name="other")
             await expect(refused).to_contain_text("Cannot be blended: made for <b>another</b> base model")
 

@@ -30,7 +30,14 @@ def test_adapters_keep_their_order_and_say_why_they_are_refused() -> None:
     levels = Chemistry(dopamine=0.9, serotonin=0.6, cortisol=0.3, oxytocin=0.5)
     told = cards.adapters(
         [
-            inference_pb2.Adapter(name="high_dopamine", prototype=levels, scale=0.75, scale_calibrated=True, rank=8),
+            inference_pb2.Adapter(
+                name="high_dopamine",
+                prototype=levels,
+                scale=0.75,
+                scale_calibrated=True,
+                rank=8,
+                metrics={"held_out_loss": 3.1, "auc": 0.97},
+            ),
             inference_pb2.Adapter(name="other", refused="another base model"),
         ]
     )
@@ -39,6 +46,7 @@ def test_adapters_keep_their_order_and_say_why_they_are_refused() -> None:
     assert (told[0]["scale"], told[0]["calibrated"], told[0]["refused"]) == (0.75, True, "")
     assert (told[0]["colour"], told[1]["colour"]) == (colours.PROTOTYPES["high_dopamine"], colours.ADAPTERS[1])
     assert told[1]["refused"] == "another base model"
+    assert [list(one["metrics"].items()) for one in told] == [[("auc", 0.97), ("held_out_loss", 3.1)], []]
 
 
 async def answered() -> str:

@@ -49,6 +49,7 @@ def adapter(message: inference_pb2.Adapter) -> Record:
         "scale": message.scale,
         "scale_calibrated": message.scale_calibrated,
         "rank": message.rank,
+        "metrics": dict(sorted(message.metrics.items())),
         "refused": message.refused,
     }
 

@@ -1318,6 +1318,26 @@ class Adapter(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     BASE_MODEL_DIGEST_FIELD_NUMBER: _builtins.int
@@ -1327,6 +1347,7 @@ class Adapter(_message.Message):
     SCALE_CALIBRATED_FIELD_NUMBER: _builtins.int
     BASE_MODEL_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     digest: _builtins.str
@@ -1347,6 +1368,10 @@ class Adapter(_message.Message):
     def prototype(self) -> _engine_pb2.Chemistry:
         """The state at which it speaks alone."""
 
+    @_builtins.property
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """What it scored in its training, by name, such as held_out_loss; finite."""
+
     def __init__(
         self,
         *,
@@ -1359,10 +1384,11 @@ class Adapter(_message.Message):
         scale_calibrated: _builtins.bool = ...,
         base_model: _builtins.str = ...,
         refused: _builtins.str = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["prototype", b"prototype"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "base_model_digest", b"base_model_digest", "digest", b"digest", "name", b"name", "prototype", b"prototype", "rank", b"rank", "refused", b"refused", "scale", b"scale", "scale_calibrated", b"scale_calibrated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "base_model_digest", b"base_model_digest", "digest", b"digest", "metrics", b"metrics", "name", b"name", "prototype", b"prototype", "rank", b"rank", "refused", b"refused", "scale", b"scale", "scale_calibrated", b"scale_calibrated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

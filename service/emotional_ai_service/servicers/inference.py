@@ -243,6 +243,7 @@ def _adapter_to(manifest: Manifest, refused: str) -> pb.Adapter:
         scale_calibrated=manifest.scale_calibrated,
         base_model=manifest.base_model,
         refused=refused,
+        metrics=manifest.metrics,
     )
 
 

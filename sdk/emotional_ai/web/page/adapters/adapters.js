@@ -1,6 +1,6 @@
 // The room `adapters`.
 import { Digest, Looked } from "emotional-ai-kept";
-import { words } from "emotional-ai-written";
+import { number, words } from "emotional-ai-written";
 
 export default {
   components: { Digest },
@@ -43,9 +43,12 @@ export default {
               <dt>Base model</dt><dd>{{ one.base_model || "not told" }}</dd>
               <dt>Its digest</dt><dd><Digest :value="one.base_model_digest" :of="'base model digest of ' + words(one.name)"/></dd>
             </dl>
+            <details v-if="Object.keys(one.metrics).length" class="adapter-scores"><summary>What it scored</summary>
+              <dl class="kept-facts"><template v-for="(value, name) in one.metrics" :key="name">
+                <dt>{{ words(name) }}</dt><dd class="numbers">{{ number(value, 3) }}</dd></template></dl></details>
           </article>
         </div>
-        <p class="muted" v-if="adapters.length">Weight 1 in a blend applies an adapter at its scale. Loss and reward are told by the
+        <p class="muted" v-if="adapters.length">Weight 1 in a blend applies an adapter at its scale. Loss and reward as they go are told by the
           training that makes an adapter: see <a href="/training">Training</a>.</p>
       </section>
     </div>`,
@@ -54,6 +57,7 @@ export default {
     return { adapters: null, model: null, silence: "" };
   },
   methods: {
+    number,
     words,
     // What the server calls.
     fill(adapters) {

@@ -37,6 +37,8 @@ class Adapter(TypedDict):
     digest: str
     base_model: str
     base_model_digest: str
+    metrics: dict[str, float]
+    """What it scored, in order of name."""
     refused: str
 
 
@@ -70,5 +72,6 @@ def _adapter(one: pb.Adapter, index: int) -> Adapter:
         digest=one.digest,
         base_model=one.base_model,
         base_model_digest=one.base_model_digest,
+        metrics=dict(sorted(one.metrics.items())),
         refused=one.refused,
     )
