@@ -12,11 +12,13 @@ from hostile.rpcs import rpcs
 from hostile.running import Course, Opened, run, sound
 from hostile.sequences import sequences
 from hostile.tally import table
+from hostile.tinkering import tinkering
 
 TARGETS: Final[Mapping[str, tuple[Opened, float]]] = {
     "rpcs": (rpcs, 0.4),
     "sequences": (sequences, 0.2),
     "exports": (exports, 0.1),
+    "tinkering": (tinkering, 0.1),
 }
 """Targets, and their parts of all inputs."""
 GROWTH: Final = 64 << 20

@@ -31,6 +31,7 @@ class Exports:
         if draw.random() < 0.25:
             body = havoc(draw, body)
         given = await unary(self._rig.methods, PATH + "ImportSession", body)
+        self._rig.complaints.unless()
         came = outcome(given)
         if isinstance(given, bytes):
             await self._look(pb.ImportSessionResponse.FromString(given).session)

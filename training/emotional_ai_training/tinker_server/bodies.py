@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from emotional_ai_training.tinker_server.errors import InvalidRequest
 
 MAX_BODY: Final = 64 * 2**20
+LONGEST_TOLD: Final = 500
 
 Content = dict[str, object]
 Model = TypeVar("Model", bound=BaseModel)
@@ -38,10 +39,15 @@ async def parsed(request: Request, model: type[Model]) -> Model:
 
 async def json_object(request: Request) -> Content:
     """The body as a JSON object; InvalidRequest where it is none."""
+    body = await raw(request)
     try:
-        found = json.loads(await raw(request))
+        found = json.loads(body, parse_constant=_no_number)
+        if b"\\u" in body:
+            json.dumps(found, ensure_ascii=False).encode()  # half a character could not be answered
+    except RecursionError as error:
+        raise InvalidRequest("the body is nested too deep") from error
     except ValueError as error:
-        raise InvalidRequest(f"the body is no JSON: {error}") from error
+        raise InvalidRequest(f"the body is no JSON: {error}"[:LONGEST_TOLD]) from error
     if not isinstance(found, dict):
         raise InvalidRequest("the body is no JSON object")
     return found
@@ -57,6 +63,15 @@ async def raw(request: Request) -> bytes:
     if request.headers.get("content-encoding") != "zstd":
         return bytes(body)
     try:
-        return zstandard.ZstdDecompressor().decompress(bytes(body), max_output_size=MAX_BODY)
+        # Read as a stream: a frame says itself how large it is, and would be given as much memory.
+        with zstandard.ZstdDecompressor(max_window_size=MAX_BODY).stream_reader(bytes(body)) as unpacking:
+            unpacked: bytes = unpacking.read(MAX_BODY + 1)
     except zstandard.ZstdError as error:
-        raise InvalidRequest(f"the body is no zstd of at most {MAX_BODY} bytes: {error}") from error
+        raise InvalidRequest(f"the body is no zstd: {error}") from error
+    if len(unpacked) > MAX_BODY:
+        raise InvalidRequest(f"the body has more than {MAX_BODY} bytes, unpacked")
+    return unpacked
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no number of JSON")

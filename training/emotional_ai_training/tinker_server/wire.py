@@ -1,6 +1,8 @@
 """Protobuf and JSON of the SDK to the engine's values, and back."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import torch
@@ -25,6 +27,8 @@ from emotional_ai_training.tinker_server.engine import (
 from emotional_ai_training.tinker_server.errors import InvalidRequest
 from emotional_ai_training.tinker_server.replies import PROTOBUF, Reply
 
+GREATEST_DENSE: Final = 2**24
+"""Numbers a sparse tensor may stand for: as many as a body of the greatest size holds."""
 _DTYPES: Mapping[int, "np.dtype[np.generic]"] = {
     pb.DTYPE_FLOAT32: np.dtype(np.float32),
     pb.DTYPE_INT64: np.dtype(np.int64),
@@ -146,6 +150,8 @@ def _datum(datum: pb.Datum, loss: Loss, config: Mapping[str, float]) -> Datum:
     for chunk in datum.model_input:
         if not chunk.HasField("encoded_text"):
             raise InvalidRequest("only text is served here")
+        if len(chunk.encoded_text.tokens) % 4:
+            raise InvalidRequest("the tokens of model_input are no whole numbers of four bytes")
         chunks.append(np.frombuffer(chunk.encoded_text.tokens, dtype=np.int32))
     tokens = np.concatenate(chunks).tolist() if chunks else []
     columns = {name: _tensor(name, tensor) for name, tensor in datum.loss_fn_inputs.items()}
@@ -190,6 +196,8 @@ def _sparse(tensor: pb.Tensor, dtype: "np.dtype[np.generic]") -> Tensor:
 def _dense(
     rows: NDArray[np.int64], columns: NDArray[np.int64], values: NDArray[np.generic], shape: list[int]
 ) -> Tensor:
+    if math.prod(shape) > GREATEST_DENSE:
+        raise ValueError(f"more than {GREATEST_DENSE} numbers")
     dense = np.zeros(shape, dtype=values.dtype)
     dense[np.repeat(np.arange(len(rows) - 1), np.diff(rows)), columns] = values
     return torch.from_numpy(dense)
