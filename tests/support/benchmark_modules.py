@@ -17,5 +17,6 @@ def _imported(name: str) -> ModuleType:
         sys.path.remove(str(BENCHMARKS))
 
 
+frail_disk: Any = _imported("apparatus.frail_disk")
 queueing: Any = _imported("apparatus.queueing")
 capacity: Any = _imported("capacity")
