@@ -17,7 +17,6 @@ from emotional_ai_service import flags
 from emotional_ai_service.access.commands import tokens as tokens_app
 from emotional_ai_service.beside import PageBeside, missing, page_beside
 from emotional_ai_service.failure import fail
-from emotional_ai_service.fleet.flags import Workers, fleet_of
 from emotional_ai_service.launch import READY, serve_fleet, serve_here
 from emotional_ai_service.places import PlaceUnusable, usage_file
 from emotional_ai_service.settings import LIVE_SESSIONS, Settings, StoreKind
@@ -51,7 +50,7 @@ def serve(
     ctx: typer.Context,
     host: flags.address.Host = "127.0.0.1",
     port: flags.address.Port = flags.address.DEFAULT_PORT,
-    workers: Workers = 1,
+    workers: flags.fleet.Workers = 1,
     store: flags.store.Store = StoreKind.SQLITE,
     db: flags.store.Database = None,
     durability: flags.store.Durable = Durability.PROCESS,
@@ -161,7 +160,7 @@ def serve(
         fail(error)
     if model is not None:  # Jobs train the model that is served.
         os.environ["EMOTIONAL_AI_MODEL"] = str(model.resolve())
-    if plans := fleet_of(workers, settings, ctx):
+    if plans := flags.fleet.fleet_of(workers, settings, ctx):
         serve_fleet(plans, settings, with_parent=with_parent)
     else:
         serve_here(settings, with_parent=with_parent)

@@ -8,8 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from emotional_ai.cli import app
+from emotional_ai_service.flags.fleet import fleet_of
 from emotional_ai_service.fleet import arguments, planned
-from emotional_ai_service.fleet.flags import fleet_of
 from emotional_ai_service.fleet.plan import share
 from emotional_ai_service.settings import LanguageSettings, Settings, StoreKind, StoreSettings, VllmBackend
 

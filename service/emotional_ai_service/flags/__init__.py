@@ -1,6 +1,6 @@
 """Flags of `emotional-ai serve`, a module for each part of the service: what may be given, and the settings it comes to.
 
-address               where the service listens
+address, fleet        where the service listens, and in how many processes
 store, jobs           where sessions are kept, and training jobs
 language, backend     which model speaks, and where it decodes
 access, tenants       who may call, what each may use, who changed what
@@ -16,6 +16,7 @@ from emotional_ai_service.flags import (
     access,
     address,
     backend,
+    fleet,
     jobs,
     language,
     observing,
@@ -25,4 +26,16 @@ from emotional_ai_service.flags import (
     tenants,
 )
 
-__all__ = ["access", "address", "backend", "jobs", "language", "observing", "privacy", "safety", "store", "tenants"]
+__all__ = [
+    "access",
+    "address",
+    "backend",
+    "fleet",
+    "jobs",
+    "language",
+    "observing",
+    "privacy",
+    "safety",
+    "store",
+    "tenants",
+]

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Final, final
 
 from emotional_ai_service.fleet.plan import Plan
+from emotional_ai_service.launch import READY
 
-READY: Final = "ready "
 FIRST_DELAY: Final = 0.25
 """Seconds before a dead process is started again."""
 LONGEST_DELAY: Final = 30.0

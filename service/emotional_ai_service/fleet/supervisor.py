@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import BinaryIO, final
 
 from emotional_ai_service.fleet.plan import Plan
-from emotional_ai_service.fleet.replica import READY, Replica
+from emotional_ai_service.fleet.replica import Replica
+from emotional_ai_service.launch import READY
 
 log = logging.getLogger(__name__)
 
