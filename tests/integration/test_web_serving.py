@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -129,6 +130,17 @@ def test_an_rpc_asked_by_another_site_does_nothing(web: Web, target: str) -> Non
     with Client(target) as client:
         assert "planted" not in [one.session_id for one in client.list_sessions()]
     assert httpx.post(create, json={"sessionId": "mine"}, headers={"Origin": web.url}).status_code == 200
+
+
+def test_a_browser_that_leaves_before_it_is_answered_fills_no_log(web: Web) -> None:
+    where = urlsplit(web.url)
+    script = re.search(r"/_nicegui/[^\"]+\.js", httpx.get(f"{web.url}/sessions").text)
+    assert script is not None
+    for _ in range(5):
+        with socket.create_connection((where.hostname, where.port)) as leaving:
+            leaving.sendall(f"GET {script[0]} HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
+    assert httpx.get(f"{web.url}/sessions").status_code == 200
+    assert web.complaints() == ""
 
 
 def test_the_websocket_is_opened_by_the_page_alone(web: Web) -> None:

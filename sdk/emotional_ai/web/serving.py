@@ -15,10 +15,10 @@ from starlette.types import ASGIApp
 
 GRACE_SECONDS: Final = 1
 """How long requests may finish after the end was asked for; pages hold theirs open for good."""
-
-
 UNANSWERED: Final = "ASGI callable returned without completing handshake."
 """What uvicorn says of every websocket that was refused in words; anybody could fill the log with it."""
+ABANDONED: Final = "No response returned."
+"""What Starlette raises for a request whose browser left before the answer, as one does that loads a page again."""
 
 
 class _Announced(uvicorn.Server):
@@ -104,13 +104,18 @@ async def serve(
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    logging.getLogger("uvicorn.error").addFilter(lambda record: record.getMessage() != UNANSWERED)
+    logging.getLogger("uvicorn.error").addFilter(_worth_telling)
     server = _Announced(config, ready, ending)
     if parent is not None:
         loop = asyncio.get_running_loop()
         threading.Thread(target=_outlive, args=(parent, loop, server), daemon=True).start()
     with listener:
         await server.serve(sockets=[listener])
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return record.getMessage() != UNANSWERED and not (isinstance(error, RuntimeError) and str(error) == ABANDONED)
 
 
 def _outlive(parent: BinaryIO, loop: asyncio.AbstractEventLoop, server: uvicorn.Server) -> None:
