@@ -15,6 +15,7 @@ from emotional_ai.web.hub import Followed, Hub, Moment
 
 T = TypeVar("T")
 
+SESSION_GONE: Final = "SESSION_NOT_FOUND"
 SILENCE: Final[Mapping[type[EmotionalAIError], str]] = {
     Unavailable: "the service does not answer",
     DeadlineExceeded: "the service did not answer in time, and what was asked may have happened",
@@ -74,14 +75,18 @@ class Desk:
         self._back.append(again)
 
     async def asked(self, call: Awaitable[T]) -> T | None:
-        """What a call of the SDK comes to; None if it fails, after a notice on the page that says why."""
+        """What a call of the SDK comes to; None if it fails, after a notice on the page that says why.
+
+        Of a session that is gone the page itself says so, in place of the panels.
+        """
         try:
             return await call
         except EmotionalAIError as error:
             if isinstance(error, TryAgain):
                 self._hub.reach.look()
-            with self._page:
-                notice(error)
+            if error.reason != SESSION_GONE:
+                with self._page:
+                    notice(error)
             return None
 
     def tell_moment(self, moment: Moment) -> None:
