@@ -3,7 +3,7 @@
 The command line:
 commands, flags/          flags and environment into frozen settings; places: where what was given no place is kept
 launch, fleet/            a process that serves, or several of them, until told to stop; failure: how a command gives up
-beside                    the page beside a conversation
+page_beside               the page beside a conversation
 doctor/                   looks an installation over; a command of its own
 
 The edge:
