@@ -10,7 +10,7 @@ import httpx
 import pytest
 from loopback import PATIENCE
 
-from emotional_ai_service import beside
+from emotional_ai_service import page_beside
 
 SAID = "the page: "
 
@@ -49,9 +49,9 @@ def test_the_page_is_served_as_long_as_the_conversation() -> None:
 
 
 def test_a_page_that_lacks_what_it_is_made_with_names_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert beside.missing() is None
-    monkeypatch.setattr(beside, "NEEDED", ("nicegui", "nowhere_to_be_found"))
-    why = beside.missing()
+    assert page_beside.missing() is None
+    monkeypatch.setattr(page_beside, "NEEDED", ("nicegui", "nowhere_to_be_found"))
+    why = page_beside.missing()
     assert why is not None
     assert "no page: it needs nowhere_to_be_found" in why
     assert "pip install 'emotional-ai[web]'" in why
