@@ -6,7 +6,7 @@ language, backend     which model speaks, and where it decodes
 access, tenants       who may call, what each may use, who changed what
 privacy, safety       what is kept, and how long; what replies must keep to
 observing             metrics, traces, the log
-duration              spans of time as people write them
+duration, extra       spans of time as people write them; packages that a flag needs
 
 Each has its flags as types for typer, a frozen dataclass of what was given, and a function that makes settings of it or raises
 typer.BadParameter, naming the flag. Nothing but the command line knows them.

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import typer
 
 from emotional_ai.connection import is_loopback
+from emotional_ai_service.flags.extra import check_installed
 from emotional_ai_service.observing.settings import LogFormat, LogLevel, LogSettings, MetricsAddress, ObservingSettings
 
-INSTALL: Final = "pip install 'emotional-ai[observability]'"
+EXTRA: Final = "observability"
 
 Metrics = Annotated[
     str | None,
@@ -69,9 +70,11 @@ class ObservingFlags:
 def observing_of(flags: ObservingFlags, there: Callable[[str], object] = find_spec) -> ObservingSettings:
     """The settings; `there` finds a package. Raises typer.BadParameter for what cannot be, naming what is allowed."""
     settings = ObservingSettings(_metrics(flags), _otlp(flags.otlp), _log(flags))
-    _check_installed("--metrics", settings.metrics, "prometheus_client", there)
-    _check_installed("--otlp", settings.otlp_url, "opentelemetry.sdk", there)
-    _check_installed("--otlp", settings.otlp_url, "opentelemetry.exporter.otlp.proto.grpc", there)
+    if settings.metrics is not None:
+        check_installed("--metrics", "prometheus_client", EXTRA, there)
+    if settings.otlp_url is not None:
+        check_installed("--otlp", "opentelemetry.sdk", EXTRA, there)
+        check_installed("--otlp", "opentelemetry.exporter.otlp.proto.grpc", EXTRA, there)
     return settings
 
 
@@ -114,14 +117,3 @@ def _log(flags: ObservingFlags) -> LogSettings | None:
             raise typer.BadParameter("has no use without --log", param_hint="--log-sessions")
         return None
     return LogSettings(flags.log or LogFormat.TEXT, flags.log_level or LogLevel.INFO, flags.log_sessions)
-
-
-def _check_installed(flag: str, wanted: object, package: str, there: Callable[[str], object]) -> None:
-    if wanted is None:
-        return
-    try:
-        found = there(package)
-    except ModuleNotFoundError:  # of a package above it
-        found = None
-    if found is None:
-        raise typer.BadParameter(f"needs the package {package}, which is not there; {INSTALL}", param_hint=flag)

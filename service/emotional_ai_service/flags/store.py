@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from emotional_ai_service.flags.extra import check_installed
 from emotional_ai_service.places import PlaceUnusable, sessions_file
 from emotional_ai_service.settings import StoreKind, StoreSettings
 from emotional_ai_service.stores import Durability, RedisAddress
@@ -67,9 +68,7 @@ def store_of(
             if given:
                 raise typer.BadParameter("belongs to --store redis", param_hint=name)
         return StoreSettings(kind, path, durability)
-    if find_spec("hiredis") is None:
-        problem = "needs the extra `redis`: pip install 'emotional-ai[redis]'"
-        raise typer.BadParameter(problem, param_hint="--store redis")
+    check_installed("--store redis", "hiredis", "redis", find_spec)
     try:
         address = RedisAddress.parse(flags.redis_url or environ.get(URL_VARIABLE) or DEFAULT_URL)
     except ValueError as error:
