@@ -135,3 +135,10 @@ def test_a_line_that_is_no_message_may_be_the_first(version: str) -> None:
     assert rest == []
     assert client.process.returncode == 0
     assert complaints.count("a line of standard input is no message") == 2
+
+
+def test_a_line_of_megabytes_is_refused_before_it_is_read(client: Wire) -> None:
+    message = answered(client, called(190, '{"text": "' + "a" * 3_000_000 + '"}'))
+    assert message["id"] == 190
+    assert message["error"]["code"] == types.INVALID_REQUEST
+    assert "longer than" in message["error"]["message"]

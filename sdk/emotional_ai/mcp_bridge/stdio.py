@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 DEEPEST: Final = 100
 """Objects and lists within one another that a message may have."""
+LONGEST_LINE: Final = 1 << 20
+"""Characters of a message; a megabyte of JSON may take a second to read, and nothing that tools take is a tenth as long."""
 LONGEST_NUMBER: Final = 400
 """Digits of a whole number; a longer one is no number of any argument, and taken for infinite."""
 RULE: Final = (
@@ -67,6 +69,10 @@ def message(line: str) -> Message:
 
     Half a character in the arguments of a tool, and a number too long, are let through: the tool refuses them by name.
     """
+    if len(line) > LONGEST_LINE:
+        raise Unreadable(
+            types.INVALID_REQUEST, _outline(line[:LONGEST_LINE]).asked(), f"it is longer than {LONGEST_LINE}"
+        )
     try:
         found = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
     except ValidationError:
