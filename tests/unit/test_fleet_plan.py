@@ -1,5 +1,7 @@
 """What processes `serve --workers N` consists of."""
 
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from emotional_ai_service.fleet.plan import share
 from emotional_ai_service.settings import LanguageSettings, Settings, StoreKind, StoreSettings, VllmBackend
 
 SHARED = ("serve", "--workers", "2", "--store", "redis")
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_ports_count_up_and_each_counts_what_tenants_used_by_itself() -> None:
@@ -92,3 +95,22 @@ def test_several_workers_load_no_model_each_and_are_told_what_to_start_instead(t
         fleet_of(2, settings, context)
     assert fleet_of(1, settings, context) == []
     assert len(fleet_of(2, replace(settings, language=shared), context)) == 2
+
+
+def test_workers_read_the_flags_the_readme_starts_many_users_with_as_they_were_given(tmp_path: Path) -> None:
+    root = typer.main.get_command(app)
+    serve = root.get_command(typer.Context(root), "serve")  # type: ignore[attr-defined]  # it is a group
+    written = re.search(r"emotional-ai serve (.*--workers.*)", README.read_text(encoding="utf-8").replace("\\\n", ""))
+    assert written is not None
+    context = serve.make_context("serve", shlex.split(written[1]))
+    given = context.params
+    language = None if given["engine_only"] else LanguageSettings(tmp_path, tmp_path, tmp_path)
+    settings = Settings(store=StoreSettings(given["store"]), language=language)
+    plans = fleet_of(given["workers"], settings, context)
+    assert len(plans) == given["workers"]
+    own = ("workers", "port", "usage", "with_parent", "metrics")
+    for plan in plans:
+        read = serve.make_context("serve", list(plan.at(plan.port)[4:])).params
+        assert {name: read[name] for name in given if name not in own} == {
+            name: given[name] for name in given if name not in own
+        }

@@ -8,26 +8,13 @@ from emotional_ai_service.flags.duration import microseconds_of
 from emotional_ai_service.settings import PrivacySettings
 from emotional_ai_service.stores import TRANSIENT_SESSIONS
 
-
-def _span(text: str) -> int:
-    """A span of at least a second, in microseconds."""
-    try:
-        span_us = microseconds_of(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    if not span_us:
-        raise typer.BadParameter("must be at least 1s; leave it out to keep everything")
-    return span_us
-
-
 Retention = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--retention",
         metavar="SPAN",
         help="Let go of log entries older than this, such as 30d; the states of sessions go on unchanged.",
         show_default="everything is kept",
-        parser=_span,
     ),
 ]
 TransientSessions = Annotated[
@@ -41,6 +28,14 @@ TransientSessions = Annotated[
 ]
 
 
-def privacy_of(retention: int | None, transient_sessions: int = TRANSIENT_SESSIONS) -> PrivacySettings:
-    """The settings the flags describe."""
-    return PrivacySettings(keep_us=retention, transient_sessions=transient_sessions)
+def privacy_of(retention: str | None, transient_sessions: int = TRANSIENT_SESSIONS) -> PrivacySettings:
+    """The settings the flags describe. Raises typer.BadParameter for what is no span of time, or none to keep."""
+    keep_us = None
+    if retention is not None:  # Not a parser of the flag, as workers are handed on what was given.
+        try:
+            keep_us = microseconds_of(retention)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--retention") from error
+        if not keep_us:
+            raise typer.BadParameter("must be at least 1s; leave it out to keep everything", param_hint="--retention")
+    return PrivacySettings(keep_us=keep_us, transient_sessions=transient_sessions)
