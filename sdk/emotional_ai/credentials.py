@@ -25,6 +25,9 @@ SYSTEM: Final = "system"
 NONE: Final = "none"
 """Instead of a file: the network is trusted, and nothing is encrypted."""
 
+UNCONNECTED: Final = ("failed to connect", "connections to all backends failing")
+"""How gRPC says that it reached nobody, of one address and of several."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -82,12 +85,16 @@ class Credentials:
 
 def broken_encryption(message: str, *, encrypted: bool) -> str:
     """What to check where gRPC says that a connection was made and broken as by encryption of one side; empty elsewhere."""
+    if "Failed to create security handshaker" in message:
+        return (
+            f"the key of --client-key ({CLIENT_KEY}) is not that of --client-cert ({CLIENT_CERT}), or either is no PEM"
+        )
     if "handshake failed" in message:
         return (
             f"the encrypted connection could not be agreed on; check that --ca ({CA}) names the authority of the service's "
             "certificate, that this is made for the address, and that the service was started with --tls-cert"
         )
-    if "failed to connect" in message and "Socket closed" in message:
+    if "Socket closed" in message and any(words in message for words in UNCONNECTED):
         needed = f"--client-cert and --client-key ({CLIENT_CERT}, {CLIENT_KEY})" if encrypted else f"--ca FILE ({CA})"
         return (
             f"something there closes the connection; if the service asks for encryption or a certificate, give {needed}"

@@ -76,7 +76,11 @@ def test_files_that_cannot_be_used_are_named_with_flag_and_variable(tmp_path: Pa
 def test_a_connection_broken_by_encryption_is_told_with_what_to_check() -> None:
     closed = "failed to connect to all addresses; last error: UNAVAILABLE: ipv4:127.0.0.1:1: Socket closed"
     assert f"--ca FILE ({CA})" in broken_encryption(closed, encrypted=False)
+    replicas = "connections to all backends failing; last error: UNAVAILABLE: ipv4:127.0.0.1:1: Socket closed"
+    assert f"--ca FILE ({CA})" in broken_encryption(replicas, encrypted=False)
     assert CLIENT_CERT in broken_encryption(closed, encrypted=True)
     assert CA in broken_encryption("... Tls handshake failed (TSI_PROTOCOL_FAILURE): ...", encrypted=True)
+    unfit = "failed to connect to all addresses; last error: UNKNOWN: ipv4:1: Failed to create security handshaker."
+    assert f"--client-key ({CLIENT_KEY}) is not that of" in broken_encryption(unfit, encrypted=True)
     for other in ("Socket closed", "failed to connect to all addresses; ... Connection refused"):
         assert broken_encryption(other, encrypted=False) == ""
