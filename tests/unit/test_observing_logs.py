@@ -37,6 +37,12 @@ def line(settings: LogSettings, message: str, *, about: Call | None = None, blin
     return copy_context().run(made)
 
 
+def test_a_library_that_gives_false_for_no_exception_is_logged_as_well() -> None:
+    record = logging.LogRecord("exporter", logging.ERROR, __file__, 1, "the collector is away", (), None)
+    record.exc_info = False  # type: ignore[assignment]  # as OpenTelemetry's exporter does
+    assert Lines(TEXT).format(record).endswith("ERROR exporter the collector is away")
+
+
 def test_a_line_in_json_has_the_time_the_level_who_says_it_and_the_call() -> None:
     told = json.loads(line(JSON, "incident 17", about=Call("r-1", "Inference/Converse", SAID)))
     assert told.pop("time").endswith("Z")

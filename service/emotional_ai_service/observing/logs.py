@@ -63,7 +63,7 @@ class Lines(logging.Formatter):
             **self._about(about),
             **{name: getattr(record, name) for name in EXTRA if hasattr(record, name)},
         }
-        if record.exc_info is not None and record.exc_info[0] is not None:
+        if record.exc_info and record.exc_info[0] is not None:  # Some give False for none.
             kind, error, trace = record.exc_info
             told = without_message(kind, trace) if self._blind else "".join(traceback.format_exception(error))
             facts["exception"] = self._clean(told, about)
