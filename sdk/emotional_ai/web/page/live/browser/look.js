@@ -36,6 +36,7 @@ export function base(look) {
 }
 
 const WITH_SECONDS = 240000; // milliseconds up to which labels of time tell seconds
+const EDGE = 0.05; // share of what is shown, at its end, in which a label would be cut off
 
 export function timeAxis(look, past, splitNumber) {
   return {
@@ -65,6 +66,7 @@ export function levelAxis(look, min, max, interval) {
 function labels(past) {
   return (time) => {
     const shown = past.now - past.start;
+    if (past.now - time < EDGE * shown) return "";
     const hours = clock(time, shown <= WITH_SECONDS);
     return shown > 43200000 ? `${day(time)} ${hours}` : hours;
   };
