@@ -20,7 +20,7 @@ streams                   the two state streams: credit, conflation, drain
 Sessions:
 engine, session           sessions over a log: writers in order, watchers, idempotency; room: how many are in memory
 sharing, tether           the same where several replicas write to one log
-life, wire                a log as a life, folded; contract messages to core values and back
+life, wire/               a log as a life, folded; contract messages to core values and back
 snapshots, continuing     a moment as bytes, and as the entry a log goes on from
 retention, exports        letting go of the past; when a session was exported
 stores/                   the log: memory, SQLite and Redis behind one Protocol

@@ -1,127 +1,26 @@
-"""Contract messages to core values and back: the only place that knows both.
+"""The configuration of a session."""
 
-Reading a message raises the core's errors, whose paths are those of the contract; writing never fails.
-"""
-
-import math
-from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from operator import attrgetter
 from typing import Final
 from weakref import WeakValueDictionary
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from google.protobuf.unknown_fields import UnknownFieldSet
-
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.configuration import Circadian, Dynamics, Habituation, Mood
-from emotional_ai_service.core.errors import CoreError, InvalidConfiguration, InvalidInput
-from emotional_ai_service.core.expression import NO_CAPS, ExpressionRule, TemperatureLaw, affect
+from emotional_ai_service.core.errors import CoreError, InvalidConfiguration
+from emotional_ai_service.core.expression import NO_CAPS, ExpressionRule, TemperatureLaw
 from emotional_ai_service.core.flow import check_speeds
-from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SIGNALS, Matrix4, SignalVector, Vector4
+from emotional_ai_service.core.names import CHEMICALS, SIGNALS, Matrix4, Vector4
 from emotional_ai_service.core.personality import BigFive, baseline_of
-from emotional_ai_service.core.timeline import (
-    Agent,
-    Configured,
-    Entry,
-    Happened,
-    Moment,
-    Restored,
-    Skipped,
-    Sustained,
-)
-
-_chemicals: Callable[[object], Vector4] = attrgetter(*CHEMICALS)
-_signals: Callable[[object], SignalVector] = attrgetter(*SIGNALS)
+from emotional_ai_service.core.timeline import Agent
+from emotional_ai_service.wire.values import levels_to, vector_from, vector_to
 
 LAWS: Final = {
     pb.TEMPERATURE_LAW_UNSPECIFIED: TemperatureLaw.MONOTONE,
     pb.TEMPERATURE_LAW_MONOTONE: TemperatureLaw.MONOTONE,
     pb.TEMPERATURE_LAW_INVERTED_U: TemperatureLaw.INVERTED_U,
 }
-
-
 _AGENTS: Final[WeakValueDictionary[bytes, Agent]] = WeakValueDictionary()
 """Those alive, by the digest of their configuration."""
-
-_LABELS: Final = tuple(pb.EmotionLabel.ValueType(number) for number in sorted(pb.EmotionLabel.values())[1:])
-
-
-def label_of(index: int) -> pb.EmotionLabel.ValueType:
-    """The contract's label for an index into core.labels.LABELS; the enum follows the same order, from 1."""
-    return _LABELS[index]
-
-
-# ---- time
-
-FIRST_SECOND: Final = -62_135_596_800
-LAST_SECOND: Final = 253_402_300_799
-"""What a timestamp can hold, in seconds since the epoch."""
-
-
-def check_time(message: Timestamp, path: str) -> None:
-    """Raises InvalidInput, naming `path`, unless a timestamp is a moment: one that can be written, and read, anywhere."""
-    if not (FIRST_SECOND <= message.seconds <= LAST_SECOND and 0 <= message.nanos < 1_000_000_000):
-        raise InvalidInput(path, "must be set to a moment of the years 1 to 9999, with nanos in [0, 999999999]")
-
-
-def microseconds(time: Timestamp) -> int:
-    """Microseconds since the epoch."""
-    return time.seconds * 1_000_000 + time.nanos // 1000
-
-
-def timestamp(time_us: int) -> Timestamp:
-    """The same moment as a protobuf timestamp."""
-    seconds, rest = divmod(time_us, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)
-
-
-# ---- vectors
-
-
-def signals_from(message: pb.Signals, path: str) -> SignalVector:
-    """Twelve intensities. Raises InvalidInput for a signal this version does not know, so that nothing is lost in silence."""
-    fields = UnknownFieldSet(message)
-    if len(fields):
-        unknown = ", ".join(str(fields[index].field_number) for index in range(len(fields)))
-        raise InvalidInput(path, f"unknown signal (field {unknown}); known signals are {', '.join(SIGNALS)}")
-    return _signals(message)
-
-
-def signals_to(signals: SignalVector) -> pb.Signals:
-    """The contract's form of twelve intensities."""
-    return pb.Signals(**{name: value for name, value in zip(SIGNALS, signals, strict=True) if value})
-
-
-def vector_to(values: Sequence[float]) -> pb.ChemicalVector:
-    """The contract's form of one number per chemical."""
-    da, se, co, ox = values
-    return pb.ChemicalVector(dopamine=da, serotonin=se, cortisol=co, oxytocin=ox)
-
-
-def levels_from(message: pb.Chemistry) -> Vector4:
-    """Four levels, unchecked."""
-    return _chemicals(message)
-
-
-def levels_to(levels: Vector4) -> pb.Chemistry:
-    """The contract's form of four levels."""
-    da, se, co, ox = levels
-    return pb.Chemistry(dopamine=da, serotonin=se, cortisol=co, oxytocin=ox)
-
-
-GREATEST_MOOD: Final = 100.0
-"""Log-odds beyond which no coupling leads, by far."""
-
-
-def check_mood(message: pb.ChemicalVector, path: str) -> None:
-    """Raises InvalidInput, naming the chemical below `path`, for a mood no session can have come to."""
-    for name, value in zip(CHEMICALS, _chemicals(message), strict=True):
-        if not abs(value) <= GREATEST_MOOD:
-            raise InvalidInput(f"{path}.{name}", f"must be in [-{GREATEST_MOOD:g}, {GREATEST_MOOD:g}], got {value:g}")
-
-
-# ---- configuration
 
 
 def agent_from(config: pb.SessionConfig, path: str = "config", *, new: bool = False) -> Agent:
@@ -160,13 +59,15 @@ def dynamics_from(config: pb.DynamicsConfig) -> Dynamics:
     standard = Dynamics()
     baseline = standard.baseline
     if config.HasField("baseline"):
-        baseline = _chemicals(config.baseline)
+        baseline = vector_from(config.baseline)
     if config.HasField("personality"):
         baseline = baseline_of(_big_five(config.personality))
     return Dynamics(
         baseline=baseline,
         half_life_minutes=(
-            _chemicals(config.half_life_minutes) if config.HasField("half_life_minutes") else standard.half_life_minutes
+            vector_from(config.half_life_minutes)
+            if config.HasField("half_life_minutes")
+            else standard.half_life_minutes
         ),
         coupling=_matrix(config.coupling) if config.HasField("coupling") else standard.coupling,
         buffering=_matrix(config.buffering) if config.HasField("buffering") else standard.buffering,
@@ -190,7 +91,7 @@ def _big_five(message: pb.BigFive) -> BigFive:
 
 
 def _matrix(message: pb.ChemicalMatrix) -> Matrix4:
-    da, se, co, ox = (_chemicals(getattr(message, name)) for name in CHEMICALS)
+    da, se, co, ox = (vector_from(getattr(message, name)) for name in CHEMICALS)
     return da, se, co, ox
 
 
@@ -200,14 +101,14 @@ def _gains(config: pb.DynamicsConfig, standard: tuple[Vector4, ...]) -> tuple[Ve
         if row.signal in seen:
             raise InvalidConfiguration("gains", f"names {SIGNALS[row.signal - 1]} twice; give each signal once")
         seen.add(row.signal)
-        gains[row.signal - 1] = _chemicals(row.gain)
+        gains[row.signal - 1] = vector_from(row.gain)
     return tuple(gains)
 
 
 def _mood(message: pb.MoodConfig) -> Mood:
     standard = Mood()
     return Mood(
-        kappa=_chemicals(message.kappa) if message.HasField("kappa") else standard.kappa,
+        kappa=vector_from(message.kappa) if message.HasField("kappa") else standard.kappa,
         tau_minutes=message.tau_minutes if message.HasField("tau_minutes") else standard.tau_minutes,
     )
 
@@ -215,7 +116,7 @@ def _mood(message: pb.MoodConfig) -> Mood:
 def _circadian(message: pb.CircadianConfig) -> Circadian:
     standard = Circadian()
     return Circadian(
-        amplitude=_chemicals(message.amplitude) if message.HasField("amplitude") else standard.amplitude,
+        amplitude=vector_from(message.amplitude) if message.HasField("amplitude") else standard.amplitude,
         peak_hour=message.peak_hour if message.HasField("peak_hour") else standard.peak_hour,
         utc_offset_hours=message.utc_offset_hours,
     )
@@ -301,64 +202,3 @@ def _rule_to(rule: ExpressionRule) -> pb.ExpressionConfig:
         intensity=rule.intensity,
         caps=pb.ExpressionCaps(**dict(zip(CHEMICALS, rule.caps, strict=True))),
     )
-
-
-# ---- entries of a log
-
-
-def stimulus_from(message: pb.Stimulus, path: str) -> Entry:
-    """What a stimulus does. Raises InvalidInput, its path below `path`."""
-    try:
-        match message.WhichOneof("effect"):
-            case "event":
-                return Happened(signals_from(message.event, "event"))
-            case "sustained":
-                minutes = message.sustained.duration_minutes or math.inf
-                return Sustained(signals_from(message.sustained.signals, "sustained.signals"), minutes)
-            case "skip_minutes":
-                return Skipped(message.skip_minutes)
-            case _:
-                raise InvalidInput("effect", "one of `event`, `sustained`, `skip_minutes` must be set")
-    except CoreError as error:
-        raise type(error)(f"{path}.{error.field}", error.description) from error
-
-
-def entry_from(message: pb.LogEntry) -> Entry:
-    """What a log entry after the first does. Raises CoreError for one that cannot be."""
-    match message.WhichOneof("effect"):
-        case "stimulus":
-            return stimulus_from(message.stimulus, "stimulus")
-        case "configured":
-            return Configured(agent_from(message.configured, "configured"))
-        case "reset":
-            return Restored(levels_from(message.reset.levels) if message.reset.HasField("levels") else None)
-        case _:
-            raise InvalidInput("effect", "one of `stimulus`, `configured`, `reset` must be set")
-
-
-# ---- states
-
-
-def state_to(session_id: str, moment: Moment) -> pb.EmotionalState:
-    """The contract's form of a moment."""
-    message = pb.EmotionalState()
-    write_state(message, session_id, moment)
-    return message
-
-
-def write_state(message: pb.EmotionalState, session_id: str, moment: Moment) -> None:
-    """Fills a fresh message in place, which costs half of building one and copying it."""
-    levels, baseline = moment.levels, moment.agent.dynamics.baseline
-    message.session_id = session_id
-    chemistry, time = message.chemistry, message.time
-    chemistry.dopamine, chemistry.serotonin, chemistry.cortisol, chemistry.oxytocin = levels
-    time.seconds, rest = divmod(moment.time_us, 1_000_000)
-    time.nanos = rest * 1000
-    message.simulated_minutes = moment.minutes
-    message.version = moment.version
-    message.label = label_of(moment.label)
-    message.valence, message.arousal = affect(levels, baseline)
-    if len(moment.flow) > 4:
-        message.mood.CopyFrom(vector_to(moment.flow[4:]))
-    if moment.sustained is not NO_SIGNALS and any(moment.sustained):
-        message.sustained.CopyFrom(signals_to(moment.sustained))
