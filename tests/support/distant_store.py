@@ -58,6 +58,11 @@ class Gates:
         """Lets those that wait, and all to come, through."""
         self._shut.pop(operation).set()
 
+    async def reached(self, operation: str) -> None:
+        """Returns once an operation of that name waits, even if a thread must come back before."""
+        while operation not in self.waiting:
+            await asyncio.sleep(0)
+
     async def __call__(self, operation: str) -> None:
         if (gate := self._shut.get(operation)) is not None:
             self.waiting.append(operation)

@@ -165,8 +165,8 @@ async def test_who_is_far_behind_reads_the_session_anew_unless_somebody_watches_
     for number in range(3):
         await near.apply("ada", [praise(f"{number}")] * PAGE, request_id=f"r{number}")
     reading = asyncio.ensure_future(far.apply("ada", [praise("again")], request_id="r0"))
-    await turns(20)
-    assert there.waiting == ["recent_requests"]  # It is being brought into memory.
+    async with asyncio.timeout(PATIENCE):
+        await there.reached("recent_requests")  # It is being brought into memory.
     there.open("recent_requests")
     assert (await reading).duplicate
     async with far.watching("ada") as (session, subscription):
