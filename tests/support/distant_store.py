@@ -48,6 +48,7 @@ class Gates:
 
     def __init__(self) -> None:
         self.waiting: list[str] = []
+        self._comes = asyncio.Event()
         self._shut: dict[str, asyncio.Event] = {}
 
     def shut(self, operation: str) -> None:
@@ -61,11 +62,13 @@ class Gates:
     async def reached(self, operation: str) -> None:
         """Returns once an operation of that name waits, even if a thread must come back before."""
         while operation not in self.waiting:
-            await asyncio.sleep(0)
+            self._comes.clear()
+            await self._comes.wait()
 
     async def __call__(self, operation: str) -> None:
         if (gate := self._shut.get(operation)) is not None:
             self.waiting.append(operation)
+            self._comes.set()
             await gate.wait()
             self.waiting.remove(operation)
 
