@@ -29,7 +29,6 @@ from emotional_ai.connection import (
     DEFAULT_TARGET,
     Metadata,
     Option,
-    blocking,
     call_metadata,
     channel_options,
     watch_options,
@@ -232,5 +231,5 @@ class Client:
 
 def _channel(target: str, credentials: grpc.ChannelCredentials | None, options: list[Option]) -> grpc.Channel:
     if credentials is None:
-        return grpc.insecure_channel(uri(target), blocking(options))
-    return grpc.secure_channel(uri(target), credentials, blocking(options))
+        return grpc.insecure_channel(uri(target), options)
+    return grpc.secure_channel(uri(target), credentials, options)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import grpc
-from grpc.experimental import ChannelOptions
 
 from emotional_ai.targets import LOOKED_UP_AGAIN_MS, SPREADING, addresses, authority, joined, spread
 
@@ -98,11 +97,6 @@ def watch_options(target: str, longest_seconds: float = 5.0) -> list[Option]:
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", 1024),
     ]
-
-
-def blocking(options: list[Option]) -> list[Option]:
-    """Options for the blocking stack: a stream of responses is read in the reader's own thread."""
-    return [*options, (ChannelOptions.SingleThreadedUnaryStream, 1)]
 
 
 def call_metadata(target: str, credentials: grpc.ChannelCredentials | None, token: str | None) -> Metadata:
