@@ -1,10 +1,10 @@
 """How one server is observed: what is put around its parts, and what is told of them; nothing where nothing was asked for.
 
-    async with observed(settings) as observation:
-        store = observation.store(store)
-        appraiser, decoder = observation.speech(appraiser, decoder)
-        servicer = observation.around(servicer, service)
-        async with observation.told(...) as url: ...
+async with observed(settings) as observation:
+    store = observation.store(store)
+    appraiser, decoder = observation.speech(appraiser, decoder)
+    servicer = observation.around(servicer, service)
+    async with observation.told(...) as url: ...
 """
 
 import asyncio
