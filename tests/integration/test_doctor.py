@@ -224,6 +224,18 @@ def test_a_client_whom_the_service_does_not_let_in_is_told_how_it_would(tmp_path
     assert "EMOTIONAL_AI_TOKEN" in only(asked.findings, Standing.WRONG).mend
 
 
+def test_a_service_that_runs_is_asked_where_its_flags_say_under_any_name_of_this_machine(tmp_path: Path) -> None:
+    with service_process("--engine-only") as served:
+        port = served.address.rpartition(":")[2]
+        there = ("--engine-only", "--store", "memory", "--jobs", str(tmp_path), "--port", port, "--json")
+        for named in ((), ("--target", f"localhost:{port}")):
+            command = (sys.executable, "-m", "emotional_ai", *named, "doctor", *there)
+            ran = subprocess.run(command, capture_output=True, text=True, check=False)
+            told = {one["subject"]: one for one in json.loads(ran.stdout)["findings"]}
+            assert "answers" in told["service"]["said"], named
+            assert "this service's, which runs" in told["port"]["said"], named
+
+
 def test_the_command_ends_with_1_where_something_is_wrong_and_changes_nothing(tmp_path: Path) -> None:
     environ = {**os.environ, "EMOTIONAL_AI_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)}
     command = (sys.executable, "-m", "emotional_ai", "doctor", "--json", "--db", str(tmp_path / "s.db"))

@@ -10,7 +10,9 @@ from typing import Annotated, Final
 import typer
 
 from emotional_ai.cli.reach import Service
+from emotional_ai.connection import DEFAULT_TARGET, is_local
 from emotional_ai.credentials import Credentials
+from emotional_ai.targets import addresses
 from emotional_ai_service.doctor import installation, machine
 from emotional_ai_service.doctor.finding import Finding, Standing, looked, ok
 from emotional_ai_service.doctor.settings import DoctorSettings
@@ -99,7 +101,8 @@ def doctor(
         environ={name: os.environ[name] for name in READ if name in os.environ},
     )
     service = ctx.obj if isinstance(ctx.obj, Service) else Service()
-    found = findings(settings, service.target or f"{host}:{port}", service.credentials)
+    named = service.target if service.target != DEFAULT_TARGET else ""
+    found = findings(settings, named or f"{_reached(host)}:{port}", service.credentials)
     if unknown := [one.partition("=")[0] for one in ctx.args if one.startswith("-")]:
         found.append(ok("other flags", f"not looked at: {', '.join(unknown)}"))
     typer.echo(as_object(found) if as_json else as_text(found))
@@ -111,7 +114,7 @@ def findings(settings: DoctorSettings, target: str, credentials: Credentials) ->
     from emotional_ai_service.doctor import access, models, places, running, training
 
     asked = running.running(target, credentials)
-    ours = asked.answers and target == f"{settings.host}:{settings.port}"
+    ours = asked.answers and _leads(target, settings)
     engine = [
         *looked("python", installation.python),
         *looked("packages", lambda: installation.packages(engine_only=settings.engine_only)),
@@ -137,6 +140,17 @@ def findings(settings: DoctorSettings, target: str, credentials: Credentials) ->
         *looked("port", lambda: places.port(settings, ours=ours)),
         *([] if settings.engine_only else looked("port of the page", lambda: places.page_port(settings))),
     ]
+
+
+def _reached(host: str) -> str:
+    """By which name this machine reaches what listens there."""
+    return "localhost" if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104  # nothing listens here
+
+
+def _leads(target: str, settings: DoctorSettings) -> bool:
+    """Whether a target is the service of the settings, under whichever name of this machine."""
+    here = f"{settings.host}:{settings.port}"
+    return any(one == here or (is_local(one) and one.endswith(f":{settings.port}")) for one in addresses(target))
 
 
 def _machine(settings: DoctorSettings) -> Sequence[Finding]:
