@@ -22,7 +22,9 @@ os.environ.update(LEAN)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long what takes its time takes, which `make faults` and `make soak` make long."""
     parser.addoption("--cut-seconds", type=float, default=2.0, help="how long tests cut a network off (default: 2)")
-    parser.addoption("--soak-minutes", type=float, default=0.0, help="how long the simulated week takes (default: 10 s)")
+    parser.addoption(
+        "--soak-minutes", type=float, default=0.0, help="how long the simulated week takes (default: 10 s)"
+    )
 
 
 @pytest.fixture

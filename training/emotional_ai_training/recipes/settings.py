@@ -56,7 +56,9 @@ def training_settings(environ: Mapping[str, str]) -> TrainingSettings:
     """Reads the settings; raises SettingRefused naming the one that is wrong."""
     key, url = environ.get("TINKER_API_KEY", ""), environ.get("TINKER_BASE_URL", "")
     if url and not key:
-        raise SettingRefused("TINKER_API_KEY", key, f"TINKER_BASE_URL is {_public(url)!r}, so set the key its server knows")
+        raise SettingRefused(
+            "TINKER_API_KEY", key, f"TINKER_BASE_URL is {_public(url)!r}, so set the key its server knows"
+        )
     if key and not key.startswith(("tml-", "eyJ")):
         raise SettingRefused("TINKER_API_KEY", HIDDEN, "a key begins with tml-")
     return TrainingSettings(
