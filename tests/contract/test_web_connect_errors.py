@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from connectrpc.code import Code
 from google.protobuf.any_pb2 import Any as AnyMessage
 from loopback import IN_MEMORY, PATIENCE, hosted, service
 from refusing_service import MESSAGE, Refusal, refusing_service
@@ -253,3 +254,12 @@ def test_the_service_waits_no_longer_than_the_caller() -> None:
 def test_a_token_that_would_cross_a_network_in_the_clear_is_refused() -> None:
     with pytest.raises(ValueError, match=r"would reach '192\.0\.2\.1:50051' unencrypted"):
         Upstream("192.0.2.1:50051", "secret")
+
+
+def test_an_answer_that_grpc_lost_while_it_sent_is_no_fault_of_the_service() -> None:
+    lost = grpc.aio.AioRpcError(
+        grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), "Internal error from Core"
+    )
+    told = refused(lost, "127.0.0.1:1")
+    assert told.code is Code.UNAVAILABLE
+    assert "sends it again" in told.message

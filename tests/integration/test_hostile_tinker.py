@@ -84,6 +84,14 @@ def fetched(http: httpx.Client, promised: dict[str, str]) -> dict[str, str]:
     return found
 
 
+@pytest.mark.parametrize("number", [-1, 10**9, 10**400])
+def test_a_model_of_a_number_no_file_can_have_is_refused(http: httpx.Client, number: int) -> None:
+    session = http.post("create_session").json()["session_id"]
+    base = http.get("get_server_capabilities").json()["supported_models"][0]["model_name"]
+    asked = {"session_id": session, "model_seq_id": number, "base_model": base, "lora_config": {"rank": 2}}
+    assert "training run" in told(http.post("create_model", json=asked))
+
+
 def test_tensors_that_cannot_be_are_the_callers_mistake(http: httpx.Client) -> None:
     model = live_model(http)
     ragged = pb.ForwardBackwardRequest(model_id=model, loss_fn="cross_entropy", forward_only=True)

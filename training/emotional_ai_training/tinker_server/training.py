@@ -14,7 +14,7 @@ from emotional_ai_training.tinker_server.engine import (
     loss_named,
 )
 from emotional_ai_training.tinker_server.errors import InvalidRequest, UnknownName
-from emotional_ai_training.tinker_server.names import CheckpointPath, Kind, check_name, parse_path
+from emotional_ai_training.tinker_server.names import CheckpointPath, Kind, check_name, check_run, parse_path
 from emotional_ai_training.tinker_server.replies import Reply, answer
 from emotional_ai_training.tinker_server.sampling import Samplers
 from emotional_ai_training.tinker_server.sessions import Sessions
@@ -176,7 +176,7 @@ class Training:
     def _record(self, session_id: str, number: int, settings: LoraSettings, metadata: object) -> RunRecord:
         self._sessions.seen(session_id)
         tags = {str(name): str(value) for name, value in metadata.items()} if isinstance(metadata, dict) else {}
-        run_id = f"{session_id}:train:{number}"
+        run_id = check_run(f"{session_id}:train:{number}")
         return RunRecord(run_id, self._desk.engine.base.name, settings, tags, wall_clock())
 
     def _begin(self, session_id: str, run_id: str, run: Callable[[], Reply]) -> Content:

@@ -45,6 +45,9 @@ HTTP_STATUS: Final[Mapping[Code, int]] = {
 """The HTTP status that the Connect protocol gives each code."""
 
 CLOSING: Final = "this address is about to close; try again when it is back"
+LOST: Final = "Internal error from Core"
+"""What gRPC says of a message that was still to be sent when the answer came; the answer is lost in it."""
+AGAIN: Final = "why is told to who sends it again, a message after each answer"
 DOMAIN: Final = "emotional-ai"
 TYPES: Final = "type.googleapis.com/"
 READ: Final[Mapping[str, type[Message]]] = {
@@ -105,6 +108,8 @@ def refusing(target: str) -> Iterator[None]:
 def refused(error: grpc.RpcError, target: str) -> ConnectError:
     """The protocol's form of an error of the service at `target`."""
     known = raised(error)
+    if isinstance(error, grpc.aio.AioRpcError) and error.details() == LOST:
+        return ConnectError(Code.UNAVAILABLE, f"the call ended while it was still being sent; {AGAIN}")
     return ConnectError(CODES[known.code], _words(known, target), _details(error))
 
 
