@@ -208,6 +208,7 @@ def test_a_token_that_is_added_is_taken_in_and_told_once(address: str, issuer: I
         (("add",), "Missing option '--scope'"),
         (("add", "--scope", "read", "--tenant", "A B"), "lower-case letters, digits, - or _"),
         (("add", "--scope", "read", "--expires", "soon"), "such as 90d or 1h"),
+        (("add", "--scope", "read", "--expires", "0d"), "must be at least 1s"),
     ],
 )
 def test_what_tokens_cannot_be_is_refused_in_words(issuer: Issuer, arguments: tuple[str, ...], told: str) -> None:

@@ -36,6 +36,13 @@ def _read(reader: Callable[[str], T]) -> Callable[[str], T]:
     return value
 
 
+def _end(text: str) -> int:
+    """A span after which a token ends, in microseconds."""
+    if not (span_us := microseconds_of(text)):
+        raise ValueError("must be at least 1s; leave it out for a token that never expires")
+    return span_us
+
+
 def _note(text: str) -> str:
     if len(text) > 200 or not text.isprintable():
         raise ValueError("a note is at most 200 printable characters")
@@ -61,7 +68,7 @@ def add(
     ] = DEFAULT_TENANT,
     expires: Annotated[
         int | None,
-        typer.Option(metavar="SPAN", help="How long it holds, such as 90d.", parser=_read(microseconds_of)),
+        typer.Option(metavar="SPAN", help="How long it holds, such as 90d.", parser=_read(_end)),
     ] = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.", parser=_read(_note))] = "",
     file: File = None,
