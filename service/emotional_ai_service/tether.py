@@ -12,6 +12,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2b
 from typing import Final, TypeVar, final
 
 from emotional_ai.v1 import engine_pb2 as pb
@@ -46,6 +47,7 @@ class Tether:
 
     __slots__ = (
         "_anchor",
+        "_anchored_at",
         "_departed",
         "_draw",
         "_following",
@@ -68,7 +70,7 @@ class Tether:
     ) -> None:
         self._session = session
         self._store = store
-        self._anchor = anchor
+        self._anchored_at, self._anchor = anchor.sequence, _digest(anchor)
         self._departed = departed
         self._draw = draw
         self._turn = asyncio.Lock()
@@ -129,7 +131,7 @@ class Tether:
             longest = min(LEAST_PAUSE * 2 ** min(number, 10), GREATEST_PAUSE)
             await asyncio.sleep(self._draw() * longest)
         # Own writes are read again with the next look, which is to stay a short one.
-        if number or contended or self._session.settled.moment.version - self._anchor.sequence >= PAGE:
+        if number or contended or self._session.settled.moment.version - self._anchored_at >= PAGE:
             await self.level()
 
     async def _look_after(self, other: asyncio.Task[bool] | None) -> bool:
@@ -143,7 +145,7 @@ class Tether:
         session = self._session
         while not session.ended:
             known = session.settled.moment.version
-            records = await self._store.read(session.session_id, self._anchor.sequence - 1, PAGE)
+            records = await self._store.read(session.session_id, self._anchored_at - 1, PAGE)
             # A store that lost its last moments may hold less than was known of it.
             whole = len(records) == PAGE or (records and records[-1].sequence >= known)
             if not whole or not self._same(records[0]):
@@ -158,7 +160,7 @@ class Tether:
                 break
             if new:
                 self._take_in(new)
-            self._anchor = records[-1]
+            self._anchored_at, self._anchor = records[-1].sequence, _digest(records[-1])
             if len(records) < PAGE:
                 break
         return not session.ended
@@ -180,7 +182,7 @@ class Tether:
         It is if the anchor is there. In its place, or further on, may stand what older entries of the same session were let
         go for.
         """
-        if first == self._anchor:
+        if first.sequence == self._anchored_at and _digest(first) == self._anchor:
             return True
         entry = pb.LogEntry.FromString(first.payload)
         return entry.HasField("continued") and microseconds(entry.continued.created_at) == self._session.created_us
@@ -234,6 +236,11 @@ def tether_of(session: Session) -> Tether:
     if session.tether is None:
         raise ValueError(f"session {session.session_id!r} is on a store that nobody else writes to")
     return session.tether
+
+
+def _digest(record: Record) -> bytes:
+    """Tells a record from any other. The creation of a session is large, and thousands of sessions are at rest."""
+    return blake2b(b"%d " % record.time_us + record.payload, digest_size=16).digest()
 
 
 def _seen(done: asyncio.Task[bool]) -> None:
