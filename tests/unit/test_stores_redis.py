@@ -7,12 +7,15 @@ import pytest
 import uvloop
 from redis_server import RedisServer
 
+from emotional_ai.calls.call import Deadlines
+from emotional_ai.connection import RETRY_POLICY
 from emotional_ai_service.stores import (
     AlreadyExists,
     Record,
     StoreOverloaded,
 )
 from emotional_ai_service.stores.redis import RedisStore
+from emotional_ai_service.stores.redis_lane import Patience
 from emotional_ai_service.stores.redis_scripts import SHARDS, key, shard, shard_key
 
 
@@ -237,3 +240,11 @@ def test_it_serves_under_uvloop(server: RedisServer) -> None:
         return records
 
     assert uvloop.run(visit()) == numbered(1)
+
+
+def test_all_attempts_of_a_client_end_before_its_deadline_while_redis_is_away() -> None:
+    attempts, pause = 4, 0.1
+    assert (RETRY_POLICY["maxAttempts"], RETRY_POLICY["initialBackoff"]) == (attempts, f"{pause}s")
+    assert RETRY_POLICY["backoffMultiplier"] == 3
+    pauses = 1.2 * sum(pause * 3**number for number in range(attempts - 1))  # gRPC makes them up to a fifth longer.
+    assert attempts * Patience().down + pauses < Deadlines().read

@@ -102,7 +102,10 @@ def connected(ctx: typer.Context, target: str | None, backoff: Backoff | None = 
 def unanswered(address: str, error: Unavailable | DeadlineExceeded, *, encrypted: bool) -> str:
     """What to say when a call met silence instead of a service, over a way that should be `encrypted` or not."""
     if isinstance(error, DeadlineExceeded):
-        return f"the service at {address} did not answer in time ({error.message}); it may be busy, or not there at all"
+        return (
+            f"the service at {address} did not answer in time ({error.message}); it may be busy, wait for the store of its "
+            "sessions, or not be there at all"
+        )
     if hint := broken_encryption(error.message, encrypted=encrypted):
         return f"no service answers at {address} ({error.message}); {hint}"
     return f"no service answers at {address} ({error.message}); start one with: {start_command(address)}"

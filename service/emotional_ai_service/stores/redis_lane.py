@@ -55,8 +55,9 @@ class Patience:
     """For Redis to say anything while replies are due; then the connection counts as lost."""
     whole: float = 10.0
     """For an operation in all, when Redis cannot be reached."""
-    down: float = 1.0
-    """The same, once Redis has been out of reach for longer than `whole`."""
+    down: float = 0.1
+    """The same, once Redis has been out of reach for longer than `whole`: so short that all attempts of a client, and the
+    pauses between them, end before its deadline, and it is told why."""
     heartbeat: float = 2.0
     """How often the connection of watches is tried; twice that without an answer and it counts as lost."""
 
