@@ -13,6 +13,7 @@ from emotional_ai_service.core.names import SIGNALS
 from emotional_ai_service.core.replay import Timed, explain, replay, sample, spread
 from emotional_ai_service.core.simulation import simulate
 from emotional_ai_service.core.timeline import Agent, Happened, Skipped, Sustained, begin
+from emotional_ai_service.wire import agent_from, config_to
 
 WEEK = 7 * 24 * 60.0
 YEAR_US = 365 * 86_400_000_000
@@ -93,3 +94,13 @@ def test_a_skip_beside_a_daily_rhythm_is_explained_whole_while_the_clock_stands(
 def test_a_simulation_of_an_age_is_refused_before_it_is_integrated() -> None:
     with pytest.raises(InvalidInput, match="simulate less"):
         simulate(Dynamics(circadian=Circadian(), time_scale=1), [index * 1e3 for index in range(10_000)], most=10_000)
+
+
+def test_a_session_from_before_the_bounds_is_still_read() -> None:
+    stiff = Agent(Dynamics(half_life_minutes=(1e5, 0.1, 0.1, 0.1)), ExpressionRule())
+    with pytest.raises(InvalidConfiguration):
+        check_speeds(stiff.model)
+    config = config_to(stiff)
+    with pytest.raises(InvalidConfiguration, match="half_life_minutes"):
+        agent_from(config, new=True)
+    assert begin(agent_from(config), 0).agent == stiff

@@ -94,7 +94,7 @@ class Bridging:
         except Unreadable as error:
             json.dumps(error.answer().model_dump(mode="json"))
             return f"JSON-RPC {error.code}"
-        plain = read.model_dump(mode="json")
+        plain = read.model_dump()
         await self._sending.send(SessionMessage(read))
         if "method" not in plain or "id" not in plain:
             return "OK"
