@@ -124,6 +124,25 @@ def test_a_command_logs_in_json_and_tells_each_caller_the_name_of_the_call(tmp_p
     assert len({line["request_id"] for line in lines if "request_id" in line}) == 3
 
 
+def test_bytes_that_are_no_message_are_a_callers_mistake_and_one_line_where_calls_are_logged(tmp_path: Path) -> None:
+    with service_process("--engine-only", "--log", "json", db=tmp_path / "s.db") as served:
+        with grpc.insecure_channel(served.address) as channel:
+            for method in ENGINE.methods:
+                path = f"/{ENGINE.full_name}/{method.name}"
+                kind, sent = (
+                    (channel.stream_stream, iter([b"\xff"]))
+                    if method.client_streaming
+                    else (channel.unary_stream, b"\xff")
+                )
+                with pytest.raises(grpc.RpcError) as refused:
+                    list(kind(path)(sent, timeout=30))
+                assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT, method.name
+        assert served.terminate() == 0
+        assert served.process.stderr is not None
+        lines = [json.loads(line) for line in served.process.stderr.read().splitlines()]
+    assert [line["code"] for line in lines if "code" in line] == ["INVALID_ARGUMENT"] * len(ENGINE.methods)
+
+
 @pytest.mark.parametrize("settings", [LOG, None])
 async def test_a_process_of_a_model_logs_as_the_service_does_and_never_what_it_was_told(
     settings: LogSettings | None,

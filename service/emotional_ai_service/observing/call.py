@@ -47,7 +47,7 @@ class Call:
 
     def _said(self, fields: frozenset[str]) -> Iterator[str]:
         for message in (self.opened, self.request):
-            if message is not None:
+            if isinstance(message, Message):  # Not what was no message of the contract; the guard refuses that.
                 yield from strings(message, fields)
 
 

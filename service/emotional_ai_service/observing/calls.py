@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
+from emotional_ai_service.malformed import Malformed
 from emotional_ai_service.observing.call import REQUEST_ID, Call, begin_call, request_id_of
 from emotional_ai_service.observing.rpcs import RpcCounts, Rpcs
 
@@ -64,13 +65,13 @@ class Observer:
     def _stream(self, inner: Callable[..., Awaitable[None]], method: str, counts: RpcCounts) -> Callable[..., Any]:
         """For handlers that write their responses by themselves, as the guard's do."""
 
-        async def answered(asked: Message | AsyncIterator[Message], context: Any) -> None:
+        async def answered(asked: Message | Malformed | AsyncIterator[Message], context: Any) -> None:
             under_way = _UnderWay(self._tracing, method, counts)
             try:
                 if self._names:
                     call = under_way.named(asked if isinstance(asked, Message) else None, context)
                     await context.send_initial_metadata(told(call))
-                    asked = asked if isinstance(asked, Message) else call.read(asked)
+                    asked = asked if isinstance(asked, Message | Malformed) else call.read(asked)
                 await inner(asked, context)
             except asyncio.CancelledError:
                 under_way.cancelled(context)
