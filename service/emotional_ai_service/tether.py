@@ -138,7 +138,10 @@ class Tether:
         if other is not None and not other.done():
             await asyncio.wait((other,))
         self._looking, self._next = self._next, None
-        return await self._look()
+        try:
+            return await self._look()
+        finally:
+            self._looking = None
 
     async def _look(self) -> bool:
         """Reads on from the anchor and takes in what others wrote."""
