@@ -129,13 +129,12 @@ def test_bytes_that_are_no_message_are_a_callers_mistake_and_one_line_where_call
         with grpc.insecure_channel(served.address) as channel:
             for method in ENGINE.methods:
                 path = f"/{ENGINE.full_name}/{method.name}"
-                kind, sent = (
-                    (channel.stream_stream, iter([b"\xff"]))
-                    if method.client_streaming
-                    else (channel.unary_stream, b"\xff")
-                )
+                if method.client_streaming:
+                    answers = channel.stream_stream(path)(iter([b"\xff"]), timeout=30)
+                else:
+                    answers = channel.unary_stream(path)(b"\xff", timeout=30)
                 with pytest.raises(grpc.RpcError) as refused:
-                    list(kind(path)(sent, timeout=30))
+                    list(answers)
                 assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT, method.name
         assert served.terminate() == 0
         assert served.process.stderr is not None
