@@ -49,7 +49,7 @@ class Plan:
     """Calls of each method to each server in a round."""
 
 
-FULL: Final = Plan(rounds=9, calls=12_000)
+FULL: Final = Plan(rounds=5, calls=8_000)
 QUICK: Final = Plan(rounds=3, calls=2_000)
 
 
