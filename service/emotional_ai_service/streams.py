@@ -210,6 +210,8 @@ class _Duplex:
                     raise StreamMisused("`open` may only be the first message of a state stream")
 
     async def _apply(self, batch: pb.StimulusBatch) -> None:
+        if self._failure is not None:  # Of a batch before this one, which does not follow the last one that is stored.
+            raise self._failure
         intents = [intent_of(stimulus, f"batch.stimuli[{i}]") for i, stimulus in enumerate(batch.stimuli)]
         self._applying = True
         number, pending = await self._engine.apply_numbered(
