@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.errors import InvalidInput, TimeReversed
-from emotional_ai_service.core.timeline import Continuation, Entry, Moment
+from emotional_ai_service.core.timeline import Continuation, Entry, Moment, Skipped
 from emotional_ai_service.errors import SessionNotFound, SessionUnsettled, VersionMismatch
 from emotional_ai_service.life import onward
 from emotional_ai_service.stores import MARKS_KEPT, NO_MARKS, Record, Store
@@ -26,6 +26,8 @@ REMEMBERED_REQUESTS = 10_000
 """Request ids a session recognises as repeated, newest first; the store keeps at least as many."""
 STEPS_ON_THE_LOOP = 50
 """Steps of integration, about 5 ms of them, that a reading may take on the event loop."""
+STEPS_OF_A_WRITE = 2_000
+"""Steps that the spans skipped in one write may take together, about 0.2 s of them; a single one takes what it takes."""
 GREATEST_LEAD_US = 1_000_000
 """How far in the future a stimulus may lie: clocks of two machines differ a little."""
 
@@ -168,7 +170,10 @@ class Session:
         if expected_version is not None and expected_version != before:
             raise VersionMismatch(self.session_id, expected_version, before)
         records = []
+        skipped = 0.0
         for intent in intents:
+            if isinstance(intent.entry, Skipped):
+                skipped = _affordable(head, intent, intent.entry.minutes, skipped)
             last = head.moment.time_us
             time_us = (
                 max(now_us, last) if intent.time_us is None else _allowed(intent.time_us, last, now_us, intent.path)
@@ -261,6 +266,18 @@ class Session:
             subscription.changes += changes
             if subscription is not own:
                 subscription.woken.set()
+
+
+def _affordable(head: Continuation, intent: Intent, minutes: float, before: float) -> float:
+    """Steps of integration the skips of a write take with this one. Raises InvalidInput where those are too many."""
+    steps = before + head.steps_over(minutes)
+    if before and steps > STEPS_OF_A_WRITE:
+        raise InvalidInput(
+            f"{intent.path}.skip_minutes",
+            f"is too long beside the skips before it: together they take {steps:.0f} steps of integration, at most "
+            f"{STEPS_OF_A_WRITE} are taken in one request; send it in the next",
+        )
+    return steps
 
 
 def _allowed(time_us: int, last_us: int, now_us: int, path: str) -> int:

@@ -190,7 +190,11 @@ class Continuation:
 
     def steps_to(self, time_us: int) -> float:
         """About how many steps of integration a reading at `time_us`, not before the moment, would take now."""
-        minutes, held = self._minutes(time_us), self.moment.sustained_minutes
+        return self.steps_over(self._minutes(time_us))
+
+    def steps_over(self, minutes: float) -> float:
+        """The same for the state so many simulated minutes on."""
+        held = self.moment.sustained_minutes
         first = self._until_held()
         if minutes <= held:
             return first.steps_to(minutes)
