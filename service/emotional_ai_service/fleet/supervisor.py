@@ -11,13 +11,17 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import BinaryIO, final
+from typing import BinaryIO, Final, final
 
 from emotional_ai_service.fleet.plan import Plan
 from emotional_ai_service.fleet.replica import Replica
 from emotional_ai_service.launch import READY
 
 log = logging.getLogger(__name__)
+
+REJOIN_SECONDS: Final = 6.0
+"""Between two replacements: a client tries a worker it could not reach again after 5 s and a fifth at most, and until then it
+has only the others."""
 
 
 class FleetStartFailed(RuntimeError):
@@ -92,6 +96,8 @@ class Supervisor:
 
     async def _renew(self) -> None:
         for replica in self.replicas:
+            if replica is not self.replicas[0]:
+                await asyncio.sleep(REJOIN_SECONDS)
             await replica.renew()
             log.info("the worker at %s is a new one", replica.address)
 
