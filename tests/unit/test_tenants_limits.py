@@ -87,6 +87,7 @@ def test_every_limit_can_be_set_for_all_and_for_one(write: Callable[[str], Path]
         ("[default]\ncalls_per_second = inf", "must be a number above 0"),
         ("[default]\ngeneration_tokens_per_minute = 0", "must be a whole number above 0"),
         ("[default]\ncalls_burst = 0", "must be a whole number from 1 on"),
+        ("[tenants.acme]\ncalls_burst = 9", "tenants.acme.calls_burst needs a calls_per_second beside it"),
     ],
 )
 def test_what_a_file_cannot_say_is_refused_by_name(write: Callable[[str], Path], text: str, words: str) -> None:

@@ -93,7 +93,12 @@ def _limits(given: object, base: Limits, path: str) -> Limits:
     found = {name: _number(name, value, f"{path}.{name}") for name, value in entries.items()}
     if "calls_per_second" in found and "calls_burst" not in found:
         found["calls_burst"] = max(1.0, found["calls_per_second"])
-    return replace(base, **found)
+    limits = replace(base, **found)
+    if "calls_burst" in found and math.isinf(limits.calls_per_second):
+        raise ValueError(
+            f"{path}.calls_burst needs a calls_per_second beside it, or in [default]: nothing is limited without"
+        )
+    return limits
 
 
 def _number(name: str, value: object, path: str) -> float:
