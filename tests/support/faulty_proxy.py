@@ -15,11 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 PATIENCE = 30.0
 """Seconds the proxy may take to start and to end."""
+
+
+TURNS: Final = 10
+"""Of the loop, from a connection that is accepted to the task that serves it: about four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +139,8 @@ class FaultyProxy:
         started.set()
         await ended.wait()
         server.close()
-        await asyncio.sleep(0)  # what was accepted at the last moment begins, so that it can be ended
-        await asyncio.sleep(0)
+        for _ in range(TURNS):  # what was accepted at the last moment begins, so that it can be ended
+            await asyncio.sleep(0)
         serving = asyncio.all_tasks() - {asyncio.current_task()}
         for task in serving:
             task.cancel()
