@@ -46,6 +46,7 @@ def local() -> Local:
     return Local(default_model_dir(cache), encoder_dir(cache), LORAS, cache)
 
 
+@pytest.mark.timeout(400)  # hundreds of replies by the real model, perhaps on a busy machine
 async def test_an_evaluation_is_asked_once_read_and_reported(address: str, local: Local, tmp_path: Path) -> None:
     heard: list[tuple[int, int]] = []
     asked = await replied(address, TINY, local, tmp_path, lambda *done: heard.append(done))
