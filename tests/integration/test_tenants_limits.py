@@ -183,7 +183,8 @@ async def test_jobs_beyond_the_quota_are_not_begun_and_one_asked_for_again_is_th
             assert (await one.call("StartJob", order)).job.job_id == job.job_id
             other = (await one.call("StartJob", order, tenant="zeta")).job
             assert other.job_id != job.job_id
-            await one.call("CancelJob", {"jobId": other.job_id}, tenant="zeta")  # or it would be run once the slot is free
+            # Or it would be run once the slot is free.
+            await one.call("CancelJob", {"jobId": other.job_id}, tenant="zeta")
             await one.call("CancelJob", {"jobId": job.job_id})
             again = {"recipe": "RECIPE_ALL", "resumeJobId": job.job_id}
             await one.call("StartJob", again)
