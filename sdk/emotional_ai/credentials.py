@@ -31,7 +31,7 @@ UNCONNECTED: Final = ("failed to connect", "connections to all backends failing"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client was told; empty is as good as not told."""
+    """What a client was told; what is empty is None, as if it had not been told."""
 
     token: str | None = field(default=None, repr=False)
     """Token of the service."""
@@ -42,10 +42,14 @@ class Credentials:
     client_key: str | None = None
     """File of its key, PEM."""
 
+    def __post_init__(self) -> None:
+        for name in ("token", "ca", "client_cert", "client_key"):
+            object.__setattr__(self, name, getattr(self, name) or None)
+
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Self:
         """What the environment says."""
-        return cls(*(environ.get(name) or None for name in (TOKEN, CA, CLIENT_CERT, CLIENT_KEY)))
+        return cls(*(environ.get(name) for name in (TOKEN, CA, CLIENT_CERT, CLIENT_KEY)))
 
     def environment(self) -> dict[str, str]:
         """The same as variables, for a process that is to be told so."""
@@ -64,7 +68,7 @@ class Credentials:
             raise ValueError(
                 f"--client-cert ({CLIENT_CERT}) and --client-key ({CLIENT_KEY}) belong together; give both"
             )
-        if self.client_cert and self.ca in (None, "", NONE):
+        if self.client_cert and self.ca in (None, NONE):
             raise ValueError(f"a client's certificate is shown over an encrypted connection; give --ca FILE ({CA}) too")
         if self.ca == NONE:
             trusting: grpc.ChannelCredentials = insecure_channel_credentials()  # type: ignore[no-untyped-call]

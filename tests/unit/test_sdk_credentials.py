@@ -25,7 +25,7 @@ def test_the_environment_tells_what_it_is_told() -> None:
     credentials = Credentials.of({**told, "OTHER": "x"})
     assert credentials == Credentials(SECRET, "ca.pem", "c.pem", "k.pem")
     assert credentials.environment() == told
-    assert Credentials.of(dict.fromkeys(told, "")) == Credentials()
+    assert Credentials.of(dict.fromkeys(told, "")) == Credentials("", "", "", "") == Credentials()
     assert Credentials().environment() == {}
 
 

@@ -85,9 +85,9 @@ def connected(ctx: typer.Context, target: str | None, backoff: Backoff | None = 
     `backoff` says how patiently its streams reconnect.
     """
     named = named_service(ctx)
-    address, token = named.at(target), named.credentials.token
+    address, credentials = named.at(target), named.credentials
     try:
-        made = Client(address, credentials=named.credentials.of_channel(address), token=token or None, backoff=backoff)
+        made = Client(address, credentials=credentials.of_channel(address), token=credentials.token, backoff=backoff)
     except ValueError as error:
         raise CommandFailed(str(error)) from error
     with made as client:
@@ -96,7 +96,7 @@ def connected(ctx: typer.Context, target: str | None, backoff: Backoff | None = 
         except (Unavailable, DeadlineExceeded) as error:
             if error.reason:
                 raise
-            raise CommandFailed(unanswered(address, error, encrypted=bool(named.credentials.ca))) from error
+            raise CommandFailed(unanswered(address, error, encrypted=bool(credentials.ca))) from error
 
 
 def unanswered(address: str, error: Unavailable | DeadlineExceeded, *, encrypted: bool) -> str:

@@ -52,8 +52,9 @@ class Starter:
         credentials: Credentials | None = None,
     ) -> None:
         self._target = target
-        self._token = credentials.token or None if credentials else None
-        if credentials is not None and credentials.ca not in (None, "", NONE):
+        credentials = credentials or Credentials()
+        self._token = credentials.token
+        if credentials.ca not in (None, NONE):
             raise ValueError("--autostart starts a service without encryption: leave out --ca, or start one by hand")
         self._command = (command or serve_command)(target)
         self._log = log

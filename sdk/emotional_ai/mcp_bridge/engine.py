@@ -33,9 +33,7 @@ CALL_SECONDS: Final = 57.0
 def client_of(settings: Settings) -> AsyncClient:
     """A client as the settings have it. Raises ValueError for credentials that cannot be shown to their target."""
     credentials = settings.credentials
-    return AsyncClient(
-        settings.target, credentials=credentials.of_channel(settings.target), token=credentials.token or None
-    )
+    return AsyncClient(settings.target, credentials=credentials.of_channel(settings.target), token=credentials.token)
 
 
 class _Line:

@@ -67,7 +67,7 @@ async def serve(
 ) -> None:
     """Serves on what `serving.listening` gave until a signal, or the end of `parent`, ends it."""
     async with AsyncExitStack() as until_the_end:
-        credentials, token = settings.credentials.of_channel(settings.target), settings.credentials.token or None
+        credentials, token = settings.credentials.of_channel(settings.target), settings.credentials.token
         client = await until_the_end.enter_async_context(
             AsyncClient(settings.target, credentials=credentials, token=token, backoff=BACKOFF)
         )
