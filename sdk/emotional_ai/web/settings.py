@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
-from emotional_ai.connection import is_loopback
+from emotional_ai.connection import check_token, is_loopback
 from emotional_ai.credentials import Credentials
 from emotional_ai.names import DEFAULT_SESSION, session_id
 
@@ -45,8 +45,8 @@ class WebSettings:
                     f"--allow-host takes a host name or address without scheme and port, such as mood.example; got {name!r}"
                 )
         self.credentials.of_channel(self.target)
-        if self.token is not None and not _sendable(self.token):
-            raise ValueError("a token is 1 or more printable ASCII characters without spaces")
+        if self.token is not None:
+            check_token(self.token)
         if self.others_come_in:
             self._check_secret()
 
@@ -78,7 +78,3 @@ def _nameable(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).version == 6
     except ValueError:
         return False
-
-
-def _sendable(token: str) -> bool:
-    return bool(token) and all("!" <= mark <= "~" for mark in token)
