@@ -11,7 +11,7 @@ from typing import Final
 
 import grpc
 
-from emotional_ai.targets import LOOKED_UP_AGAIN_MS, SPREADING, addresses, authority, joined, spread
+from emotional_ai.targets import LOOKED_UP_AGAIN_MS, SPREADING, addresses, authority, host, joined, spread
 
 DEFAULT_TARGET: Final = "127.0.0.1:50051"
 REQUEST_LIMIT: Final = 4 * 1024 * 1024
@@ -150,7 +150,7 @@ def is_local(target: str) -> bool:
     if target.startswith(("unix:", "unix-abstract:")):
         return True
     named = target.removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:").lstrip("/")
-    return all(is_loopback(one.rpartition(":")[0] or one) for one in addresses(named))
+    return all(is_loopback(host(one)) for one in addresses(named))
 
 
 def is_loopback(host: str) -> bool:

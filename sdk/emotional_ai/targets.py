@@ -55,7 +55,7 @@ def uri(target: str) -> str:
 def authority(target: str) -> str | None:
     """The name certificates must show where several addresses are named: that of the first; None where gRPC knows it."""
     several = addresses(target)
-    return several[0].rpartition(":")[0].strip("[]") if len(several) > 1 else None
+    return host(several[0]).strip("[]") if len(several) > 1 else None
 
 
 def host(address: str) -> str:
