@@ -61,6 +61,7 @@ class Scrape:
     def __init__(self, counts: Counts, parts: Parts) -> None:
         self._counts = counts
         self._parts = parts
+        self._build = _build()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         ProcessCollector(f"{PREFIX}decoder", lambda: parts.decoder_pid() or 0, registry=self._registry)
@@ -76,7 +77,7 @@ class Scrape:
         return await asyncio.to_thread(made)
 
     def _families(self) -> Iterator[Metric]:
-        yield _build()
+        yield self._build
         yield from _rpcs(self._counts.rpcs)
         yield _gauge("sessions_in_memory", "Sessions in memory.", self._parts.sessions())
         yield _gauge("streams_open", "Streams of states that are open.", self._parts.streams())
@@ -105,6 +106,7 @@ class _Collected:
 
 
 def _build() -> Metric:
+    """Reads files: the versions of packages are looked up among what is installed."""
     about = {
         "version": version("emotional-ai"),
         "python": platform.python_version(),
