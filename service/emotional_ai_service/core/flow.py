@@ -4,7 +4,6 @@ A trajectory remembers the steps it took, so reading it again costs at most one 
 what was read before: the steps follow from the start alone.
 """
 
-import math
 from bisect import bisect_right
 from typing import Final
 
@@ -42,16 +41,11 @@ def check_speeds(model: Model) -> None:
     if memory * max(map(model.fastest_rate, one_sustained)) / STABLE > GREATEST_SPAN:
         wrong = "lie too far apart beside the slowest: bring half lives, gains / tau_u_minutes and mood closer together"
         raise InvalidConfiguration("half_life_minutes", f"the fastest changes {wrong}")
-    if dynamics.circadian and dynamics.time_scale and memory * _rhythm(dynamics.time_scale) > GREATEST_SPAN:
-        slowest = FORGOTTEN / model.contraction * PER_ROUND / (24 * 60 * GREATEST_SPAN)
+    slowest = memory * PER_ROUND / (24 * 60 * GREATEST_SPAN)
+    if dynamics.circadian and 0 < dynamics.time_scale < slowest:
         raise InvalidConfiguration(
             "time_scale", f"must be 0 or at least {slowest:.3g} beside this daily rhythm, got {dynamics.time_scale:g}"
         )
-
-
-def _rhythm(time_scale: float) -> float:
-    """Steps that the daily rhythm takes in a simulated minute."""
-    return PER_ROUND / (24 * 60 * time_scale) if time_scale >= 1e-12 else math.inf
 
 
 class Trajectory:
