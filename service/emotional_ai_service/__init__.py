@@ -2,6 +2,7 @@
 
 The command line:
 commands, flags/          flags and environment into frozen settings; places: where what was given no place is kept
+token_commands            tokens made, listed, renewed and ended, in the file that access/ reads
 launch, fleet/            a process that serves, or several of them, until told to stop; failure: how a command gives up
 page_beside               the page beside a conversation
 doctor/                   looks an installation over; a command of its own

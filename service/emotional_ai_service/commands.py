@@ -14,13 +14,13 @@ from rich.console import Console
 
 from emotional_ai.cli.reach import named_service
 from emotional_ai_service import flags
-from emotional_ai_service.access.commands import tokens as tokens_app
 from emotional_ai_service.failure import fail
 from emotional_ai_service.launch import READY, serve_fleet, serve_here
 from emotional_ai_service.page_beside import PageBeside, missing, page_beside
 from emotional_ai_service.places import PlaceUnusable, usage_file
 from emotional_ai_service.settings import LIVE_SESSIONS, Settings, StoreKind
 from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
+from emotional_ai_service.token_commands import tokens as tokens_app
 from emotional_ai_training.jobs import DEFAULT_TARGET
 from emotional_ai_training.models import ModelError, cache_dir, pull_with_progress
 
