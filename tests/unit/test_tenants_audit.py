@@ -211,3 +211,31 @@ async def test_lines_that_wait_are_bounded(path: Path) -> None:
             audit.record(number=number)
         assert audit.lost == 5
     assert lines(path)[-1]["lost"] == 5
+
+
+@pytest.mark.usefixtures("soon")
+async def test_an_answer_that_waits_behind_a_try_that_fails_does_not_wait_until_there_is_room(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, write = threading.Event(), AuditFile.write
+    tried = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stalling(self: AuditFile, lines: Sequence[Line], *, sync: bool) -> None:
+        loop.call_soon_threadsafe(tried.set)
+        goes_on.wait(30)
+        write(self, lines, sync=sync)
+
+    monkeypatch.setattr(AuditFile, "write", stalling)
+    async with kept(path, sync=AuditSync.EACH, when_full=AuditWhenFull.SERVE) as audit:
+        with room_for(0):
+            first = audit.record(number=0)
+            await asyncio.wait_for(tried.wait(), 30)
+            behind = audit.record(number=1)
+            assert first is not None
+            assert behind is not None
+            goes_on.set()
+            await asyncio.wait_for(asyncio.gather(first, behind), 10)
+            assert audit.written == 0
+        await until(lambda: audit.written == 2)
+    assert numbers(path) == [0, 1]

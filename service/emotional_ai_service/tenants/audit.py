@@ -127,6 +127,8 @@ class Audit:
                 await loop.run_in_executor(self._thread, partial(self._file.write, fresh, sync=sync))
             except OSError as error:
                 self._failed(error)
+                # Those too whose lines came meanwhile: they would wait until there is room.
+                answers, self._answers = [*answers, *self._answers], []
             else:
                 self.written += len(lines)
                 self._recovered()
@@ -147,7 +149,9 @@ class Audit:
         if complaint != self._complaint:
             self._complaint = complaint
             what = (
-                "calls that change something are refused" if self._refuses else "lines wait, and are lost beyond 10000"
+                "calls that change something are refused"
+                if self._refuses
+                else f"lines wait, and are lost beyond {LINES_KEPT}"
             )
             log.error("the audit log %s cannot be written: %s; %s until it can", self._file.path, complaint, what)
 
