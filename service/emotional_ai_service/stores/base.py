@@ -31,6 +31,7 @@ StoreError
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,8 @@ LASTING_KEPT = 100
 NO_MARKS: Mapping[str, int] = MappingProxyType({})
 TRANSIENT = "transient"
 """Mark that a session begins with if it is to be kept in memory only; stores that write elsewhere refuse it."""
+
+_log = logging.getLogger(__name__)
 
 
 class Record(NamedTuple):
@@ -309,3 +312,19 @@ def check_stored(marks: Mapping[str, int]) -> None:
     """For stores that write elsewhere: raises ValueError where a session is to be kept in memory only."""
     if TRANSIENT in marks:
         raise ValueError("a transient session is kept in memory only; put a TransientStore before this store")
+
+
+def left_alone(put: Callable[[], asyncio.Future[None]]) -> asyncio.Future[None]:
+    """What came of putting a snapshot, as a future that nobody need look at: a failure is logged, one of `put` itself too."""
+    try:
+        future = put()
+    except StoreError as error:
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(error)
+    future.add_done_callback(_log_failure)
+    return future
+
+
+def _log_failure(done: asyncio.Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        _log.warning("no snapshot was kept: %s", error)

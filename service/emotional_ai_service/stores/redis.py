@@ -30,6 +30,7 @@ from emotional_ai_service.stores.base import (
     StoreError,
     check_numbering,
     check_stored,
+    left_alone,
 )
 from emotional_ai_service.stores.redis_address import RedisAddress
 from emotional_ai_service.stores.redis_connection import Command, Connection, Reply
@@ -114,14 +115,7 @@ class RedisStore:
 
     def put_snapshot(self, session_id: str, version: int, payload: bytes) -> asyncio.Future[None]:
         """As the Protocol."""
-        try:
-            self._check_open()
-            future = self._writes.submit(PutSnapshot(session_id, version, payload))
-        except StoreError as error:
-            future = asyncio.get_running_loop().create_future()
-            future.set_exception(error)
-        future.add_done_callback(_log_failure)
-        return future
+        return left_alone(lambda: self._submit(PutSnapshot(session_id, version, payload)))
 
     async def get_snapshot(self, session_id: str) -> Snapshot | None:
         """As the Protocol."""
@@ -246,9 +240,12 @@ class RedisStore:
         if self._closing is not None:
             raise StoreClosed
 
-    async def _write(self, operation: Operation[_T]) -> _T:
+    def _submit(self, operation: Operation[_T]) -> asyncio.Future[_T]:
         self._check_open()
-        return await asyncio.shield(self._writes.submit(operation))
+        return self._writes.submit(operation)
+
+    async def _write(self, operation: Operation[_T]) -> _T:
+        return await asyncio.shield(self._submit(operation))
 
     async def _ask(self, question: Ask[_T]) -> _T:
         self._check_open()
@@ -261,8 +258,3 @@ class RedisStore:
 def _continues(whole: list[Record], life: bytes | None, page: Page) -> bool:
     """Whether a page is of the same session and goes on where the records so far end."""
     return page.token == life and not (page.records and page.records[0].sequence != whole[-1].sequence + 1)
-
-
-def _log_failure(done: asyncio.Future[None]) -> None:
-    if not done.cancelled() and (error := done.exception()) is not None:
-        _log.warning("no snapshot was kept: %s", error)

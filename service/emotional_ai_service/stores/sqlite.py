@@ -15,14 +15,14 @@ from emotional_ai_service.stores.base import (
     SessionRow,
     Snapshot,
     StoreClosed,
-    StoreError,
     StoreOverloaded,
     check_numbering,
     check_stored,
+    left_alone,
 )
 from emotional_ai_service.stores.sqlite_file import Durability, FileLock, connect, open_database, store_error
 from emotional_ai_service.stores.sqlite_scrub import DELAY_SECONDS, Scrubber
-from emotional_ai_service.stores.sqlite_transaction import Append, Delete, Note, PutSnapshot, Trim
+from emotional_ai_service.stores.sqlite_transaction import Append, Delete, Note, Operation, PutSnapshot, Trim
 from emotional_ai_service.stores.sqlite_writer import Writer
 
 READERS = 2
@@ -104,19 +104,11 @@ class SqliteStore:
         """As the Protocol; whether the version fits is known when the future ends."""
         check_numbering(expected_version, records)
         check_stored(marks)
-        self._check_open()
-        return self._writer.submit(Append(session_id, expected_version, records, request_id, marks))
+        return self._submit(Append(session_id, expected_version, records, request_id, marks))
 
     def put_snapshot(self, session_id: str, version: int, payload: bytes) -> asyncio.Future[None]:
         """As the Protocol."""
-        try:
-            self._check_open()
-            future = self._writer.submit(PutSnapshot(session_id, version, payload))
-        except StoreError as error:
-            future = asyncio.get_running_loop().create_future()
-            future.set_exception(error)
-        future.add_done_callback(_log_failure)
-        return future
+        return left_alone(lambda: self._submit(PutSnapshot(session_id, version, payload)))
 
     async def get_snapshot(self, session_id: str) -> Snapshot | None:
         """As the Protocol."""
@@ -162,18 +154,15 @@ class SqliteStore:
 
     async def note(self, session_id: str, marks: Mapping[str, int]) -> None:
         """As the Protocol."""
-        self._check_open()
-        await asyncio.shield(self._writer.submit(Note(session_id, marks)))
+        await asyncio.shield(self._submit(Note(session_id, marks)))
 
     async def trim(self, session_id: str, record: Record) -> None:
         """As the Protocol; see sqlite_scrub for when the bytes leave the file."""
-        self._check_open()
-        await asyncio.shield(self._writer.submit(Trim(session_id, record)))
+        await asyncio.shield(self._submit(Trim(session_id, record)))
 
     async def delete(self, session_id: str) -> None:
         """As the Protocol; see sqlite_scrub for when the bytes leave the file."""
-        self._check_open()
-        await asyncio.shield(self._writer.submit(Delete(session_id)))
+        await asyncio.shield(self._submit(Delete(session_id)))
 
     async def close(self) -> None:
         """As the Protocol; the write-ahead log is folded into the file."""
@@ -198,6 +187,10 @@ class SqliteStore:
     def _check_open(self) -> None:
         if self._closing is not None:
             raise StoreClosed
+
+    def _submit(self, operation: Operation) -> asyncio.Future[None]:
+        self._check_open()
+        return self._writer.submit(operation)
 
     async def _rows(self, sql: str, *values: str | int) -> list[tuple[Any, ...]]:
         return await self._query(lambda database: database.execute(sql, values).fetchall())
@@ -226,8 +219,3 @@ class SqliteStore:
             return question(connection)
         finally:
             self._connections.append(connection)
-
-
-def _log_failure(done: asyncio.Future[None]) -> None:
-    if not done.cancelled() and (error := done.exception()) is not None:
-        _log.warning("no snapshot was kept: %s", error)
