@@ -19,6 +19,10 @@ Reply: TypeAlias = Any
 Command: TypeAlias = tuple[str | int | float | bytes, ...]
 CONNECT_SECONDS: Final = 3.0
 """How long reaching a server may take, its greeting included."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+"""Seconds between attempts of whoever keeps a connection up; the pause doubles from the one to the other."""
+LAST_LOOK: Final = 0.05
+"""Seconds between finding that nothing has come and believing it."""
 _NOTHING: Final = object()
 
 

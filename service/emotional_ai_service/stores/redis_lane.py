@@ -24,6 +24,9 @@ import hiredis
 from emotional_ai_service.stores.base import StoreOverloaded
 from emotional_ai_service.stores.redis_address import RedisAddress
 from emotional_ai_service.stores.redis_connection import (
+    FIRST_PAUSE,
+    LAST_LOOK,
+    LONGEST_PAUSE,
     Command,
     Connection,
     Refused,
@@ -37,10 +40,6 @@ from emotional_ai_service.stores.redis_operations import Ask, Operation
 from emotional_ai_service.stores.redis_scripts import SCRIPTS, SERIALS
 
 LOADED: Final[Sequence[Command]] = [("SCRIPT", "LOAD", script.source) for script in SCRIPTS]
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
-"""Seconds between attempts to reach a server."""
-LAST_LOOK: Final = 0.05
-"""Seconds between finding that nothing has come and believing it."""
 INQUIRIES: Final = 500
 """Fates asked for at a time."""
 _log = logging.getLogger(__name__)

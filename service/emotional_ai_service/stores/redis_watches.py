@@ -14,13 +14,20 @@ from typing import Any, Final, final
 import hiredis
 
 from emotional_ai_service.stores.redis_address import RedisAddress
-from emotional_ai_service.stores.redis_connection import Command, Connection, Refused, Reply, Unreachable, connect, pack
+from emotional_ai_service.stores.redis_connection import (
+    FIRST_PAUSE,
+    LAST_LOOK,
+    LONGEST_PAUSE,
+    Command,
+    Connection,
+    Refused,
+    Reply,
+    Unreachable,
+    connect,
+    pack,
+)
 from emotional_ai_service.stores.redis_scripts import key
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
-"""Seconds between attempts to reach a server."""
-LAST_LOOK: Final = 0.05
-"""Seconds between finding that nothing has come and believing it."""
 SUBSCRIPTIONS: Final = 500
 """Channels asked for with one packet when all are asked for again."""
 
