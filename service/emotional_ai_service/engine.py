@@ -207,7 +207,7 @@ class Engine:
         """Lets go of a session's log entries that happened at `before_us` or before, at most `most` at a time.
 
         One entry that says exactly what the session was takes their place. Returns how many are gone: none where there is no
-        such session, or nothing to let go of. Raises StoreError, or CoreError for a log that cannot be.
+        such session, or nothing to let go of. Raises StoreError, or one of UNREADABLE for a log that cannot be.
         """
         # Alone, so that what is trimmed is not deleted and begun anew meanwhile.
         async with self._alone.setdefault(session_id, asyncio.Lock()):

@@ -9,6 +9,9 @@ Life       every moment of a log
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.message import DecodeError
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.continuing import continued_from, continued_to
@@ -18,6 +21,9 @@ from emotional_ai_service.core.timeline import Continuation, Moment, begin
 from emotional_ai_service.errors import InvalidRequest, Violation
 from emotional_ai_service.stores import Record
 from emotional_ai_service.wire import agent_from, check_time, entry_from, levels_from, microseconds
+
+UNREADABLE: Final = (CoreError, DecodeError)
+"""What reading a log raises that cannot be, or is damaged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, final
 
-from google.protobuf.message import DecodeError
-
 from emotional_ai_service.alongside import alongside
-from emotional_ai_service.core.errors import CoreError
+from emotional_ai_service.life import UNREADABLE
 from emotional_ai_service.stores import SessionRow, StoreClosed, StoreError
 from emotional_ai_service.tenants import Engines, owner_of
 
@@ -80,7 +78,7 @@ class Retention:
             while more := await engine.forget_past(session_id, before_us, ENTRIES):
                 gone += more
                 await asyncio.sleep(self._pause)
-        except (CoreError, DecodeError) as error:
+        except UNREADABLE as error:
             log.error("the log of session %r is damaged, nothing more of it is let go of: %s", session_id, error)
         await asyncio.sleep(self._pause)
         return gone

@@ -11,13 +11,13 @@ is on its way: sent behind one that is refused, the next might fit where it does
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import Final, TypeVar, final
 
 from emotional_ai.v1 import engine_pb2 as pb
-from emotional_ai_service.core.errors import CoreError
 from emotional_ai_service.errors import SessionContended
+from emotional_ai_service.life import UNREADABLE
 from emotional_ai_service.session import Session
 from emotional_ai_service.stores import NotFound, Record, Store, StoreClosed, StoreError, VersionConflict
 from emotional_ai_service.wire import microseconds
@@ -83,8 +83,8 @@ class Tether:
     async def level(self) -> bool:
         """Brings the session level with its log as it was at the call, or later; False if the session is over.
 
-        One look at the store, whatever it finds, serves everybody who asks meanwhile. Raises StoreError, or CoreError for a log
-        that cannot be.
+        One look at the store, whatever it finds, serves everybody who asks meanwhile. Raises StoreError, or one of UNREADABLE
+        for a log that cannot be.
         """
         if self._next is None:
             # A look that has begun may have missed what was stored just before this call.
@@ -95,8 +95,8 @@ class Tether:
     async def in_turn(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """What `attempt` comes to: a write, alone among those of this replica, with nothing on its way to the store.
 
-        It is tried again on a level session while it raises VersionConflict. Raises Departed; SessionContended, after which
-        nothing of it is applied; and what it raises itself.
+        It is tried again on a level session while it raises VersionConflict or NotFound. Raises Departed; SessionContended,
+        after which nothing of it is applied; and what it raises itself.
         """
         async with self._turn:
             for number in range(TRIES):
@@ -140,6 +140,9 @@ class Tether:
         self._looking, self._next = self._next, None
         try:
             return await self._look()
+        except UNREADABLE:
+            self._end()  # Nobody is to wait for what can never be told.
+            raise
         finally:
             self._looking = None
 
@@ -162,18 +165,11 @@ class Tether:
                 self._end()  # Who asks brings it into memory anew, from a snapshot, which is quicker.
                 break
             if new:
-                self._take_in(new)
+                session.take_in([pb.LogEntry.FromString(record.payload) for record in new])
             self._anchored_at, self._anchor = records[-1].sequence, _digest(records[-1])
             if len(records) < PAGE:
                 break
         return not session.ended
-
-    def _take_in(self, records: Sequence[Record]) -> None:
-        try:
-            self._session.take_in([pb.LogEntry.FromString(record.payload) for record in records])
-        except CoreError:
-            self._end()  # Nobody is to wait for what can never be told.
-            raise
 
     def _end(self) -> None:
         self._session.mark_deleted()
@@ -219,7 +215,7 @@ class _Following:
                 told = False
             except StoreClosed:
                 return
-            except CoreError as error:
+            except UNREADABLE as error:
                 log.error(
                     "the log of session %r cannot be: %s; who watched it is told that it is over",
                     self._session_id,

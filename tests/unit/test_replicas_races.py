@@ -235,6 +235,16 @@ async def test_a_request_that_a_replica_no_longer_remembers_is_looked_up() -> No
     assert await notes(kept) == ["once", "twice"]
 
 
+async def test_a_damaged_log_ends_for_its_watchers(caplog: pytest.LogCaptureFixture) -> None:
+    kept, near, _, _, _ = await begun()
+    async with near.watching("ada") as (_, subscription):
+        kept.append("ada", 1, [Record(2, NOW_US, b"\xff")])
+        async with asyncio.timeout(PATIENCE):
+            await subscription.woken.wait()
+        await turns(20)
+        assert (subscription.ended, "the log of session 'ada' cannot be" in caplog.text) == (True, True)
+
+
 async def test_a_log_that_cannot_be_ends_for_its_watchers_and_says_why_to_who_asks(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
