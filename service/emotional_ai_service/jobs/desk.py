@@ -40,7 +40,7 @@ async def training_jobs(
     """
     directory = JobsDirectory(settings.jobs_dir)
     scheduler = Scheduler(directory, settings.target, clock)
-    jobs = Jobs(directory, scheduler, settings.loras_dir, clock, allow or (lambda: _allowed))
+    jobs = Jobs(directory, scheduler, settings.loras_dir, clock, allow)
     async with alongside(scheduler.run(), "training jobs"):
         try:
             yield jobs
@@ -61,7 +61,7 @@ class Jobs:
         scheduler: Scheduler,
         loras_dir: Path,
         clock: Callable[[], int],
-        allow: Callable[[], Allowance],
+        allow: Callable[[], Allowance] | None,
     ) -> None:
         self._allow = allow
         self._directory = directory
@@ -76,14 +76,14 @@ class Jobs:
 
         Raises JobsUnusable, NotPublished where adapters could not be written in the end, or QuotaExceeded.
         """
-        owner, allowance = _owner(), self._allow()
+        owner, allowance = _owner(), self._allow and self._allow()
 
         def take() -> JobStanding:
             with self._directory.ordering():
                 made = self._directory.of_request(request_id, owner)
                 if made is None:
                     check_writable(self._loras_dir)
-                    with allowance(self._unfinished(owner)):
+                    with self._allowed(owner, allowance):
                         token = secrets.token_hex(3)
                         made = self._directory.make(self._clock(), token, request_id, plan, owner)
                 return made.standing()
@@ -95,7 +95,7 @@ class Jobs:
 
         Raises JobNotFound, JobNotResumable, JobDamaged, JobsUnusable, QuotaExceeded.
         """
-        owner, allowance = _owner(), self._allow()
+        owner, allowance = _owner(), self._allow and self._allow()
 
         def take() -> JobStanding:
             with self._directory.ordering():
@@ -108,7 +108,7 @@ class Jobs:
                     raise JobNotResumable(job_id, f"it is {found.standing.value}")
                 if found.record.plan.recipe is not recipe:
                     raise JobNotResumable(job_id, f"its recipe is {found.record.plan.recipe.value}, not {recipe.value}")
-                with allowance(self._unfinished(owner)):
+                with self._allowed(owner, allowance):
                     self._directory.resume(job, self._clock(), request_id, max_cost_usd)
                 return job.standing()
 
@@ -190,6 +190,10 @@ class Jobs:
         job.ask_to_stop()
         return job.standing()
 
+    def _allowed(self, owner: str, allowance: Allowance | None) -> AbstractContextManager[None]:
+        """Without an allowance nothing is counted, which would read the files of every job."""
+        return nullcontext() if allowance is None else allowance(self._unfinished(owner))
+
     def _unfinished(self, owner: str) -> int:
         """How many of an owner's jobs wait or run."""
         found = [self._standing_or_damage(owner, job_id) for job_id in self._directory.ids_of(owner)]
@@ -212,7 +216,3 @@ def _owner() -> str:
     """Whose jobs the call being served is about: empty for the default tenant, whose jobs have no owner."""
     tenant = caller().tenant
     return "" if tenant == DEFAULT_TENANT else tenant
-
-
-def _allowed(_unfinished: int) -> AbstractContextManager[None]:
-    return nullcontext()
