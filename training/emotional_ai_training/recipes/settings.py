@@ -21,8 +21,6 @@ from emotional_ai_training.tinker_server.settings import is_loopback
 
 RANKS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 GREATEST_LEARNING_RATE: Final = 0.1
-
-
 HIDDEN: Final = "(not shown)"
 """What is told of a key."""
 
@@ -49,7 +47,7 @@ class TrainingSettings:
 
 def _public(url: str) -> str:
     """An address without whatever stands in it to sign in with."""
-    return url.rpartition("@")[2] if "@" in url else url
+    return url.rpartition("@")[2]
 
 
 def training_settings(environ: Mapping[str, str]) -> TrainingSettings:
