@@ -18,7 +18,7 @@ from emotional_ai_service.errors import QuotaExceeded, SessionExists, SessionNot
 from emotional_ai_service.exports import export_mark, export_times
 from emotional_ai_service.life import Life, checked, let_go, resumed
 from emotional_ai_service.room import Room
-from emotional_ai_service.session import GREATEST_LEAD_US, REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
+from emotional_ai_service.session import GREATEST_LEAD_US, Applied, Intent, Session, Subscription
 from emotional_ai_service.sharing import Sharing
 from emotional_ai_service.snapshots import moment_from, moment_to
 from emotional_ai_service.stores import (
@@ -114,14 +114,12 @@ class Engine:
         if self._sharing is not None:
             return await self._apply_shared(self._sharing, session_id, intents, request_id, expected_version)
         session = await self.session(session_id)
-        if request_id and request_id in session.requests:
-            earlier = session.requests[request_id]
+        if request_id and await session.knows(request_id):
+            earlier = session.requests.get(request_id)
             if earlier is not None:
                 await asyncio.shield(earlier)
                 # Where it was done already, the session hears of it within this turn of the loop.
                 await asyncio.sleep(0)
-            return Applied(await session.read(self.clock()), duplicate=True)
-        if request_id and len(session.requests) >= REMEMBERED_REQUESTS and await self._known(session, request_id):
             return Applied(await session.read(self.clock()), duplicate=True)
         moment, pending = session.write(intents, self.clock(), request_id=request_id, expected_version=expected_version)
         if pending is not None:
@@ -141,12 +139,6 @@ class Engine:
                     return Applied(moment)
                 # Of a repeat no more than the request id may be known here yet.
                 return Applied(await (await self.session(session_id)).read(self.clock()), duplicate=True)
-
-    async def _known(self, session: Session, request_id: str) -> bool:
-        """Whether the store knows a request that the session no longer remembers."""
-        if await self._store.find_request(session.session_id, request_id) is None:
-            return request_id in session.requests
-        return True
 
     async def apply_numbered(
         self, session: Session, token: str, number: int, intents: Sequence[Intent], own: Subscription

@@ -140,6 +140,14 @@ class Session:
             self._head = fresh if self._head is settled else self._head
         return moment
 
+    async def knows(self, request_id: str) -> bool:
+        """Whether a request was written before; the store is asked only where the session may have forgotten it."""
+        forgets = request_id not in self.requests and len(self.requests) >= REMEMBERED_REQUESTS
+        if forgets and await self._store.find_request(self.session_id, request_id) is not None:
+            return True
+        # It may have been written meanwhile, or another replica's been taken in.
+        return request_id in self.requests
+
     def foresee(self, entry: Entry, now_us: int) -> Moment:
         """The session as it would be just after `entry`, which is not written."""
         return self._head.apply(entry, max(now_us, self._head.moment.time_us))

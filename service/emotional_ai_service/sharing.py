@@ -14,7 +14,7 @@ from emotional_ai_service.core.errors import InvalidInput
 from emotional_ai_service.core.timeline import Moment
 from emotional_ai_service.errors import SessionNotFound
 from emotional_ai_service.life import resumed
-from emotional_ai_service.session import REMEMBERED_REQUESTS, Intent, Session, Subscription
+from emotional_ai_service.session import Intent, Session, Subscription
 from emotional_ai_service.snapshots import moment_from
 from emotional_ai_service.stores import Record, Store
 from emotional_ai_service.tether import Departed, tether_of
@@ -74,7 +74,7 @@ class Sharing:
     async def _try(
         self, session: Session, intents: Sequence[Intent], request_id: str, expected_version: int | None
     ) -> Moment | None:
-        if request_id and await self._applied(session, request_id):
+        if request_id and await session.knows(request_id):
             return None
         moment, pending = session.write(
             intents, self._clock(), request_id=request_id, expected_version=expected_version
@@ -82,14 +82,6 @@ class Sharing:
         if pending is not None:
             await asyncio.shield(pending)
         return moment
-
-    async def _applied(self, session: Session, request_id: str) -> bool:
-        """Whether a request was applied before; only where the session may have forgotten it the store is asked."""
-        forgets = request_id not in session.requests and len(session.requests) >= REMEMBERED_REQUESTS
-        if forgets and await self._store.find_request(session.session_id, request_id) is not None:
-            return True
-        # Another replica's may have been taken in meanwhile.
-        return request_id in session.requests
 
     async def _try_numbered(
         self, session: Session, mark: str, number: int, intents: Sequence[Intent], own: Subscription

@@ -1,6 +1,7 @@
 """A session over a store that is slow or fails: nothing is told, shown or acknowledged before it is stored."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
@@ -10,7 +11,7 @@ from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.timeline import Happened
 from emotional_ai_service.engine import Engine
 from emotional_ai_service.errors import SessionNotFound, SessionUnsettled
-from emotional_ai_service.session import Intent, Session
+from emotional_ai_service.session import REMEMBERED_REQUESTS, Intent, Session
 from emotional_ai_service.stores import (
     NO_MARKS,
     MemoryStore,
@@ -158,6 +159,24 @@ async def test_a_repeat_waits_for_the_first_and_answers_with_the_state_after_it(
     third = await engine.apply("ada", [praise()], request_id="r")  # In the very turn in which it was stored.
     assert [one.duplicate for one in (await first, await second, third)] == [False, True, True]
     assert [one.moment.version for one in (await first, await second, third)] == [2, 2, 2]
+
+
+async def test_a_repeat_sent_while_the_first_is_looked_up_is_not_acknowledged_before_it_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, engine, session = await begun()
+    session.requests = OrderedDict.fromkeys(str(number) for number in range(REMEMBERED_REQUESTS))
+
+    async def far_away(*_asked: str) -> None:
+        await turns(2)
+
+    monkeypatch.setattr(store, "find_request", far_away)
+    writing = [asyncio.ensure_future(engine.apply("ada", [praise()], request_id="r")) for _ in range(2)]
+    await turns()
+    assert [one.done() for one in writing] == [False, False]
+    store.let_through()
+    answers = await asyncio.gather(*writing)
+    assert [(one.duplicate, one.moment.version) for one in answers] == [(False, 2), (True, 2)]
 
 
 async def test_a_repeat_of_what_fails_fails_too() -> None:
