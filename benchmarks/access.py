@@ -4,48 +4,33 @@
 
 The services, all in memory, take turns on one core; h2load, on another, keeps 32 calls in flight on 4 connections. `plain` is
 there twice: the second tells how far two equal services differ. A ratio is that of one round, and the median of the rounds is
-told, of calls per second and of the server's processor time per call (1 is no cost). One of the tokens is looked up among
-1,000. Before and after every burst a call of the same kind is looked at whole: h2load counts errors as answers.
+told, of calls per second and of the server's processor time per call (1 is no cost, 0.9 a tenth). One of the tokens is
+looked up among 1,000. Before and after every burst a call of the same kind is looked at whole: h2load counts errors as answers.
 """
 
 import subprocess
 import tempfile
-import time
-from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 from apparatus import load, outcome
+from apparatus.rounds import Plan, beside, in_turns
 from apparatus.servers import Server, keep_off_the_server
 from apparatus.servers import service as service_server
+from apparatus.tokens import token_in
 
 from emotional_ai import AlreadyExists, Client
 from emotional_ai.credentials import Credentials
 from emotional_ai.v1 import engine_pb2 as pb
-from emotional_ai_service.access import TokenFile
 from emotional_ai_service.access.tls import HOW_MADE
-from emotional_ai_service.access.token import Kept, Token, digest_of, new_id, written
-from emotional_ai_service.callers import DEFAULT_TENANT, Scope
 
 SESSION: Final = "bench"
 METHOD: Final = "/emotional_ai.v1.EmotionEngine/GetState"
 REQUEST: Final = pb.GetStateRequest(session_id=SESSION).SerializeToString()
 PLAIN: Final = "plain"
 TOKENS: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured."""
-
-    rounds: int
-    calls: int
-    """Calls to each server in a round."""
-
-
 FULL: Final = Plan(rounds=9, calls=20_000)
 QUICK: Final = Plan(rounds=5, calls=4_000)
 
@@ -75,30 +60,12 @@ class Way:
         return seen
 
 
-def token_in(path: Path) -> str:
-    """A token of a new file of many."""
-    texts = [written(new_id()) for _ in range(TOKENS)]
-    made = {
-        text.split("_")[1]: Token(
-            text.split("_")[1],
-            DEFAULT_TENANT,  # what tenants cost is measured by tenants.py
-            frozenset({Scope.READ, Scope.WRITE}),
-            time.time_ns() // 1000,
-            secrets=(Kept(digest_of(text)),),
-        )
-        for text in texts
-    }
-    TokenFile(path).change(lambda _: list(made.values()))
-    return texts[-1]
-
-
 def measure(plan: Plan) -> outcome.Result:
     """Every server in every round, in turns."""
-    rounds: defaultdict[str, list[load.Throughput]] = defaultdict(list)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         subprocess.run(HOW_MADE.split(), cwd=folder, check=True, capture_output=True)
-        token, ca = token_in(folder / "tokens.json"), str(folder / "tls.crt")
+        token, ca = token_in(folder / "tokens.json", among=TOKENS), str(folder / "tls.crt")
         tokens = ("--tokens", str(folder / "tokens.json"))
         tls = ("--tls-cert", ca, "--tls-key", str(folder / "tls.key"))
         ways = {
@@ -114,24 +81,11 @@ def measure(plan: Plan) -> outcome.Result:
         keep_off_the_server()
         for way in ways.values():
             way.burst(plan.calls // 2)
-        for _ in range(plan.rounds):
-            for name, way in ways.items():
-                rounds[name].append(way.burst(plan.calls))
+        rounds = in_turns({name: way.burst for name, way in ways.items()}, plan)
     return {
         "rounds": plan.rounds,
         "calls_a_round": plan.calls,
-        "servers": [_row(name, seen, rounds[PLAIN]) for name, seen in rounds.items()],
-    }
-
-
-def _row(name: str, seen: list[load.Throughput], plain: list[load.Throughput]) -> outcome.Row:
-    pairs = list(zip(seen, plain, strict=True))
-    return {
-        "server": name,
-        "calls_per_s": round(median(one.per_second for one in seen)),
-        "server_us_per_call": round(median(one.server_us_per_call for one in seen), 1),
-        "throughput_ratio": round(median(one.per_second / other.per_second for one, other in pairs), 3),
-        "processor_ratio": round(median(one.server_us_per_call / other.server_us_per_call for one, other in pairs), 3),
+        "servers": [{"server": name, **beside(seen, rounds[PLAIN])} for name, seen in rounds.items()],
     }
 
 

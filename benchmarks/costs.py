@@ -13,20 +13,20 @@ tokens is looked up among 1,000. The versions of the sessions tell that every up
 import subprocess
 import tempfile
 import time
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from access import token_in
 from apparatus import load, outcome
-from apparatus.redis import redis
+from apparatus.redis import Redis, redis, server_at
+from apparatus.rounds import Plan, beside, in_turns
 from apparatus.servers import Server, keep_off_the_server
 from apparatus.servers import service as service_server
-from unit_costs import Redis, server_at
+from apparatus.tokens import token_in
 
 from emotional_ai import AlreadyExists, Client
 from emotional_ai.credentials import Credentials
@@ -38,17 +38,6 @@ SESSIONS: Final = ("bench-0", "bench-1", "bench-2", "bench-3")
 STIMULUS: Final = pb.Stimulus(event=pb.Signals(reward=0.4, social_warmth=0.2))
 PLAIN: Final = "plain"
 NOTHING: Final = Credentials()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured."""
-
-    rounds: int
-    calls: int
-    """Calls of each method to each server in a round."""
-
-
 FULL: Final = Plan(rounds=5, calls=8_000)
 QUICK: Final = Plan(rounds=3, calls=2_000)
 
@@ -58,7 +47,7 @@ class Seen:
     """A burst of calls."""
 
     per_second: float
-    server_us: float
+    server_us_per_call: float
     redis_us: float
 
 
@@ -120,7 +109,7 @@ def request(method: str, session: str) -> bytes:
 def ways(folder: Path, stack: ExitStack) -> dict[str, Way]:
     """Every service to be measured."""
     subprocess.run(HOW_MADE.split(), cwd=folder, check=True, capture_output=True)
-    token, ca = token_in(folder / "tokens.json"), str(folder / "tls.crt")
+    token, ca = token_in(folder / "tokens.json", among=1_000), str(folder / "tls.crt")
     tokens = ("--tokens", str(folder / "tokens.json"))
     tls = ("--tls-cert", ca, "--tls-key", str(folder / "tls.key"))
     metrics = ("--metrics", "127.0.0.1:0")
@@ -150,7 +139,6 @@ def ways(folder: Path, stack: ExitStack) -> dict[str, Way]:
 
 def measure(plan: Plan) -> outcome.Result:
     """Every service in every round, in turns."""
-    rounds: defaultdict[tuple[str, str], list[Seen]] = defaultdict(list)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         measured = ways(folder, stack)
@@ -158,10 +146,12 @@ def measure(plan: Plan) -> outcome.Result:
         for way in measured.values():
             way.begin()
             way.burst("ApplyStimuli", plan.calls // 2)
-        for _ in range(plan.rounds):
-            for name, way in measured.items():
-                for method in ("GetState", "ApplyStimuli"):
-                    rounds[name, method].append(way.burst(method, plan.calls))
+        bursts = {
+            (name, method): partial(way.burst, method)
+            for name, way in measured.items()
+            for method in ("GetState", "ApplyStimuli")
+        }
+        rounds = in_turns(bursts, plan)
     return {
         "rounds": plan.rounds,
         "calls_a_round": plan.calls,
@@ -170,16 +160,8 @@ def measure(plan: Plan) -> outcome.Result:
 
 
 def _row(name: str, method: str, seen: list[Seen], plain: list[Seen]) -> outcome.Row:
-    pairs = list(zip(seen, plain, strict=True))
-    return {
-        "service": name,
-        "method": method,
-        "calls_per_s": round(median(one.per_second for one in seen)),
-        "server_us_per_call": round(median(one.server_us for one in seen), 1),
-        "redis_us_per_call": round(median(one.redis_us for one in seen), 1),
-        "throughput_ratio": round(median(one.per_second / other.per_second for one, other in pairs), 3),
-        "processor_ratio": round(median(other.server_us / one.server_us for one, other in pairs), 3),
-    }
+    stored = round(median(one.redis_us for one in seen), 1)
+    return {"service": name, "method": method, **beside(seen, plain), "redis_us_per_call": stored}
 
 
 def main() -> None:

@@ -8,16 +8,15 @@ told, of calls per second and of the server's processor time per call (less is b
 Traces go to a collector on the other core, which takes them and looks at nothing. `info` logs no call that went well.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from statistics import median
+from functools import partial
 from typing import Final
 
 import grpc
 from apparatus import load, outcome
+from apparatus.rounds import Plan, beside, in_turns
 from apparatus.servers import Server, keep_off_the_server
 from apparatus.servers import service as service_server
 
@@ -33,17 +32,6 @@ REQUESTS: Final = {
     ).SerializeToString(),
 }
 PLAIN: Final = "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured."""
-
-    rounds: int
-    calls: int
-    """Calls to each server and method in a round."""
-
-
 FULL: Final = Plan(rounds=9, calls=20_000)
 QUICK: Final = Plan(rounds=5, calls=3_000)
 
@@ -73,7 +61,6 @@ def begin(server: Server) -> None:
 
 def measure(plan: Plan) -> outcome.Result:
     """Every service in every round, in turns."""
-    rounds: defaultdict[tuple[str, str], list[load.Throughput]] = defaultdict(list)
     with ExitStack() as stack:
         url = stack.enter_context(collector())
         metrics = ("--metrics", "127.0.0.1:0")
@@ -91,26 +78,19 @@ def measure(plan: Plan) -> outcome.Result:
             begin(server)
             for method, request in REQUESTS.items():
                 load.unary(server, SERVICE + method, request, plan.calls // 2)
-        for _ in range(plan.rounds):
-            for name, server in servers.items():
-                for method, request in REQUESTS.items():
-                    rounds[name, method].append(load.unary(server, SERVICE + method, request, plan.calls))
+        bursts = {
+            (name, method): partial(load.unary, server, SERVICE + method, request)
+            for name, server in servers.items()
+            for method, request in REQUESTS.items()
+        }
+        rounds = in_turns(bursts, plan)
     return {
         "rounds": plan.rounds,
         "calls_a_round": plan.calls,
-        "services": [_row(name, method, seen, rounds[PLAIN, method]) for (name, method), seen in rounds.items()],
-    }
-
-
-def _row(name: str, method: str, seen: list[load.Throughput], plain: list[load.Throughput]) -> outcome.Row:
-    pairs = list(zip(seen, plain, strict=True))
-    return {
-        "service": name,
-        "method": method,
-        "calls_per_s": round(median(one.per_second for one in seen)),
-        "server_us_per_call": round(median(one.server_us_per_call for one in seen), 1),
-        "throughput_ratio": round(median(one.per_second / other.per_second for one, other in pairs), 3),
-        "processor_ratio": round(median(other.server_us_per_call / one.server_us_per_call for one, other in pairs), 3),
+        "services": [
+            {"service": name, "method": method, **beside(seen, rounds[PLAIN, method])}
+            for (name, method), seen in rounds.items()
+        ],
     }
 
 

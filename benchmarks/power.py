@@ -21,8 +21,7 @@ from typing import Final
 
 from apparatus import outcome
 from apparatus.frail_disk import Unmountable, frail_disk
-from apparatus.redis import redis
-from unit_costs import server_at
+from apparatus.redis import redis, server_at
 
 from emotional_ai_service.stores import Record, RedisAddress, StoreUnavailable
 from emotional_ai_service.stores.redis import RedisStore

@@ -23,9 +23,8 @@ from time import perf_counter
 from typing import Final
 
 from apparatus import load, outcome
-from apparatus.redis import redis
+from apparatus.redis import Redis, redis, server_at
 from apparatus.servers import Server, service
-from unit_costs import Redis, server_at
 
 from emotional_ai import Client
 from emotional_ai.v1 import engine_pb2 as pb

@@ -14,18 +14,17 @@ import asyncio
 import json
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
 import uvloop
+from apparatus.redis import Redis, redis, server_at
 
 from emotional_ai_service.stores import (
     Durability,
@@ -34,7 +33,6 @@ from emotional_ai_service.stores import (
     RedisAddress,
     SqliteStore,
     Store,
-    StoreUnreachable,
 )
 from emotional_ai_service.stores.redis import RedisStore
 
@@ -66,53 +64,33 @@ QUICK = Plan(
 )
 
 
+@dataclass(frozen=True, slots=True)
 class Server:
     """A Redis server of this benchmark's own."""
 
-    def __init__(self, program: str, folder: Path, fsync: str) -> None:
-        folder.mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            self.address = RedisAddress("127.0.0.1", taken.getsockname()[1])
-        options = ["--port", str(self.address.port), "--bind", "127.0.0.1", "--dir", str(folder)]
-        options += ["--save", "", "--appendonly", "yes", "--appendfsync", fsync]
-        self.process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def cpu_seconds(self) -> float:
-        """Processor time it has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    address: RedisAddress
+    process: Redis
 
 
 @contextmanager
 def servers(folder: Path) -> Iterator[dict[str, Server]]:
     """A server for each store in Redis; none where there is no redis-server."""
-    program = shutil.which("redis-server")
-    names = [name for name in STORES if program and name.startswith("redis")]
-    running = {name: Server(str(program), folder / name, name.split()[1]) for name in names}
-    try:
+    with ExitStack() as stack:
+        running = {}
+        for name in STORES if shutil.which("redis-server") else ():
+            if name.startswith("redis"):
+                (folder / name).mkdir()
+                url = stack.enter_context(redis(folder / name, fsync=name.split()[1]))
+                running[name] = Server(RedisAddress.parse(url), server_at(url))
         yield running
-    finally:
-        for server in running.values():
-            server.process.kill()
-            server.process.wait()
 
 
-async def open_redis(server: Server) -> Store:
-    """A store in a server that may just have been started."""
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                return await RedisStore.open(server.address)
-            except StoreUnreachable:
-                await asyncio.sleep(0.02)
-
-
-async def open_store(name: str, folder: Path, redis: dict[str, Server]) -> Store:
+async def open_store(name: str, folder: Path, running: dict[str, Server]) -> Store:
     """A new store of that name."""
     if name == "memory":
         return MemoryStore()
-    if name in redis:
-        return await open_redis(redis[name])
+    if name in running:
+        return await RedisStore.open(running[name].address)
     durability = Durability.POWER if name.endswith("power") else Durability.PROCESS
     return await SqliteStore.open(folder / f"{time.monotonic_ns()}.db", durability)
 
@@ -141,13 +119,13 @@ class Measured:
     """Seconds of each append."""
 
 
-async def measure(name: str, folder: Path, concurrency: int, count: int, redis: dict[str, Server]) -> Measured:
+async def measure(name: str, folder: Path, concurrency: int, count: int, running: dict[str, Server]) -> Measured:
     """Appends `count` records in `concurrency` sessions."""
     latencies: list[float] = []
-    store, run = await open_store(name, folder, redis), os.urandom(4).hex()
+    store, run = await open_store(name, folder, running), os.urandom(4).hex()
 
     def server_cpu() -> float:
-        return redis[name].cpu_seconds() if name in redis else 0.0
+        return running[name].process.cpu_seconds() if name in running else 0.0
 
     try:
         begun, used, served = time.perf_counter(), time.process_time(), server_cpu()
@@ -178,15 +156,15 @@ async def measure_open(folder: Path, megabytes: int) -> dict[str, float]:
     return {"megabytes": round(size, 1), "open_ms": round(seconds * 1e3, 2)}
 
 
-async def benchmark(plan: Plan, folder: Path, redis: dict[str, Server]) -> dict[str, list[dict[str, float | str]]]:
+async def benchmark(plan: Plan, folder: Path, running: dict[str, Server]) -> dict[str, list[dict[str, float | str]]]:
     """Every store at every concurrency, in turns."""
     measured: defaultdict[tuple[str, int], list[Measured]] = defaultdict(list)
-    there = [name for name in STORES if name in redis or not name.startswith("redis")]
+    there = [name for name in STORES if name in running or not name.startswith("redis")]
     for _ in range(plan.rounds):
         for concurrency in CONCURRENCIES:
             for name in there:
                 count = plan.appends[name] * (1 if concurrency == 1 else 4)
-                measured[name, concurrency].append(await measure(name, folder, concurrency, count, redis))
+                measured[name, concurrency].append(await measure(name, folder, concurrency, count, running))
     rows: list[dict[str, float | str]] = []
     for (name, concurrency), runs in measured.items():
         rate = median(len(run.each) / run.seconds for run in runs)
@@ -216,9 +194,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(dir=arguments.directory) as folder,
-        servers(Path(folder)) as redis,
+        servers(Path(folder)) as running,
     ):
-        result = uvloop.run(benchmark(QUICK if arguments.quick else FULL, Path(folder), redis))
+        result = uvloop.run(benchmark(QUICK if arguments.quick else FULL, Path(folder), running))
     if not arguments.json:
         for rows in result.values():
             print("  ".join(f"{name:>14}" for name in rows[0]))

@@ -10,7 +10,6 @@ specs/capacity/unit_costs.json, from which the page is computed.
 
 import argparse
 import json
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -22,8 +21,8 @@ from statistics import median
 from typing import Final
 
 from apparatus import load, outcome
-from apparatus.redis import redis
-from apparatus.servers import TICKS, Server, keep_off_the_server, service
+from apparatus.redis import Redis, redis, server_at
+from apparatus.servers import Server, keep_off_the_server, service
 
 from emotional_ai import Client
 from emotional_ai.v1 import engine_pb2 as pb
@@ -56,37 +55,6 @@ class Plan:
 
 FULL: Final = Plan(sessions=3_600, deep=64, updates=600, cold=150, calls=8_000, rounds=5)
 QUICK: Final = Plan(sessions=1_000, deep=16, updates=200, cold=40, calls=2_000, rounds=3)
-
-
-@dataclass(frozen=True, slots=True)
-class Redis:
-    """The server, asked over its wire and seen by the system."""
-
-    port: int
-    pid: int
-
-    def asked(self, section: str, name: str) -> int:
-        """A number of INFO."""
-        with socket.create_connection(("127.0.0.1", self.port), 30) as connection:
-            connection.sendall(f"INFO {section}\r\nQUIT\r\n".encode())
-            answer = b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
-        return int(next(line for line in answer.splitlines() if line.startswith(f"{name}:")).partition(":")[2])
-
-    def memory(self) -> int:
-        """Bytes it holds its data in."""
-        return self.asked("memory", "used_memory")
-
-    def cpu_seconds(self) -> float:
-        """Processor time of all its threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def server_at(url: str) -> Redis:
-    """The server at a URL, on this machine."""
-    port = int(url.rpartition(":")[2].partition("/")[0])
-    told = Redis(port, 0)
-    return Redis(port, told.asked("server", "process_id"))
 
 
 def for_each(sessions: int, act: Callable[[str], object]) -> None:

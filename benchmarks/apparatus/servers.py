@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-TICKS: Final = os.sysconf("SC_CLK_TCK")
-PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+from apparatus import processes
+
 SERVER_CORE: Final = min(os.sched_getaffinity(0))
 
 
@@ -29,14 +29,11 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Processor time of all its threads so far: unlike wall time, little disturbed by what else the machine does."""
-        # The name of the command stands in parentheses and may hold spaces; the 12th and 13th field after it are user
-        # and system time.
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return processes.cpu_seconds(self.process.pid)
 
     def resident_bytes(self) -> int:
         """Its resident memory."""
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE
+        return processes.resident_bytes(self.process.pid)
 
 
 def keep_off_the_server() -> None:
