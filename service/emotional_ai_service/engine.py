@@ -217,7 +217,6 @@ class Engine:
 
     async def life(self, session_id: str) -> Life:
         """A session's log as far back as it is kept, replayed away from the event loop. Raises SessionNotFound."""
-        await self.session(session_id)
         records = await self._store.read(session_id)
         if not records:
             raise SessionNotFound(session_id)
