@@ -28,11 +28,18 @@ from emotional_ai.calls import (
 )
 from emotional_ai.calls.methods import as_method
 from emotional_ai.calls.watching import Watching
-from emotional_ai.connection import DEFAULT_TARGET, Metadata, Option, call_metadata, channel_options, watch_options
+from emotional_ai.connection import (
+    DEFAULT_TARGET,
+    Metadata,
+    async_channel,
+    call_metadata,
+    channel_options,
+    watch_options,
+)
 from emotional_ai.errors import raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event
-from emotional_ai.targets import joined, uri
+from emotional_ai.targets import joined
 from emotional_ai.tracing import trace_metadata
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1 import training_pb2
@@ -109,8 +116,8 @@ class AsyncClient:
         self._deadlines = deadlines or Deadlines()
         self._backoff = backoff or Backoff()
         patience = self._backoff.longest_seconds
-        self._channel = _channel(target, credentials, channel_options(target, patience))
-        self._watch_channel = _channel(target, credentials, watch_options(target, patience))
+        self._channel = async_channel(target, credentials, channel_options(target, patience))
+        self._watch_channel = async_channel(target, credentials, watch_options(target, patience))
         self._stubs = Stubs(
             EmotionEngineStub(self._channel),
             InferenceStub(self._channel),
@@ -231,9 +238,3 @@ class AsyncClient:
     def _watch(self, what: Watching[Result]) -> AsyncWatch[Result]:
         method = cast("aio.UnaryStreamMultiCallable[Any, Any]", what.method(self._stubs))
         return AsyncWatch(lambda request: method(request, metadata=self._metadata), what, self._backoff)
-
-
-def _channel(target: str, credentials: grpc.ChannelCredentials | None, options: list[Option]) -> aio.Channel:
-    if credentials is None:
-        return aio.insecure_channel(uri(target), options)
-    return aio.secure_channel(uri(target), credentials, options)

@@ -28,8 +28,8 @@ from emotional_ai.calls.watching import Watching
 from emotional_ai.connection import (
     DEFAULT_TARGET,
     Metadata,
-    Option,
     call_metadata,
+    channel,
     channel_options,
     watch_options,
 )
@@ -37,7 +37,7 @@ from emotional_ai.errors import raised
 from emotional_ai.flow import Flow
 from emotional_ai.replies import Event
 from emotional_ai.streams import Reply, StateStream, Watch
-from emotional_ai.targets import joined, uri
+from emotional_ai.targets import joined
 from emotional_ai.tracing import trace_metadata
 from emotional_ai.training_job import TrainingJob
 from emotional_ai.v1 import training_pb2
@@ -114,8 +114,8 @@ class Client:
         self._deadlines = deadlines or Deadlines()
         self._backoff = backoff or Backoff()
         patience = self._backoff.longest_seconds
-        self._channel = _channel(target, credentials, channel_options(target, patience))
-        self._watch_channel = _channel(target, credentials, watch_options(target, patience))
+        self._channel = channel(target, credentials, channel_options(target, patience))
+        self._watch_channel = channel(target, credentials, watch_options(target, patience))
         self._stubs = Stubs(
             EmotionEngineStub(self._channel),
             InferenceStub(self._channel),
@@ -227,9 +227,3 @@ class Client:
     def _watch(self, what: Watching[Result]) -> Watch[Result]:
         method = what.method(self._stubs)
         return Watch(lambda request: method(request, metadata=self._metadata), what, self._backoff)
-
-
-def _channel(target: str, credentials: grpc.ChannelCredentials | None, options: list[Option]) -> grpc.Channel:
-    if credentials is None:
-        return grpc.insecure_channel(uri(target), options)
-    return grpc.secure_channel(uri(target), credentials, options)

@@ -1,4 +1,4 @@
-"""How a client reaches the service: channel options, retries, credentials.
+"""How a client reaches the service: channels and their options, retries, credentials.
 
 Retries are gRPC's own, by a service config. They cover calls that change nothing, and changes that carry a request_id, which
 this client always attaches; nothing else is sent twice.
@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import grpc
+from grpc import aio
 
-from emotional_ai.targets import LOOKED_UP_AGAIN_MS, SPREADING, addresses, authority, host, joined, spread
+from emotional_ai.targets import LOOKED_UP_AGAIN_MS, SPREADING, addresses, authority, host, joined, spread, uri
 
 DEFAULT_TARGET: Final = "127.0.0.1:50051"
 REQUEST_LIMIT: Final = 4 * 1024 * 1024
@@ -64,6 +65,20 @@ def service_config(target: str = DEFAULT_TARGET) -> str:
     names = [{"service": service, "method": method} for service, methods in RETRIED.items() for method in methods]
     retrying = {"methodConfig": [{"name": names, "retryPolicy": RETRY_POLICY}]}
     return json.dumps({**retrying, **(SPREADING if spread(target) else {})})
+
+
+def channel(target: str, credentials: grpc.ChannelCredentials | None, options: Sequence[Option]) -> grpc.Channel:
+    """A channel to a target, encrypted if `credentials` are given."""
+    if credentials is None:
+        return grpc.insecure_channel(uri(target), options)
+    return grpc.secure_channel(uri(target), credentials, options)
+
+
+def async_channel(target: str, credentials: grpc.ChannelCredentials | None, options: Sequence[Option]) -> aio.Channel:
+    """The same for the event loop that runs."""
+    if credentials is None:
+        return aio.insecure_channel(uri(target), options)
+    return aio.secure_channel(uri(target), credentials, options)
 
 
 def channel_options(target: str, longest_seconds: float = 5.0) -> list[Option]:

@@ -3,6 +3,7 @@
 Asks by gRPC's own health protocol, whose one field is read here, so that a probe loads nothing but gRPC.
 """
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 import grpc
@@ -10,7 +11,7 @@ import typer
 
 from emotional_ai.cli.output import CommandFailed, say
 from emotional_ai.cli.reach import Target, named_service
-from emotional_ai.connection import KEEPALIVE_MS, is_local
+from emotional_ai.connection import channel, is_local
 from emotional_ai.credentials import Credentials
 from emotional_ai.targets import addresses
 
@@ -40,30 +41,29 @@ def health(ctx: typer.Context, service: Name = "", within: Within = 3.0, target:
     """Ask a service, or each of its replicas, whether it takes calls. Exit code 0 if it does, 1 if not; no token is needed."""
     named = named_service(ctx)
     for address in addresses(named.at(target)):
-        _ask(address, named.credentials, service, within)
+        try:
+            taking = takes_calls(address, named.credentials, service=service, within=within)
+        except ValueError as error:
+            raise CommandFailed(str(error)) from error
+        except grpc.RpcError as error:
+            raise CommandFailed(f"{address} does not tell: {error.code().name} ({error.details()})") from error
+        if not taking:
+            raise CommandFailed(f"{address} takes no calls{f' for {service}' if service else ' now'}")
         say(f"{address} takes calls")
 
 
-def _ask(address: str, credentials: Credentials, service: str, within: float) -> None:
-    options = (("grpc.enable_http_proxy", 0 if is_local(address) else 1), ("grpc.keepalive_time_ms", KEEPALIVE_MS))
-    try:
-        encryption = Credentials(None, credentials.ca, credentials.client_cert, credentials.client_key).of_channel(
-            address
-        )
-    except ValueError as error:
-        raise CommandFailed(str(error)) from error
+def takes_calls(target: str, credentials: Credentials, *, service: str = "", within: float) -> bool:
+    """Whether a service says that it takes calls; it tells this without a token.
+
+    Raises grpc.RpcError where it does not say within so many seconds, ValueError for a name that no service has, and for
+    credentials that do not fit together.
+    """
     name = service.encode()
     if len(name) > LONGEST:
-        raise CommandFailed(f"no service has a name of {len(name)} bytes; it has at most {LONGEST}")
+        raise ValueError(f"no service has a name of {len(name)} bytes; it has at most {LONGEST}")
     request = bytes((10, len(name))) + name if name else b""
-    with (
-        grpc.insecure_channel(address, options)
-        if encryption is None
-        else grpc.secure_channel(address, encryption, options)
-    ) as channel:
-        try:
-            answer = channel.unary_unary(CHECK, bytes, bytes)(request, timeout=within)
-        except grpc.RpcError as error:
-            raise CommandFailed(f"{address} does not tell: {error.code().name} ({error.details()})") from error
-    if answer != SERVING:
-        raise CommandFailed(f"{address} takes no calls{f' for {service}' if service else ' now'}")
+    encryption = replace(credentials, token=None).of_channel(target)
+    proxy = ("grpc.enable_http_proxy", 0 if is_local(target) else 1)
+    with channel(target, encryption, (proxy,)) as opened:
+        answer = opened.unary_unary(CHECK, bytes, bytes)(request, timeout=within)
+    return bool(answer == SERVING)

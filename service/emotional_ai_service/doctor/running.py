@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
+from emotional_ai.cli.health import takes_calls
 from emotional_ai.client import Client
 from emotional_ai.connection import start_command
 from emotional_ai.credentials import CA, TOKEN, Credentials, broken_encryption
@@ -16,7 +17,6 @@ from emotional_ai.errors import (
     Unauthenticated,
     Unavailable,
 )
-from emotional_ai.targets import uri
 from emotional_ai_service.doctor.finding import Finding, ok, warn, wrong
 
 PATIENCE = 3.0
@@ -54,17 +54,12 @@ def running(target: str, credentials: Credentials) -> Answer:
 
 def health(target: str, credentials: Credentials) -> Iterator[Finding]:
     """What the service says of itself to whoever asks before sending calls there."""
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-    encryption = credentials.of_channel(target)
-    where = uri(target)
-    with grpc.insecure_channel(where) if encryption is None else grpc.secure_channel(where, encryption) as channel:
-        try:
-            asked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
-        except grpc.RpcError as error:
-            yield warn("health", f"{target} does not tell: {error.code().name}", "look into its log")
-            return
-    if asked.status == health_pb2.HealthCheckResponse.SERVING:
+    try:
+        taking = takes_calls(target, credentials, within=PATIENCE)
+    except grpc.RpcError as error:
+        yield warn("health", f"{target} does not tell: {error.code().name}", "look into its log")
+        return
+    if taking:
         yield ok("health", f"{target} takes calls")
     else:
         yield warn("health", f"{target} takes no calls now: it is shutting down", start_command(target))

@@ -6,8 +6,7 @@ from connectrpc.method import MethodInfo
 from google.protobuf.message import Message
 from grpc import ChannelCredentials, aio
 
-from emotional_ai.connection import Metadata, Option, call_metadata, channel_options, watch_options
-from emotional_ai.targets import uri
+from emotional_ai.connection import Metadata, Option, async_channel, call_metadata, channel_options, watch_options
 
 Method = MethodInfo[Message, Message]
 
@@ -27,8 +26,8 @@ class Upstream:
     def __init__(self, target: str, token: str | None = None, credentials: ChannelCredentials | None = None) -> None:
         self.target = target
         self.metadata: Metadata = call_metadata(target, credentials, token)
-        self._channel = _opened(target, credentials, _own(channel_options(target)))
-        self._streams = _opened(target, credentials, _own(watch_options(target)))
+        self._channel = async_channel(target, credentials, _own(channel_options(target)))
+        self._streams = async_channel(target, credentials, _own(watch_options(target)))
 
     def unary(self, method: Method) -> aio.UnaryUnaryMultiCallable[Message, Message]:
         """A method of one response."""
@@ -46,14 +45,6 @@ class Upstream:
         """Closes the connections; calls still open end as unavailable."""
         await self._channel.close(None)
         await self._streams.close(None)
-
-
-def _opened(target: str, credentials: ChannelCredentials | None, options: list[Option]) -> aio.Channel:
-    return (
-        aio.insecure_channel(uri(target), options)
-        if credentials is None
-        else aio.secure_channel(uri(target), credentials, options)
-    )
 
 
 def _path(method: Method) -> str:
