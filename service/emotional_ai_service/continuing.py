@@ -10,7 +10,7 @@ from typing import Final
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.errors import InvalidInput
 from emotional_ai_service.core.labels import LABELS
-from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SignalVector
+from emotional_ai_service.core.names import NO_SIGNALS, SignalVector
 from emotional_ai_service.core.timeline import Agent, Moment, check_levels, check_signals
 from emotional_ai_service.wire import (
     agent_from,
@@ -24,6 +24,7 @@ from emotional_ai_service.wire import (
     signals_from,
     signals_to,
     timestamp,
+    vector_from,
     vector_to,
 )
 
@@ -102,7 +103,7 @@ def _flow(message: pb.SessionContinued, agent: Agent) -> tuple[float, ...]:
     if agent.dynamics.mood is None:
         return levels
     check_mood(message.mood, "continued.mood")
-    return levels + tuple(getattr(message.mood, name) for name in CHEMICALS)
+    return levels + vector_from(message.mood)
 
 
 def _habituation(message: pb.SessionContinued, agent: Agent) -> SignalVector:

@@ -32,6 +32,7 @@ from emotional_ai_service.wire import (
     signals_from,
     state_to,
     timestamp,
+    vector_from,
     vector_to,
     write_state,
 )
@@ -315,13 +316,12 @@ def _simulate(request: pb.SimulateRequest) -> pb.SimulateResponse:
     initial = levels_from(request.initial) if request.HasField("initial") else None
     if initial is not None:
         check_levels(initial, "initial")
-    mood = request.initial_mood
-    check_mood(mood, "initial_mood")
+    check_mood(request.initial_mood, "initial_mood")
     samples = simulate(
         dynamics_from(request.config),
         list(request.times),
         initial=initial,
-        initial_mood=(mood.dopamine, mood.serotonin, mood.cortisol, mood.oxytocin),
+        initial_mood=vector_from(request.initial_mood),
         events=[
             Event(event.time, signals_from(event.signals, f"events[{i}].signals"))
             for i, event in enumerate(request.events)

@@ -19,6 +19,7 @@ from emotional_ai_service.wire.values import (
     signals_from,
     signals_to,
     timestamp,
+    vector_from,
     vector_to,
 )
 
