@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from emotional_ai.cli.reach import Service
+from emotional_ai.cli.reach import named_service
 from emotional_ai.connection import DEFAULT_TARGET, is_local
 from emotional_ai.credentials import Credentials
 from emotional_ai.targets import addresses
@@ -100,7 +100,7 @@ def doctor(
         tls_client_ca=tls_client_ca,
         environ={name: os.environ[name] for name in READ if name in os.environ},
     )
-    service = ctx.obj if isinstance(ctx.obj, Service) else Service()
+    service = named_service(ctx)
     named = service.target if service.target != DEFAULT_TARGET else ""
     found = findings(settings, named or f"{_reached(host)}:{port}", service.credentials)
     if unknown := [one.partition("=")[0] for one in ctx.args if one.startswith("-")]:
