@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from emotional_ai_service.doctor.finding import Finding, ok, warn, wrong
 from emotional_ai_service.doctor.settings import DoctorSettings
+
+if TYPE_CHECKING:
+    from emotional_ai_service.settings import StoreSettings
+    from emotional_ai_service.stores import StoreError
 
 TCP: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 LISTENING: Final = "0A"
@@ -33,7 +37,7 @@ def store(settings: DoctorSettings) -> Iterator[Finding]:
         yield from _to_be_made(path)
         return
     from emotional_ai_service.settings import StoreSettings
-    from emotional_ai_service.stores import StoreError, StoreLocked
+    from emotional_ai_service.stores import StoreLocked
 
     problem = _opened(StoreSettings(path=path))
     if problem is None:
@@ -45,7 +49,7 @@ def store(settings: DoctorSettings) -> Iterator[Finding]:
             str(problem),
             f"one service has it: emotional-ai status; a second needs its own: serve --db {path}.2",
         )
-    elif isinstance(problem, StoreError):
+    else:
         yield wrong(
             "store", str(problem), f"mv {path} {path}.damaged; then restore a backup in its place, or begin anew"
         )
@@ -69,13 +73,13 @@ def _redis(settings: DoctorSettings) -> Iterator[Finding]:
         )
 
 
-def _opened(settings: object) -> Exception | None:
+def _opened(settings: "StoreSettings") -> "StoreError | None":
     """Opens and closes a store as the service does; why it cannot be, or None."""
     from emotional_ai_service.stores import StoreError
     from emotional_ai_service.storing import open_store
 
     async def tried() -> None:
-        opened = await open_store(settings)  # type: ignore[arg-type]
+        opened = await open_store(settings)
         await opened.close()
 
     try:
