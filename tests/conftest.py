@@ -8,7 +8,7 @@ import pytest
 from emotional_ai_service.workers.child import LEAN
 
 # Fixtures that several files share.
-pytest_plugins = ["training_service"]
+pytest_plugins = ["each_store", "training_service"]
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start inherits that; some of it is
 # tested to heed it.

@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from redis_server import RedisServer
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.timeline import Happened, Moment
@@ -15,8 +13,7 @@ from emotional_ai_service.engine import SNAPSHOT_EVERY, TRANSIENT_ENTRIES, Engin
 from emotional_ai_service.errors import SessionNotFound
 from emotional_ai_service.retention import ENTRIES, PAGE, Retention
 from emotional_ai_service.session import Intent
-from emotional_ai_service.stores import MemoryStore, Record, SqliteStore, Store, StoreUnavailable, TransientStore
-from emotional_ai_service.stores.redis import RedisStore
+from emotional_ai_service.stores import MemoryStore, Record, Store, StoreUnavailable, TransientStore
 from emotional_ai_service.tenants import Engines
 
 START_US = 1_700_000_000_000_000
@@ -41,22 +38,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    match request.param:
-        case "memory":
-            below: Store = MemoryStore()
-            yield TransientStore(below)
-        case "sqlite":
-            below = await SqliteStore.open(tmp_path / "sessions.db")
-            yield TransientStore(below)
-        case _:
-            with RedisServer(tmp_path / "redis") as server:
-                below = await RedisStore.open(server.address)
-                yield TransientStore(below)
-                await below.close()
-            return
-    await below.close()
+@pytest.fixture
+def store(each_store: Store) -> TransientStore:
+    return TransientStore(each_store)
 
 
 def retention(engines: Engines) -> Retention:

@@ -1,51 +1,25 @@
 """What every store promises, the same tests for each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
-from redis_server import RedisServer
 
 from emotional_ai_service.stores import (
     MARKS_KEPT,
     AlreadyExists,
-    MemoryStore,
     NotFound,
     Record,
     SessionRow,
     Snapshot,
-    SqliteStore,
     Store,
     StoreClosed,
     VersionConflict,
 )
-from emotional_ai_service.stores.redis import RedisStore
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-async def opened(kind: str, request: pytest.FixtureRequest, folder: Path) -> Store:
-    match kind:
-        case "memory":
-            return MemoryStore()
-        case "sqlite":
-            return await SqliteStore.open(folder / "sessions.db")
-        case _:
-            server: RedisServer = request.getfixturevalue("redis")
-            server.ask("FLUSHALL")
-            return await RedisStore.open(server.address)
-
-
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    one = await opened(request.param, request, tmp_path)
-    yield one
-    await one.close()
+@pytest.fixture
+def store(each_store: Store) -> Store:
+    return each_store
 
 
 def numbered(first: int, count: int = 1) -> list[Record]:

@@ -1,11 +1,8 @@
 """Transient sessions live beside stored ones: one list, one set of ids, and nothing of them in the store underneath."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
-from redis_server import RedisServer
 
 from emotional_ai_service.stores import (
     LASTING_KEPT,
@@ -16,36 +13,17 @@ from emotional_ai_service.stores import (
     MemoryStore,
     NotFound,
     Record,
-    SqliteStore,
     Store,
     TransientFull,
     TransientStore,
 )
-from emotional_ai_service.stores.redis import RedisStore
 
 BEGINS = {TRANSIENT: 1}
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-async def durable(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    opened: Store
-    match request.param:
-        case "memory":
-            opened = MemoryStore()
-        case "sqlite":
-            opened = await SqliteStore.open(tmp_path / "sessions.db")
-        case _:
-            server: RedisServer = request.getfixturevalue("redis")
-            server.ask("FLUSHALL")
-            opened = await RedisStore.open(server.address)
-    yield opened
-    await opened.close()
+@pytest.fixture
+def durable(each_store: Store) -> Store:
+    return each_store
 
 
 @pytest.fixture
