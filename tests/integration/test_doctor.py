@@ -191,6 +191,19 @@ def test_a_price_that_is_no_number_is_told_by_its_name(settings: DoctorSettings)
     assert "TINKER_TRAIN_PRICE" in found.said
 
 
+def test_an_installation_without_the_packages_of_training_is_not_wrong(tmp_path: Path) -> None:
+    without = (
+        "import sys; sys.modules['tinker'] = None; sys.argv = ['emotional-ai', 'doctor', '--json', '--engine-only']; "
+    )
+    run = "from emotional_ai.__main__ import main; main()"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("TINKER_")}
+    found = subprocess.run(
+        (sys.executable, "-c", without + run), env=environ, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    told = [one for one in json.loads(found.stdout)["findings"] if one["subject"] == "training"]
+    assert [one["standing"] for one in told] == ["ok"], told
+
+
 def test_a_service_is_asked_how_it_is(tmp_path: Path) -> None:
     with hosted() as served:
         asked = running.running(served.address, NOBODY)

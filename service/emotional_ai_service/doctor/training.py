@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from emotional_ai_service.doctor.finding import Finding, ok, warn, wrong
@@ -29,6 +30,8 @@ def training(settings: DoctorSettings) -> Iterator[Finding]:
         yield ok(subject, "on hosted Tinker, whose key is set; runs cost money")
     else:
         yield _reached(url)
+    if find_spec("tinker") is None:
+        return  # [training] is not installed, as the look at packages says: no job reads its prices here
     from emotional_ai_training.recipes.errors import SettingRefused
     from emotional_ai_training.recipes.settings import training_settings
 
