@@ -8,10 +8,7 @@ flushed.
 """
 
 import asyncio
-import contextlib
-import os
 import signal
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +18,7 @@ from typing import BinaryIO, Final
 import grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from emotional_ai.parent import end_with
 from emotional_ai.v1 import (
     engine_pb2,
     engine_pb2_grpc,
@@ -160,15 +158,8 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     if parent is not None:
-        threading.Thread(target=_outlive, args=(parent, loop, stop), daemon=True).start()
+        end_with(parent, stop)
     async with serving(settings) as running:
         starting = None
         ready(running)
         await stopped.wait()
-
-
-def _outlive(parent: BinaryIO, loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    while os.read(parent.fileno(), 4096):  # Not through its buffer, whose lock this thread would hold as Python ends.
-        pass
-    with contextlib.suppress(RuntimeError):  # The loop may have ended by itself.
-        loop.call_soon_threadsafe(stop)

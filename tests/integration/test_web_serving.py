@@ -316,6 +316,20 @@ def test_the_page_ends_with_whoever_holds_its_input(target: str, tmp_path: Path)
     assert page.returncode == 0
 
 
+def test_a_signal_ends_the_page_while_its_input_is_held(target: str, tmp_path: Path) -> None:
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(
+            command(target, "--with-parent"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=plain()
+        ) as page,
+    ):
+        assert page.stdout is not None
+        assert page.stdout.readline().startswith(b"ready ")
+        page.send_signal(signal.SIGTERM)
+        assert page.wait(PATIENCE) == 0
+    assert (tmp_path / "log").read_text() == ""
+
+
 def test_the_page_begins_without_a_service_says_so_and_shows_a_session_once_it_is_there(tmp_path: Path) -> None:
     port = free_port()
     with web_process(f"127.0.0.1:{port}", tmp_path / "log") as page:

@@ -5,13 +5,15 @@ import errno
 import logging
 import signal
 import socket
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO, Final
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from emotional_ai.parent import end_with
 
 GRACE_SECONDS: Final = 1
 """How long requests may finish after the end was asked for; pages hold theirs open for good."""
@@ -107,8 +109,7 @@ async def serve(
     logging.getLogger("uvicorn.error").addFilter(_worth_telling)
     server = _Announced(config, ready, ending)
     if parent is not None:
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=_outlive, args=(parent, loop, server), daemon=True).start()
+        end_with(parent, partial(setattr, server, "should_exit", True))
     with listener:
         await server.serve(sockets=[listener])
 
@@ -116,10 +117,3 @@ async def serve(
 def _worth_telling(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     return record.getMessage() != UNANSWERED and not (isinstance(error, RuntimeError) and str(error) == ABANDONED)
-
-
-def _outlive(parent: BinaryIO, loop: asyncio.AbstractEventLoop, server: uvicorn.Server) -> None:
-    while parent.read(4096):
-        pass
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(setattr, server, "should_exit", True)

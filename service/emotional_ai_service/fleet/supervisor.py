@@ -6,13 +6,11 @@ SIGHUP            each is replaced by a new one, and no two at a time
 
 import asyncio
 import logging
-import os
 import signal
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import BinaryIO, Final, final
 
+from emotional_ai.parent import end_with
 from emotional_ai_service.fleet.plan import Plan
 from emotional_ai_service.fleet.replica import Replica
 from emotional_ai_service.launch import READY
@@ -39,7 +37,7 @@ async def run(plans: Sequence[Plan], say: Callable[[str], None], parent: BinaryI
         loop.add_signal_handler(number, supervisor.stop)
     loop.add_signal_handler(signal.SIGHUP, supervisor.renew)
     if parent is not None:
-        threading.Thread(target=_outlive, args=(parent, loop, supervisor.stop), daemon=True).start()
+        end_with(parent, supervisor.stop)
     await supervisor.serve()
 
 
@@ -109,10 +107,3 @@ class Supervisor:
             await asyncio.wait((ends[-1], hurried), return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
         await asyncio.gather(*ends)
-
-
-def _outlive(parent: BinaryIO, loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    while os.read(parent.fileno(), 4096):  # Not through its buffer, whose lock this thread would hold as Python ends.
-        pass
-    with suppress(RuntimeError):  # The loop may have ended by itself.
-        loop.call_soon_threadsafe(stop)
