@@ -1,12 +1,13 @@
 """The last while of a session, as it is shown live."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from emotional_ai.client import Client
+from emotional_ai.spans import start_of_last
 from emotional_ai.v1.engine_pb2 import Chemistry, EmotionalState, LogEntry
 from emotional_ai.v1.inference_pb2 import Expression
 
@@ -54,10 +55,8 @@ class Recent:
 def look(client: Client, session_id: str, span: float) -> Recent:
     """The last `span` wall seconds of a session, or its whole life if it is younger."""
     session = client.get_session(session_id, timeout=SECONDS)
-    created = session.created_at.ToDatetime(tzinfo=UTC)
-    start = session.state.time.ToDatetime(tzinfo=UTC) - timedelta(seconds=span)
-    # What is as old as the session is left to the service, which may no longer know of its creation.
-    told = client.history(session_id, start=start if start > created else None, points=POINTS, timeout=SECONDS)
+    start = start_of_last(session, timedelta(seconds=span))
+    told = client.history(session_id, start=start, points=POINTS, timeout=SECONDS)
     expression = client.preview_expression(session_id, timeout=SECONDS)
     return Recent(tuple(told.samples), tuple(told.entries), expression, session.config.dynamics.baseline)
 

@@ -13,6 +13,7 @@ from emotional_ai.causes import LEAST_SHOWN, parts, sentences
 from emotional_ai.mcp_bridge.arguments import Arguments, SessionId
 from emotional_ai.mcp_bridge.settings import Toolset
 from emotional_ai.mcp_bridge.tool import DIGITS, Answer, Call, Hints, Rounded, Tool
+from emotional_ai.spans import start_of_last
 from emotional_ai.v1 import engine_pb2 as pb
 
 MOST_EVENTS: Final = 100
@@ -117,10 +118,7 @@ async def _start(client: AsyncClient, session_id: str, minutes: float) -> dateti
     """The start of the last `minutes`, by the service's clock; None for as far back as is known."""
     if not minutes:
         return None
-    session = await client.get_session(session_id)
-    created = session.created_at.ToDatetime(tzinfo=UTC)
-    now = session.state.time.ToDatetime(tzinfo=UTC)
-    return now - timedelta(minutes=minutes) if timedelta(minutes=minutes) < now - created else None
+    return start_of_last(await client.get_session(session_id), timedelta(minutes=minutes))
 
 
 def _event(entry: pb.LogEntry, did: pb.EntryContribution | None) -> str:

@@ -6,10 +6,9 @@ from datetime import timedelta
 from heapq import heappop, heappush
 from typing import Final, TypedDict
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from emotional_ai import names
 from emotional_ai.aio import AsyncClient
+from emotional_ai.spans import start_of_last
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.hub import Moment
@@ -44,7 +43,7 @@ class Span(TypedDict):
 async def span(client: AsyncClient, moment: Moment, seconds: int) -> tuple[Span, Sequence[pb.EmotionalState]]:
     """The last `seconds` of a session, its whole life if 0, and its states then. Raises what the calls raise."""
     session = await client.get_session(moment.state.session_id)
-    start = _start(session, seconds)
+    start = start_of_last(session, timedelta(seconds=seconds)) if seconds else None
     told, explained = await asyncio.gather(
         client.history(session.session_id, start=start, points=SAMPLES),
         client.explain(session.session_id, start=start),
@@ -62,15 +61,6 @@ async def span(client: AsyncClient, moment: Moment, seconds: int) -> tuple[Span,
         latest=points.point(moment),
     )
     return drawn, samples
-
-
-def _start(session: pb.Session, seconds: int) -> Timestamp | None:
-    """Where the span begins by the service's clock, which may not be this machine's; None for as far back as is known."""
-    if not seconds:
-        return None
-    start = Timestamp()
-    start.FromDatetime(session.state.time.ToDatetime() - timedelta(seconds=seconds))
-    return start if start.ToNanoseconds() > session.created_at.ToNanoseconds() else None
 
 
 async def spoken(client: AsyncClient, moment: Moment, samples: Sequence[pb.EmotionalState]) -> list[points.Manner]:

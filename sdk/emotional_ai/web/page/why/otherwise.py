@@ -6,6 +6,7 @@ from typing import Final, TypedDict
 
 from emotional_ai import names
 from emotional_ai.aio import AsyncClient
+from emotional_ai.spans import start_of_last
 from emotional_ai.stimuli import CHEMICALS
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.page.lines import Picture, Pictures, line
@@ -48,8 +49,7 @@ async def otherwise(client: AsyncClient, session_id: str, without: Sequence[pb.L
 def beginning(session: pb.Session, first: datetime) -> datetime | None:
     """A little before `first`; None, as far back as is known, where that is before the session's creation."""
     since = session.state.time.ToDatetime(UTC) - first
-    start = first - max(since * LEAD, LEAST_LEAD)
-    return start if start > session.created_at.ToDatetime(UTC) else None
+    return start_of_last(session, since + max(since * LEAD, LEAST_LEAD))
 
 
 def compared(told: pb.ReplayCounterfactualResponse) -> Otherwise:

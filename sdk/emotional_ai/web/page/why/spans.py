@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from emotional_ai.errors import InvalidArgument
+from emotional_ai.spans import start_of_last
 from emotional_ai.stimuli import Moment
 from emotional_ai.v1 import engine_pb2 as pb
 
@@ -21,13 +22,10 @@ def last_minutes(session: pb.Session, minutes: float) -> Span:
     """The last wall minutes of a session, or its whole life if it is younger. Raises InvalidArgument unless above 0."""
     if not 0 < minutes < float("inf"):
         raise InvalidArgument.of("INVALID_SPAN", "minutes", f"must be above 0, got {minutes:g}")
-    began = session.created_at.ToDatetime(UTC)
-    now = session.state.time.ToDatetime(UTC)
     try:
-        start = now - timedelta(minutes=minutes)
+        return Span(start_of_last(session, timedelta(minutes=minutes)))
     except OverflowError:
         return Span()
-    return Span(start if start > began else None)
 
 
 def between(entries: Iterable[pb.LogEntry], first: int, last: int) -> Span:
