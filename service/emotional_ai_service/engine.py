@@ -117,7 +117,7 @@ class Engine:
         if request_id and await session.knows(request_id):
             earlier = session.requests.get(request_id)
             if earlier is not None:
-                await asyncio.shield(earlier)
+                await self._stored(session, earlier)
                 # Where it was done already, the session hears of it within this turn of the loop.
                 await asyncio.sleep(0)
             return Applied(await session.read(self.clock()), duplicate=True)

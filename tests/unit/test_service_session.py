@@ -20,6 +20,7 @@ from emotional_ai_service.stores import (
     Snapshot,
     StoreError,
     StoreUnavailable,
+    VersionConflict,
 )
 
 NOW_US = 1_700_000_000_000_000
@@ -186,6 +187,15 @@ async def test_a_repeat_of_what_fails_fails_too() -> None:
     store.fail()
     outcomes = await asyncio.gather(*writing, return_exceptions=True)
     assert all(isinstance(outcome, StoreUnavailable) for outcome in outcomes)
+
+
+async def test_a_repeat_of_what_came_behind_a_gap_is_told_that_nothing_was_applied() -> None:
+    store, engine, _ = await begun()
+    writing = [asyncio.ensure_future(engine.apply("ada", [praise()], request_id="r")) for _ in range(2)]
+    await turns()
+    store.held.pop(0)[0].set_exception(VersionConflict("ada", 2, 1))
+    outcomes = await asyncio.gather(*writing, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [SessionUnsettled, SessionUnsettled]
 
 
 async def test_a_batch_sent_again_on_its_way_to_the_store_is_not_acknowledged_before_it_is_there() -> None:
