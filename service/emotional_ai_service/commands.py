@@ -18,7 +18,8 @@ from emotional_ai_service.failure import fail
 from emotional_ai_service.launch import READY, serve_fleet, serve_here
 from emotional_ai_service.page_beside import PageBeside, missing, page_beside
 from emotional_ai_service.places import PlaceUnusable, usage_file
-from emotional_ai_service.settings import LIVE_SESSIONS, Settings, StoreKind
+from emotional_ai_service.room import LIVE_SESSIONS
+from emotional_ai_service.settings import Settings, StoreKind
 from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability
 from emotional_ai_service.token_commands import tokens as tokens_app
 from emotional_ai_training.jobs import DEFAULT_TARGET

@@ -3,16 +3,15 @@
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from emotional_ai_service.access import AccessSettings
 from emotional_ai_service.decoding import BlendMode, Precision, RuntimeKind
 from emotional_ai_service.observing.settings import ObservingSettings
+from emotional_ai_service.room import LIVE_SESSIONS
 from emotional_ai_service.safeguard import Notice, Rule, built_in
 from emotional_ai_service.stores import TRANSIENT_SESSIONS, Durability, RedisAddress
 from emotional_ai_training.jobs import DEFAULT_TARGET
-
-LIVE_SESSIONS: Final = 4096
 
 
 class StoreKind(Enum):
