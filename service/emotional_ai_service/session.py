@@ -60,7 +60,7 @@ class Subscription:
     since: float = 0.0
     """When the first of `changes` was stored, on the clock of time.monotonic."""
     ended: bool = False
-    """True once the session has been deleted."""
+    """True once the session is over."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self) -> int:
@@ -115,7 +115,7 @@ class Session:
 
     @property
     def ended(self) -> bool:
-        """True once the session has been deleted."""
+        """True once the session is over: deleted, or to be looked up anew (see tether)."""
         return self._deleted
 
     @property
