@@ -72,13 +72,13 @@ class InferenceServicer(inference_pb2_grpc.InferenceServicer):
         language, engine = self._language, self._engine
         check_policy(request.kv_policy, language.decoder.describe())
         async with engine.watching(request.session_id) as (session, _):
-            await check_length(language, request)
+            messages = (*messages_from(request.history), Message(Role.USER, request.text))
+            await check_length(language, messages, request.sampling)
             said_before = said_by_person(request.history)
             try:
                 (appraisal,) = await language.appraise([request.text], said_before)
             except InvalidRequest as error:
                 raise InvalidRequest([Violation("text", v.description) for v in error.violations]) from error
-            messages = (*messages_from(request.history), Message(Role.USER, request.text))
             restraint = await self._oversight.restrain(request.session_id, request.text, said_before)
             with_adapters, there = self._manner(request, restraint), NOTHING
             heard = Happened(appraisal.signals)

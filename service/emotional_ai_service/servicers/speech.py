@@ -51,6 +51,11 @@ def seed_of(sampling: pb.Sampling) -> int:
     return sampling.seed if sampling.HasField("seed") else secrets.randbits(63)
 
 
+def most_tokens(sampling: pb.Sampling) -> int:
+    """Tokens a reply may have."""
+    return sampling.max_tokens if sampling.HasField("max_tokens") else DEFAULT_MAX_TOKENS
+
+
 def generation_of(
     messages: tuple[Message, ...],
     sampling: pb.Sampling,
@@ -76,7 +81,7 @@ def generation_of(
             ),
             min_p=sampling.min_p if sampling.HasField("min_p") else DEFAULT_MIN_P,
         ),
-        max_tokens=sampling.max_tokens if sampling.HasField("max_tokens") else DEFAULT_MAX_TOKENS,
+        max_tokens=most_tokens(sampling),
         stop=tuple(sampling.stop),
         logprobs=sampling.logprobs,
         blend=voice.blend,
