@@ -17,6 +17,7 @@ import pytest
 from command_line import CommandLine
 from loopback import PATIENCE, service, service_process
 from openai import APIStatusError, OpenAI
+from redis_server import free_port
 from web_process import Web, command, web_process
 
 from emotional_ai import Client
@@ -366,10 +367,3 @@ def conversation(*flags: str) -> "subprocess.CompletedProcess[str]":
 def plain() -> dict[str, str]:
     """The environment without the marks of a test, by which NiceGUI serves otherwise."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

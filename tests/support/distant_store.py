@@ -22,7 +22,7 @@ from emotional_ai_service.stores import (
 T = TypeVar("T")
 
 
-async def turns(count: int) -> None:
+async def turns(count: int = 10) -> None:
     """Lets everything else run `count` times."""
     for _ in range(count):
         await asyncio.sleep(0)

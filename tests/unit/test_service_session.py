@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
 import pytest
+from distant_store import turns
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.timeline import Happened
@@ -112,12 +113,6 @@ async def begun() -> tuple[HeldStore, Engine, Session]:
 
 def praise() -> Intent:
     return Intent(Happened(PRAISE), pb.LogEntry(stimulus=pb.Stimulus(event=pb.Signals(praise=0.5))))
-
-
-async def turns(count: int = 10) -> None:
-    """Lets everything that can run do so."""
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 async def test_a_write_is_seen_and_told_only_once_it_is_stored() -> None:
