@@ -105,3 +105,21 @@ async def test_what_work_alongside_fails_with_is_raised() -> None:
 
     with pytest.raises(ZeroDivisionError):
         await stood()
+
+
+async def test_what_work_alongside_fails_with_is_logged_when_it_does(caplog: pytest.LogCaptureFixture) -> None:
+    failed = asyncio.Event()
+
+    async def work() -> None:
+        failed.set()
+        raise ZeroDivisionError
+
+    async def stood() -> None:
+        async with alongside(work(), "the work"):
+            await failed.wait()
+            await asyncio.sleep(0)
+            assert "the work failed, and does not go on" in caplog.text
+            assert "ZeroDivisionError" in caplog.text
+
+    with pytest.raises(ZeroDivisionError):
+        await stood()
