@@ -55,7 +55,7 @@ async def test_a_session_is_made_and_listed(client: AsyncClient) -> None:
     async with entered(sessions_alone, client) as sight:
         sight.does("made", " ada ")
         assert await sight.until("made_one") == "ada"
-        await sight.until("fill", lambda listing: [row["id"] for row in listing["rows"]] == ["ada"])
+        await sight.shows("fill", lambda listing: [row["id"] for row in listing["rows"]] == ["ada"])
         sight.does("made", "")
         named = await sight.until("made_one")
         assert (await client.get_session(named)).session_id == named
@@ -77,7 +77,7 @@ async def test_a_session_is_deleted_and_one_that_is_gone_is_said_to_be(client: A
         await sight.until("fill", lambda listing: listing["every"] == 1)
         sight.does("deleted", "ada")
         assert await sight.until("told") == "Deleted ada."
-        await sight.until("fill", lambda listing: listing["every"] == 0)
+        await sight.shows("fill", lambda listing: listing["every"] == 0)
         with pytest.raises(NotFound):
             await client.get_session("ada")
         sight.does("deleted", "ada")
