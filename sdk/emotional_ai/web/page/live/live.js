@@ -1,7 +1,7 @@
 // The panel `live`. Arrays stay here; the server sends a span once, and then a moment at a time. While the tab is hidden it
 // sends nothing, and what is shown again is asked for anew.
 import { echarts } from "nicegui-echart";
-import { signed } from "emotional-ai-written";
+import { number, signed, words } from "emotional-ai-written";
 import { Blend, Curves, Manner, Past, Plane, looks } from "emotional-ai-live";
 
 const TICK_MS = 1000;
@@ -12,7 +12,7 @@ export default {
     <div class="live">
       <div class="live-head">
         <div class="live-label">
-          <span class="live-feels">{{ label.replaceAll("_", " ") || "..." }}</span>
+          <span class="live-feels">{{ words(label) || "..." }}</span>
           <span class="muted numbers" v-if="label">confidence {{ (confidence * 100).toFixed(0) }} %</span>
         </div>
         <div class="spans" role="group" aria-label="How far back">
@@ -46,7 +46,7 @@ export default {
         <figure class="voice-box"><figcaption>Blend of adapters</figcaption>
           <div ref="blend" class="blend" role="img" aria-label="Weights of the adapters over time"></div>
           <ul class="voices"><li v-for="one in voices" :key="one.name"><i :style="{ background: one.colour }"></i>{{
-            one.name.replaceAll("_", " ") }} <span class="numbers">{{ (one.weight * 100).toFixed(0) }} %</span></li></ul>
+            words(one.name) }} <span class="numbers">{{ (one.weight * 100).toFixed(0) }} %</span></li></ul>
           <p class="muted" v-if="filled && !voices.length">No adapters are here: the base model speaks.</p>
         </figure>
         <figure class="manner-box"><figcaption><svg width="22" height="8" aria-hidden="true"><line x1="0" x2="22" y1="4" y2="4"
@@ -101,6 +101,7 @@ export default {
     for (const { chart } of this.pictures) chart.dispose();
   },
   methods: {
+    words,
     // What the server calls.
     fill(span) {
       this.past.fill(span);
@@ -195,10 +196,10 @@ export default {
     },
     said(signal, moved) {
       const parts = Object.entries(moved).map(([name, by]) => `${name} ${signed(by, 3)}`);
-      return `${signal.replaceAll("_", " ")} moved ${parts.join(", ") || "nothing"}`;
+      return `${words(signal)} moved ${parts.join(", ") || "nothing"}`;
     },
     two(value) {
-      return value === undefined || value === null ? "–" : value.toFixed(2);
+      return value === undefined || value === null ? "–" : number(value);
     },
   },
 };

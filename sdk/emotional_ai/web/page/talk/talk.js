@@ -1,6 +1,7 @@
 // The panel `talk`. The conversation is kept here as it was sent; the server sends it once, then turns whole and replies bit by
 // bit. Every text is shown as text.
 import { TalkAgain, TalkElsewhere, TalkTurn } from "emotional-ai-talk";
+import { words } from "emotional-ai-written";
 
 const MOST_OTHERS = 50; // of what happened elsewhere
 
@@ -23,7 +24,7 @@ export default {
         <p v-if="forgotten" class="muted hint">Older turns are no longer kept.</p>
       </div>
       <ul v-if="legend.length" class="voices" aria-label="Adapters"><li v-for="[name, colour] in legend" :key="name"><i
-        :style="{ background: colour }"></i>{{ name.replaceAll("_", " ") }}</li>
+        :style="{ background: colour }"></i>{{ words(name) }}</li>
         <li v-if="moved" class="muted">Behind words: the loudest adapter, which has the largest
           weight there; the bar below them: the whole blend.</li></ul>
       <div v-if="silent" class="silent" role="status"><p>{{ silent }}</p>
@@ -92,6 +93,7 @@ export default {
     this.resizing.disconnect();
   },
   methods: {
+    words,
     // What the server calls.
     fill(turns, { kept, sent }) {
       Object.assign(this, { turns, kept, sent, opened: true });

@@ -1,6 +1,7 @@
 // The editor of a configuration. The form is the contract's JSON; the service says what is wrong with it, and how it would feel.
 import { Field, Rest, SWITCHES, Switched, Table, at, copy, put } from "emotional-ai-fields";
 import { Lines } from "emotional-ai-lines";
+import { words } from "emotional-ai-written";
 
 const QUIET_MS = 250; // how long nothing is typed before the service is asked
 const LONGEST = 100000; // characters of a file that are read; no configuration has as many
@@ -98,7 +99,7 @@ export default {
     gains() {
       return this.form.dynamics.gains.map((row) => {
         const name = row.signal.replace("SIGNAL_", "").toLowerCase();
-        return { name: name.replaceAll("_", " "), path: `dynamics.gains.${name}`, of: row.gain };
+        return { name: words(name), path: `dynamics.gains.${name}`, of: row.gain };
       });
     },
   },

@@ -1,4 +1,6 @@
 // Signals: a press applies one at the intensity chosen; sliders set several, to apply at once or to hold.
+import { words } from "emotional-ai-written";
+
 export default {
   template: `
     <section class="touch-part" aria-labelledby="touch-signals">
@@ -48,6 +50,7 @@ export default {
     },
   },
   methods: {
+    words,
     press(name) {
       this.ask("press", { [name]: this.intensity }, "");
     },
@@ -69,9 +72,6 @@ export default {
     },
     said(words) {
       this.said_last = words;
-    },
-    words(name) {
-      return name.replaceAll("_", " ");
     },
   },
 };

@@ -10,6 +10,7 @@ from emotional_ai import names
 from emotional_ai.stimuli import signals_of
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.web.hub import Moment
+from emotional_ai.web.page import written
 from emotional_ai.web.page.desk import Desk
 
 PLEASANT: Final = ("reward", "novelty", "achievement", "social_warmth", "praise", "relaxation")
@@ -48,7 +49,7 @@ def told(intensities: Mapping[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in intensities.items())
 
 
-class Press(Element, component="press.js"):
+class Press(Element, component="press.js", esm=written.ESM):
     """Buttons and sliders of the twelve signals. What is pressed goes over the stream that the page follows."""
 
     def __init__(self, desk: Desk) -> None:

@@ -1,5 +1,5 @@
 // Something another client said to the session, or had it feel. Its words are not kept anywhere; its signals are.
-import { words } from "./voices.js";
+import { signalWords } from "./voices.js";
 
 export default {
   template: `
@@ -8,7 +8,7 @@ export default {
   props: { told: Object },
   computed: {
     heard() {
-      return this.told.signals.map(([name, value]) => `${words(name)} ${value.toFixed(2)}`).join(", ") || "no signal";
+      return signalWords(this.told.signals);
     },
   },
 };

@@ -1,6 +1,6 @@
 // One turn: what the person said, what was heard in it, the reply, and the same in other states beside it.
 import TalkReply from "./reply.js";
-import { words } from "./voices.js";
+import { signalWords, words } from "./voices.js";
 
 export default {
   components: { TalkReply },
@@ -35,9 +35,8 @@ export default {
     heard() {
       const { classified, signals, emotions } = this.turn.heard;
       if (!classified) return "Nothing was heard in these words that could be classified; they moved nothing.";
-      const told = signals.map(([name, value]) => `${words(name)} ${value.toFixed(2)}`).join(", ") || "no signal";
       const likely = emotions.slice(0, 3).map(([name, value]) => `${words(name)} ${(100 * value).toFixed(0)} %`).join(", ");
-      return `Heard: ${told}${likely ? ` (${likely})` : ""}`;
+      return `Heard: ${signalWords(signals)}${likely ? ` (${likely})` : ""}`;
     },
   },
 };

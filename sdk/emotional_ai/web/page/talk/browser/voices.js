@@ -1,4 +1,4 @@
-// Voices of a reply: their colours, and the same in words.
+// Voices of a reply: their colours, and the same in words; signals in words.
 import { number, words } from "emotional-ai-written";
 
 const LEAST = 0.005; // least weight that does not read as 0.00
@@ -32,6 +32,11 @@ export function blendWords({ blend }) {
 
 export function voiceWords(voice) {
   return `from token ${voice.token}: ${blendWords(voice)}; temperature ${two(voice.temperature)}, top_p ${two(voice.top_p)}`;
+}
+
+// Signals as they were heard.
+export function signalWords(signals) {
+  return signals.map(([name, value]) => `${words(name)} ${two(value)}`).join(", ") || "no signal";
 }
 
 // Rectangles of a picture 100 wide and 1 high: over each voice's tokens its adapters on top of one another.

@@ -1,5 +1,6 @@
 // One metric over a job: a line for each stage, in its colour, and where each stage begins.
 import { echarts } from "nicegui-echart";
+import { words } from "emotional-ai-written";
 
 export const Curve = {
   template: `
@@ -10,7 +11,7 @@ export const Curve = {
   props: { name: String, points: Array, stages: Array, beat: Number },
   computed: {
     words() {
-      return this.name.replaceAll("_", " ");
+      return words(this.name);
     },
     last() {
       return this.beat ? this.points.findLast((one) => one.value !== null)?.value : undefined;
