@@ -13,7 +13,15 @@ from emotional_ai.cli import app
 from emotional_ai_service.flags.fleet import fleet_of
 from emotional_ai_service.fleet import arguments, planned
 from emotional_ai_service.fleet.plan import share
-from emotional_ai_service.settings import LanguageSettings, Settings, StoreKind, StoreSettings, VllmBackend
+from emotional_ai_service.places import usage_file
+from emotional_ai_service.settings import (
+    LanguageSettings,
+    LimitSettings,
+    Settings,
+    StoreKind,
+    StoreSettings,
+    VllmBackend,
+)
 
 SHARED = ("serve", "--workers", "2", "--store", "redis")
 README = Path(__file__).parents[2] / "README.md"
@@ -95,6 +103,18 @@ def test_several_workers_load_no_model_each_and_are_told_what_to_start_instead(t
         fleet_of(2, settings, context)
     assert fleet_of(1, settings, context) == []
     assert len(fleet_of(2, replace(settings, language=shared), context)) == 2
+
+
+@pytest.mark.parametrize("given", [("--port", "0"), ("--db", "sessions.db")])
+def test_workers_count_what_tenants_used_in_files_of_their_own_where_none_was_named(given: tuple[str, ...]) -> None:
+    root = typer.main.get_command(app)
+    serve = root.get_command(typer.Context(root), "serve")  # type: ignore[attr-defined]  # it is a group
+    context = serve.make_context("serve", [*SHARED[1:], "--engine-only", "--limits", "limits.toml", *given])
+    limits = LimitSettings(Path("limits.toml"), usage_file(context.params["db"], context.params["port"]))
+    settings = Settings(store=StoreSettings(StoreKind.REDIS), port=context.params["port"], limits=limits)
+    plans = fleet_of(2, settings, context)
+    used = [plan.command[plan.command.index("--usage") + 1] for plan in plans]
+    assert used == [f"{limits.usage}.0", f"{limits.usage}.1"]
 
 
 def test_workers_read_the_flags_the_readme_starts_many_users_with_as_they_were_given(tmp_path: Path) -> None:

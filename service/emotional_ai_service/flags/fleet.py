@@ -43,14 +43,13 @@ def fleet_of(workers: int, settings: Settings, ctx: typer.Context) -> list[Plan]
         )
     if sys.platform != "linux":
         raise typer.BadParameter("pins processes, which this system cannot; use Linux", param_hint="--workers")
-    usage = ctx.params.get("usage")
     try:
         return planned(
             arguments(ctx.command.params, _given(ctx)),
             workers=workers,
             port=settings.port,
             metrics=ctx.params.get("metrics"),
-            usage=None if usage is None else str(usage),
+            usage=None if settings.limits is None else str(settings.limits.usage),
             cpus=os.sched_getaffinity(0),
         )
     except ValueError as error:
