@@ -36,11 +36,6 @@ class Numbers:
         """The sample of that name and those labels."""
         return self.samples[name, frozenset(labels.items())]
 
-    @property
-    def names(self) -> set[str]:
-        """Names of all samples."""
-        return {name for name, _ in self.samples}
-
 
 def read_families(url: str) -> list[Metric]:
     """What a service tells Prometheus, read with Prometheus's own parser."""
@@ -96,14 +91,6 @@ class Collector(collector_grpc.TraceServiceServicer):
             assert self._came.wait_for(lambda: {span.name for span in self.spans} >= set(names), PATIENCE), (
                 f"of {names} only {sorted({span.name for span in self.spans})} came"
             )
-
-    def tree(self) -> dict[str, set[str]]:
-        """Names of the spans below each, by its name; those without a parent here stand below ""."""
-        names = {span.span_id: span.name for span in self.spans}
-        found: dict[str, set[str]] = {}
-        for span in self.spans:
-            found.setdefault(names.get(span.parent_span_id, ""), set()).add(span.name)
-        return found
 
     def text(self) -> str:
         """Everything that was sent, as text."""

@@ -15,6 +15,8 @@ LONGEST_ID: Final = 128
 TEXTS: Final = frozenset({"text", "texts", "content", "note", "stop"})
 """Fields of requests that hold what people wrote."""
 SESSIONS: Final = frozenset({"session_id"})
+QUIET: Final = frozenset({"OK", "CANCELLED"})
+"""Codes of calls that nothing went wrong with."""
 
 
 @dataclass(slots=True)

@@ -9,13 +9,13 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from emotional_ai_service.malformed import Malformed
-from emotional_ai_service.observing.call import REQUEST_ID, Call, begin_call, request_id_of
+from emotional_ai_service.observing.call import QUIET, REQUEST_ID, Call, begin_call, request_id_of
 from emotional_ai_service.observing.rpcs import RpcCounts, Rpcs
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from emotional_ai_service.observing.tracing import Tracing
 
-QUIET: Final = frozenset({"OK", "CANCELLED"})
 Servicer = TypeVar("Servicer")
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @final
 class Observer:
-    """Observes the calls of servicers. `names` has each call named, for logs and traces."""
+    """Observes the calls of servicers. `names` has each call named, for the log; a trace names them in any case."""
 
     def __init__(self, rpcs: Rpcs | None, tracing: "Tracing | None", *, names: bool) -> None:
         self._rpcs = rpcs
@@ -50,9 +49,9 @@ class Observer:
     def _unary(self, inner: Callable[..., Awaitable[Any]], method: str, counts: RpcCounts) -> Callable[..., Any]:
         async def answered(request: Message, context: Any) -> Any:
             under_way = _UnderWay(self._tracing, method, counts)
-            if self._names:
-                context.set_trailing_metadata(told(under_way.named(request, context)))
             try:
+                if self._names:
+                    context.set_trailing_metadata(told(under_way.named(request, context)))
                 return await inner(request, context)
             except asyncio.CancelledError:
                 under_way.cancelled(context)

@@ -68,10 +68,10 @@ class Observation:
 
     def around(self, servicer: Servicer, service: ServiceDescriptor) -> Servicer:
         """A guarded servicer, observed in place."""
-        names = self._settings.log is not None or self._tracing is not None
-        if not self._counts and not names:
+        logs = self._settings.log is not None
+        if not (self._watches or logs):
             return servicer
-        return Observer(self._rpcs if self._counts else None, self._tracing, names=names).around(servicer, service)
+        return Observer(self._rpcs if self._counts else None, self._tracing, names=logs).around(servicer, service)
 
     def store(self, store: Store) -> Store:
         """The store, observed."""

@@ -32,7 +32,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from emotional_ai_service.observing.call import Call
+from emotional_ai_service.observing.call import QUIET, Call
 
 SERVICE_NAME: Final = "emotional-ai"
 QUEUE_LIMIT: Final = 4096
@@ -77,7 +77,7 @@ class Tracing:
     def end_call(self, span: Span, code: str) -> None:
         """Ends a call's span with the name of its status code."""
         span.set_attribute("rpc.grpc.status", code)
-        if code not in ("OK", "CANCELLED"):
+        if code not in QUIET:
             span.set_status(Status(StatusCode.ERROR, code))
         span.end()
 
