@@ -155,10 +155,11 @@ class Engine:
             if after is not None:
                 self._snapshot(session, after, len(intents))
             return stored, None
-        last = session.marks.get(mark)
-        if last is None:
+        if mark not in session.marks:
             stored = await self.last_batch(session, token)
-            last = session.marks.setdefault(mark, stored)
+            if mark not in session.marks:
+                session.mark(mark, stored)
+        last = session.marks[mark]
         if number <= last:
             return last, session.unstored
         if number > last + 1:
@@ -279,12 +280,12 @@ class Engine:
 
     def _tie(self, session: Session, record: Record) -> None:
         """Keeps a session level with its log, where others write to it; `record` is one of it."""
+        session.tether = Tether(session, self._store, record, self)
 
-        def departed() -> None:
-            self.let_go(session)
-            self._room.leave(session)
-
-        session.tether = Tether(session, self._store, record, departed)
+    def departed(self, session: Session) -> None:
+        """Forgets a session that is over."""
+        self.let_go(session)
+        self._room.leave(session)
 
     def let_go(self, session: Session) -> None:
         """Forgets a session that is in memory; the store has all of it."""
@@ -312,7 +313,7 @@ class Engine:
             session = Session(session_id, created_us, moment, self._store)
         for request_id in await self._store.recent_requests(session_id):
             session.requests[request_id] = None
-        session.marks = dict(await self._store.marks(session_id))
+        session.marks = dict(await self._store.marks(session_id)) or NO_MARKS
         session.transient = TRANSIENT in session.marks
         return session
 

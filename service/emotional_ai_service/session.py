@@ -6,11 +6,12 @@ to what is stored: nobody ever saw the difference.
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import islice
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.errors import InvalidInput, TimeReversed
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from emotional_ai_service.tether import Tether
 
 REMEMBERED_REQUESTS = 10_000
-"""Request ids a session recognises as repeated, newest first; the store keeps at least as many."""
+"""Request ids a session recognises as repeated at least, the newest; the store keeps at least as many."""
+FORGOTTEN_AT_ONCE = 1_000
+"""Request ids beyond those after which that many are forgotten: the front of a dict is quick to leave in numbers only."""
 STEPS_ON_THE_LOOP = 50
 """Steps of integration, about 5 ms of them, that a reading may take on the event loop."""
 STEPS_OF_A_WRITE = 2_000
@@ -70,6 +73,10 @@ class Subscription:
         return changes
 
 
+NOBODY: Final[AbstractSet[Subscription]] = frozenset()
+"""Who watches most sessions, which are at rest by the thousand: an empty set of their own would take 0.2 KB of each."""
+
+
 class Session:
     """A live session over a store; all methods belong to the event loop that owns it."""
 
@@ -94,9 +101,9 @@ class Session:
         self.session_id = session_id
         self.created_us = created_us
         self.settled = Continuation(moment)
-        self.subscriptions: set[Subscription] = set()
-        self.requests: OrderedDict[str, asyncio.Future[None] | None] = OrderedDict()
-        self.marks: dict[str, int] = {}
+        self.subscriptions = NOBODY
+        self.requests: dict[str, asyncio.Future[None] | None] = {}
+        self.marks: Mapping[str, int] = NO_MARKS
         self.tether: Tether | None = None
         """What keeps it level with a store that other replicas write to as well; None where nobody else does."""
         self.transient = False
@@ -198,7 +205,7 @@ class Session:
         pending = self._store.append(self.session_id, before, records, request_id=request_id, marks=marks)
         self._head = head
         if mark:
-            self._mark(*mark)
+            self.mark(*mark)
         if request_id:
             self._remember(request_id, pending)
         if pending is None:
@@ -220,18 +227,32 @@ class Session:
             if entry.request_id:
                 self._remember(entry.request_id, None)
         self._head = Continuation(moment)
-        self.marks.clear()  # Which of them the entries came with is read from the store again.
+        self.marks = NO_MARKS  # Which of them the entries came with is read from the store again.
         self._settle(self._head, moment.version - before)
+
+    def mark(self, name: str, value: int) -> None:
+        """Keeps what is stored under a name, as the newest of those that are kept."""
+        marks = self.marks if isinstance(self.marks, dict) else {}
+        marks.pop(name, None)
+        marks[name] = value
+        if len(marks) > MARKS_KEPT:  # What is forgotten here is read from the store again.
+            del marks[next(iter(marks))]
+        self.marks = marks
 
     def subscribe(self) -> Subscription:
         """A new watcher; end it with `unsubscribe`."""
         subscription = Subscription(ended=self._deleted)
-        self.subscriptions.add(subscription)
+        if isinstance(self.subscriptions, set):
+            self.subscriptions.add(subscription)
+        else:
+            self.subscriptions = {subscription}
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Ends a watcher."""
-        self.subscriptions.discard(subscription)
+        if isinstance(self.subscriptions, set):
+            self.subscriptions.discard(subscription)
+            self.subscriptions = self.subscriptions or NOBODY
 
     def mark_deleted(self) -> None:
         """Ends the session for everyone who still holds it."""
@@ -240,16 +261,11 @@ class Session:
             subscription.ended = True
             subscription.woken.set()
 
-    def _mark(self, name: str, value: int) -> None:
-        self.marks.pop(name, None)
-        self.marks[name] = value
-        if len(self.marks) > MARKS_KEPT:  # What is forgotten here is read from the store again.
-            del self.marks[next(iter(self.marks))]
-
     def _remember(self, request_id: str, pending: asyncio.Future[None] | None) -> None:
         self.requests[request_id] = pending
-        if len(self.requests) > REMEMBERED_REQUESTS:
-            self.requests.popitem(last=False)
+        if len(self.requests) >= REMEMBERED_REQUESTS + FORGOTTEN_AT_ONCE:
+            for oldest in tuple(islice(self.requests, FORGOTTEN_AT_ONCE)):
+                del self.requests[oldest]
 
     def _stored(
         self, done: asyncio.Future[None], head: Continuation, changes: int, request_id: str, own: Subscription | None
@@ -264,7 +280,7 @@ class Session:
             self._settle(head, changes, own if self.tether is not None else None)
         if self._broken and not self._in_flight:
             self._head, self._broken = self.settled, False
-            self.marks.clear()
+            self.marks = NO_MARKS
 
     def _settle(self, head: Continuation, changes: int, own: Subscription | None = None) -> None:
         self.settled = head

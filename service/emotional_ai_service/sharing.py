@@ -107,5 +107,5 @@ class Sharing:
             last = (await self._store.marks(session.session_id)).get(mark, 0)
             # What another replica went on with may have been taken in here meanwhile.
             if session.settled.moment.version == version:
-                session.marks[mark] = last
+                session.mark(mark, last)
                 return last

@@ -13,7 +13,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
-from typing import Final, TypeVar, final
+from typing import Final, Protocol, TypeVar, final
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.errors import SessionContended
@@ -41,23 +41,35 @@ class Departed(Exception):
     """The session of the tether is over: deleted, or far behind with nobody watching; its id is to be looked up anew."""
 
 
+class Keeper(Protocol):
+    """Who has the session in memory."""
+
+    def departed(self, session: Session) -> None:
+        """The session is over."""
+        ...
+
+
 @final
 class Tether:
-    """Ties `session` to its log in `store`, of which `anchor` is a record; `departed` is called once the session is over."""
+    """Ties `session` to its log in `store`, of which `anchor` is a record; `keeper` is told once the session is over.
+
+    Sessions at rest have one each by the thousand: what only a write needs is made for it.
+    """
 
     __slots__ = (
         "_anchor",
         "_anchored_at",
-        "_departed",
         "_draw",
         "_following",
         "_holders",
+        "_keeper",
         "_looking",
         "_next",
         "_rivals_until",
         "_session",
         "_store",
         "_turn",
+        "_writers",
     )
 
     def __init__(
@@ -65,15 +77,16 @@ class Tether:
         session: Session,
         store: Store,
         anchor: Record,
-        departed: Callable[[], None],
+        keeper: Keeper,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._session = session
         self._store = store
         self._anchored_at, self._anchor = anchor.sequence, _digest(anchor)
-        self._departed = departed
+        self._keeper = keeper
         self._draw = draw
-        self._turn = asyncio.Lock()
+        self._turn: asyncio.Lock | None = None
+        self._writers = 0
         self._rivals_until = 0.0
         self._looking: asyncio.Task[bool] | None = None
         self._next: asyncio.Task[bool] | None = None
@@ -98,18 +111,15 @@ class Tether:
         It is tried again on a level session while it raises VersionConflict or NotFound. Raises Departed; SessionContended,
         after which nothing of it is applied; and what it raises itself.
         """
-        async with self._turn:
-            for number in range(TRIES):
-                while (pending := self._session.unstored) is not None:
-                    await asyncio.wait((pending,))
-                await self._prepare(number)
-                if self._session.ended:
-                    raise Departed
-                try:
-                    return await attempt()
-                except (VersionConflict, NotFound):
-                    self._rivals_until = asyncio.get_running_loop().time() + RIVALRY_SECONDS
-        raise SessionContended(self._session.session_id, TRIES)
+        turn = self._turn = self._turn or asyncio.Lock()
+        self._writers += 1
+        try:
+            async with turn:
+                return await self._tried(attempt)
+        finally:
+            self._writers -= 1
+            if not self._writers:
+                self._turn = None
 
     def hold(self) -> None:
         """Keeps the session level from now on, for one more who watches it; `release` ends that. Raises StoreClosed."""
@@ -123,6 +133,19 @@ class Tether:
         if not self._holders and self._following is not None:
             self._following.end()
             self._following = None
+
+    async def _tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        for number in range(TRIES):
+            while (pending := self._session.unstored) is not None:
+                await asyncio.wait((pending,))
+            await self._prepare(number)
+            if self._session.ended:
+                raise Departed
+            try:
+                return await attempt()
+            except (VersionConflict, NotFound):
+                self._rivals_until = asyncio.get_running_loop().time() + RIVALRY_SECONDS
+        raise SessionContended(self._session.session_id, TRIES)
 
     async def _prepare(self, number: int) -> None:
         """Before try `number`: after a lost race the others get room, and what they wrote is taken in."""
@@ -173,7 +196,7 @@ class Tether:
 
     def _end(self) -> None:
         self._session.mark_deleted()
-        self._departed()
+        self._keeper.departed(self._session)
 
     def _same(self, first: Record) -> bool:
         """Whether a log that begins at the anchor's place is the session's.
