@@ -110,7 +110,7 @@ def test_low_levels_are_told_where_words_tell_of_them_and_only_trained() -> None
 def test_every_continued_draft_that_is_not_learned_is_counted() -> None:
     config = PrepareConfig(train_rows=18, dev_rows=0, test_rows=0, continued_share=0.5)
     report = prepare(config, Listener(), lambda _: None, speaker=Talker()).report
-    assert report.dropped_of("balanced") == {"farther from its prompt than others": 18}
+    assert report.dropped_of("balanced") == {"farther from its prompt, or less clear, than others": 18}
     mute = prepare(config, Listener(), lambda _: None, speaker=Mute()).report
     assert mute.dropped_of("balanced") == {"gone on with in no fit words": 27}
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotional_ai_training.evaluation.measures import auc, broken, distinct
-from emotional_ai_training.evaluation.scale import SCALES, choose
+from emotional_ai_training.evaluation.scale import Tried, choose
 
 scores = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), min_size=1, max_size=12)
 
@@ -35,6 +35,12 @@ def test_an_ordinary_reply_is_not_broken() -> None:
     assert not broken("I am glad, I am really glad, and I want to hear all of it.")
 
 
-def test_the_scale_is_the_best_within_the_bound_on_neutral_text() -> None:
-    assert choose([3.0, 2.0, 1.0, 0.5], [1.0, 1.1, 1.14, 1.3]) == SCALES[2]
-    assert choose([3.0, 2.0, 1.0, 0.5], [1.2, 1.3, 1.4, 1.5]) is None
+def test_the_scale_is_the_least_at_which_the_state_is_read_and_no_greater_one_is_tried() -> None:
+    tries = iter([Tried(0.75, 0.5, 1.0), Tried(1.0, 0.92, 1.0), Tried(1.25, 1.0, 1.0)])
+    assert choose(tries) == Tried(1.0, 0.92, 1.0)
+    assert next(tries).scale == 1.25
+
+
+def test_where_the_state_is_read_too_seldom_the_scale_is_that_of_the_most_readings_and_the_least_of_equals() -> None:
+    assert choose([Tried(0.75, 0.4, 1.0), Tried(1.0, 0.6, 1.0), Tried(1.5, 0.6, 1.1)]) == Tried(1.0, 0.6, 1.0)
+    assert choose([]) is None

@@ -37,7 +37,7 @@ def train_adapters(
     from rich.console import Console
 
     from emotional_ai_training.conditioning import ADAPTERS
-    from emotional_ai_training.evaluation.tables import before_after_table, curiosity_table
+    from emotional_ai_training.evaluation.tables import before_after_table, curiosity_table, strength_table
     from emotional_ai_training.jobs import Plan, Recipe
     from emotional_ai_training.recipes.console import approval, console_reporter, readable
     from emotional_ai_training.recipes.workplace import begin, finish
@@ -69,6 +69,8 @@ def train_adapters(
             outcome = train(plan, reporter, approval(console, max_cost_usd))
         finish(checkpoints)
         console.print(before_after_table(outcome.reports))
+        if outcome.strengths:
+            console.print(strength_table(outcome.strengths))
         if outcome.diversity is not None:
             console.print(curiosity_table(*outcome.diversity))
         console.print(f"adapters in {loras}/, curves in {checkpoints}/curves.png")

@@ -1,8 +1,8 @@
 """Prepares training data: drafts are written from a seed, judged, and kept until each cell holds what was asked for.
 
     borrowed drafts   GoEmotions pairs and dialogues, if given, for at most a quarter of a state's training rows
-    continued drafts  begun by the grammar and gone on with by the base model, if someone speaks for it: of three times
-                      as many as are wanted those that are most about their prompt
+    continued drafts  begun by the grammar and gone on with by the base model, if someone speaks for it: of six times as
+                      many as are wanted those that are most about their prompt, and clearest in their state
     grammar drafts    the rest, in rounds: draft what is missing, judge it, keep what the judge agrees with
     replay rows       the base model's own replies to neutral prompts, if someone speaks for it
 
@@ -30,8 +30,10 @@ from emotional_ai_training.dataset.states import check_state
 
 Report = Callable[[str], None]
 
-OVERDRAFT: Final = 3
+OVERDRAFT: Final = 6
 """Continued drafts for each that is wanted."""
+CLARITY: Final = 0.6
+"""What the judge's probability of the state counts for, beside the similarity of reply and prompt."""
 ROUNDS: Final = 8
 """How often what is missing is drafted anew before it is given up."""
 
@@ -54,8 +56,9 @@ class PrepareConfig:
 
     *_rows are counts a state; replay_share is the number of replay rows for each training row, borrowed_share the
     greatest part of a state's training rows that others wrote, continued_share that of rows the base model went on with, all
-    in [0, 1]; low_rows are training rows of each chemical's low level; similarity is the least cosine between a prompt and a
-    GoEmotions text that may answer it; model_licence is that of the base model's words.
+    in [0, 1]; low_rows are training rows of each chemical's low level, of which low_continued_share are gone on with, fewer
+    since the base model is warm and eager by itself; similarity is the least cosine between a prompt and a GoEmotions text
+    that may answer it; model_licence is that of the base model's words.
     Raises UnknownState.
     """
 
@@ -66,8 +69,9 @@ class PrepareConfig:
     test_rows: int = 48
     replay_share: float = 0.10
     borrowed_share: float = 0.25
-    continued_share: float = 0.7
+    continued_share: float = 0.9
     low_rows: int = 0
+    low_continued_share: float = 0.5
     similarity: float = 0.55
     model_licence: str = "Apache-2.0"
 
@@ -127,7 +131,7 @@ class _Desk:
                 self.dropped[draft.cell.state, "more than was asked for"] += 1
 
     def take_closest(self, drafts: Iterable[Draft], most: Callable[[Cell], int]) -> None:
-        """As `take`, but of each cell at most so many, those first that are most about their prompt."""
+        """As `take`, but of each cell at most so many, those first that are most about their prompt and clearest."""
         fresh = [draft for draft in drafts if self._is_new(draft)]
         if not fresh:
             return
@@ -136,13 +140,14 @@ class _Desk:
         closeness = (replies.embeddings * asked.embeddings).sum(axis=1)
         judged = opinions(replies)
         room = {draft.cell: min(most(draft.cell), self.missing(draft.cell)) for draft in fresh}
-        for i in sorted(range(len(fresh)), key=lambda i: -closeness[i]):
+        clarity = [opinion.get(draft.cell.state, 0.0) for draft, opinion in zip(fresh, judged, strict=True)]
+        for i in sorted(range(len(fresh)), key=lambda i: -closeness[i] - CLARITY * clarity[i]):
             cell, why = fresh[i].cell, blur(fresh[i].cell.state, judged[i])
             if why is None and room[cell] > 0:
                 room[cell] -= 1
                 self._keep(fresh[i], judged[i])
             else:
-                self.dropped[cell.state, why or "farther from its prompt than others"] += 1
+                self.dropped[cell.state, why or "farther from its prompt, or less clear, than others"] += 1
 
     def _is_new(self, draft: Draft) -> bool:
         key = (draft.cell.state, draft.reply)
@@ -213,7 +218,8 @@ def _go_on(
     config = desk.config
 
     def share(cell: Cell) -> int:
-        return round(config.continued_share * config.wanted(cell)) if cell.split is Split.TRAIN else 0
+        of_all = config.low_continued_share if cell.state in LOWS else config.continued_share
+        return round(of_all * config.wanted(cell)) if cell.split is Split.TRAIN else 0
 
     beginnings = [
         one

@@ -62,10 +62,12 @@ class StateReport:
     broken_before: float
     """Share of replies without words or in a loop."""
     broken_after: float
+    read_before: tuple[float, ...] = ()
+    """The judge's probability of the state in each reply from before."""
 
     def metrics(self) -> dict[str, float]:
         """Its numbers by name."""
-        return {name: value for name, value in asdict(self).items() if name != "state"}
+        return {name: value for name, value in asdict(self).items() if isinstance(value, float)}
 
 
 def before_after(
@@ -103,6 +105,7 @@ def before_after(
                 distinct_after=distinct(after),
                 broken_before=float(np.mean([broken(text) for text in before])),
                 broken_after=float(np.mean([broken(text) for text in after])),
+                read_before=tuple(read_before.both[:, column].tolist()),
             )
         )
         done(number + 1, len(samplers))

@@ -1,13 +1,14 @@
-"""The scale at which an adapter speaks at its full strength, found on held-out replies.
+"""The scale at which an adapter speaks at its full strength, found by having it speak.
 
-The scale that makes the held-out replies of the adapter's state most probable at the temperature the state is spoken at, among
-those that leave neutral text nearly as probable as the base model finds it: what is drawn hotter must be the surer of itself.
-Needs the base model on this machine.
+The least scale at which the judge reads the adapter's state in nearly every reply, among those that leave neutral text nearly
+as probable as the base model finds it; where none is read that often, the one read most often. The likelihood of held-out
+replies would choose another: they are worded as the grammar words them, and adapters that have learned to stay with the prompt
+would be too quiet to be heard. Needs the base model on this machine.
 """
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,43 +19,121 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-SCALES: Final = (0.5, 0.75, 1.0, 1.25, 1.5)
-GREATEST_PERPLEXITY_RATIO: Final = 1.15
+SCALES: Final = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
+RECOGNISED: Final = 0.9
+"""Share of replies in which a state is to be read."""
+GREATEST_PERPLEXITY_RATIO: Final = 1.10
+"""Of the few passages that are read here; on all of them it is to stay below 1.15."""
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """What was found: the scale, and what was measured at each of SCALES."""
+class Spoken:
+    """How replies are drawn: at most `max_tokens`, up to the token `end`."""
 
-    scale: float | None
-    """None where no scale leaves neutral text within GREATEST_PERPLEXITY_RATIO."""
-    losses: tuple[float, ...]
-    """Mean negative log-probability of the state's held-out replies, in nats per token."""
-    perplexity_ratios: tuple[float, ...]
+    temperature: float
+    end: int
+    max_tokens: int = 36
+    top_p: float = 0.92
+    min_p: float = 0.1
+    """As the service draws them by default."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What was measured at one scale."""
+
+    scale: float
+    recognised: float
+    """Share of replies in which the state was read, in [0, 1]."""
+    perplexity_ratio: float
     """Perplexity of neutral text as a multiple of the base model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How strong an adapter is made, and what its state's replies read as then, to the prompts of its report."""
+
+    state: str
+    scale: float
+    recognised: float
+    """Share of replies to other prompts in which the state was read when the scale was chosen, in [0, 1]."""
+    judged: float
+    auc: float
+    """Against the replies from before."""
+
+    def metrics(self) -> dict[str, float]:
+        """Its numbers by name, but for the scale."""
+        return {"recognised": self.recognised, "judged_at_scale": self.judged, "auc_at_scale": self.auc}
 
 
 Scored = Sequence[tuple[Sequence[int], int]]
 """Token sequences, and how many of each one's last tokens are scored."""
+Recognise = Callable[[list[list[int]]], float]
+"""Share of replies, as tokens, in which the state is read."""
 
 
-def calibrate(model_dir: Path, adapter_dir: Path, replies: Scored, neutral: Scored, temperature: float) -> Calibration:
-    """Tries every scale on held-out `replies` of the adapter's state, drawn at `temperature`, and on `neutral` text.
+def calibrate(
+    model: PeftModel, prompts: Sequence[Sequence[int]], neutral: Scored, spoken: Spoken, recognise: Recognise
+) -> Tried | None:
+    """The scale an adapter is to have and what was measured at it; None if no scale leaves `neutral` text as it should be.
 
-    Raises ValueError if either is empty, OSError if a directory holds no model.
+    Speaks to all `prompts`, tokens up to where the reply begins, at one scale after another. Raises ValueError if there are
+    no prompts or no neutral text.
     """
-    if not replies or not neutral:
-        raise ValueError("a calibration needs held-out replies and neutral text")
-    base = AutoModelForCausalLM.from_pretrained(model_dir, local_files_only=True, dtype=torch.float32)
-    model = adapted(base, adapter_dir)
+    if not prompts or not neutral:
+        raise ValueError("a calibration needs prompts and neutral text")
     with scaled(model, 0.0):
         plain = loss(model, neutral)
-    losses, ratios = [], []
-    for scale in SCALES:
-        with scaled(model, scale):
-            losses.append(loss(model, replies, temperature))
-            ratios.append(math.exp(loss(model, neutral) - plain))
-    return Calibration(choose(losses, ratios), tuple(losses), tuple(ratios))
+
+    def tries() -> Iterator[Tried]:
+        for scale in SCALES:
+            with scaled(model, scale):
+                ratio = math.exp(loss(model, neutral) - plain)
+                if ratio <= GREATEST_PERPLEXITY_RATIO:
+                    yield Tried(scale, recognise(replies(model, prompts, spoken)), ratio)
+
+    return choose(tries())
+
+
+def choose(tries: Iterable[Tried]) -> Tried | None:
+    """The first whose state is read often enough, else that whose state is read most often; no more are made than needed."""
+    best = None
+    for tried in tries:
+        if best is None or tried.recognised > best.recognised:
+            best = tried
+        if best.recognised >= RECOGNISED:
+            break
+    return best
+
+
+@torch.inference_mode()
+def replies(model: PeftModel, prompts: Sequence[Sequence[int]], spoken: Spoken) -> list[list[int]]:
+    """One reply to each prompt, as tokens without the prompt; the same draws for the same seed."""
+    longest = max(map(len, prompts))
+    tokens = torch.tensor([[spoken.end] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
+    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spoken.seed)
+        drawn = model.generate(  # type: ignore[no-untyped-call]
+            input_ids=tokens,
+            attention_mask=mask,
+            max_new_tokens=spoken.max_tokens,
+            do_sample=True,
+            temperature=spoken.temperature,
+            top_k=0,
+            top_p=spoken.top_p,
+            min_p=spoken.min_p,
+            eos_token_id=spoken.end,
+            pad_token_id=spoken.end,
+        )
+    return [row[longest:].tolist() for row in drawn]
+
+
+def loaded(model_dir: Path, adapter_dir: Path) -> PeftModel:
+    """A base model with an adapter put on, in fp32. Raises OSError if a directory holds no model."""
+    base = AutoModelForCausalLM.from_pretrained(model_dir, local_files_only=True, dtype=torch.float32)
+    return adapted(base, adapter_dir)
 
 
 def adapted(base: PreTrainedModel, adapter_dir: Path) -> PeftModel:
@@ -63,12 +142,6 @@ def adapted(base: PreTrainedModel, adapter_dir: Path) -> PeftModel:
         # PEFT asks transformers for an attribute by its old name.
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
         return PeftModel.from_pretrained(base, str(adapter_dir)).eval()
-
-
-def choose(losses: Sequence[float], ratios: Sequence[float]) -> float | None:
-    """The scale of the smallest loss among those within the bound on neutral text; None if none is."""
-    allowed = [i for i, ratio in enumerate(ratios) if ratio <= GREATEST_PERPLEXITY_RATIO]
-    return SCALES[min(allowed, key=lambda i: losses[i])] if allowed else None
 
 
 @torch.inference_mode()

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from emotional_ai_training.evaluation.before_after import StateReport
 from emotional_ai_training.evaluation.diversity import Diversity
+from emotional_ai_training.evaluation.scale import Strength
 
 
 def before_after_table(reports: Sequence[StateReport]) -> Table:
@@ -25,6 +26,17 @@ def before_after_table(reports: Sequence[StateReport]) -> Table:
             f"{report.distinct_before:.2f} → {report.distinct_after:.2f}",
             f"{report.broken_before:.0%} → {report.broken_after:.0%}",
         )
+    return table
+
+
+def strength_table(strengths: Sequence[Strength]) -> Table:
+    """How strong the adapters are made, and what they measure so."""
+    table = Table(title="as strong as they are published", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("state", no_wrap=True)
+    for heading in ("scale", "recognised", "judged", "AUC"):
+        table.add_column(heading, justify="right")
+    for one in strengths:
+        table.add_row(one.state, f"{one.scale:.2f}", f"{one.recognised:.0%}", f"{one.judged:.2f}", f"{one.auc:.2f}")
     return table
 
 

@@ -57,12 +57,10 @@ from emotional_ai_training.tinker_api import (
 
 QUICK_ANSWER: Final = 60.0
 """Wall seconds a server may take to say what it trains."""
-STATE_RATE: Final = 0.7
-BALANCED_RATE: Final = 1.0
 BALANCED_PASSES: Final = 2
 """`balanced` has the farthest to go: even replies are the least like the base model's."""
 CURIOSITY_RATE: Final = 0.8
-"""Peak learning rates of the later recipes, as a share of the first one's."""
+"""Peak learning rate of curiosity, as a share of the other recipes'."""
 
 
 def run_plan(plan: Plan, reporter: Reporter) -> tuple[str, ...]:
@@ -133,10 +131,8 @@ def _settings(plan: Plan) -> Settings:
         conditioning=FineTuning(
             plan.learning_rate, plan.batch_size, plan.epochs, rows_each=CONDITIONING_ROWS, seed=plan.seed
         ),
-        state=FineTuning(STATE_RATE * plan.learning_rate, plan.batch_size, plan.epochs, seed=plan.seed),
-        balanced=FineTuning(
-            BALANCED_RATE * plan.learning_rate, plan.batch_size, BALANCED_PASSES * plan.epochs, seed=plan.seed
-        ),
+        state=FineTuning(plan.learning_rate, plan.batch_size, plan.epochs, seed=plan.seed),
+        balanced=FineTuning(plan.learning_rate, plan.batch_size, BALANCED_PASSES * plan.epochs, seed=plan.seed),
         curiosity=Curiosity(learning_rate=CURIOSITY_RATE * plan.learning_rate, seed=plan.seed),
         speaking=Speaking(seed=plan.seed),
         seed=plan.seed,

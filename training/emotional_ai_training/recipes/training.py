@@ -8,11 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from emotional_ai_training.adapters import Manifest, publish
-from emotional_ai_training.conditioning import ADAPTERS, prototype, spoken_temperature
+from emotional_ai_training.conditioning import ADAPTERS, prototype, spoken_temperature, told
 from emotional_ai_training.evaluation.before_after import NEUTRAL_PASSAGES, Speaking, StateReport, before_after
 from emotional_ai_training.evaluation.diversity import Diversity, diversity
-from emotional_ai_training.evaluation.scale import SCALES, calibrate
+from emotional_ai_training.evaluation.measures import auc
+from emotional_ai_training.evaluation.scale import Spoken, Strength, calibrate, loaded, replies, scaled
 from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.judge import Judge
 from emotional_ai_training.recipes.conditioning import PUBLISHED_AS, train_conditioning
@@ -35,8 +38,10 @@ CURIOUS_STATE: Final = "high_dopamine"
 DIVERSITY_PROMPTS: Final = 15
 """Held-out prompts that diversity is measured on."""
 HELD_OUT: Final = 8
-"""Held-out examples a run watches, and that a scale is calibrated on together with PASSAGES neutral passages."""
+"""Held-out examples a run watches."""
+SPOKEN_TO: Final = 24
 PASSAGES: Final = 12
+"""Prompts of the training part, and neutral passages, that a scale is calibrated on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a training measured: a report a published adapter, and diversity before and after curiosity, if it was trained."""
+    """What a training measured: a report a published adapter, its strength where that could be calibrated, and diversity
+    before and after curiosity, if it was trained."""
 
     reports: list[StateReport]
+    strengths: list[Strength]
     diversity: tuple[Diversity, Diversity] | None
 
 
@@ -102,11 +109,13 @@ class Training:
         samplers = {state: done.sampler for state, done in finished.items()}
         reports = self._course.attempts(EVALUATION, partial(self._measured, samplers))
         explored = self._course.attempts(EVALUATION, self._diversity) if CURIOSITY in self._runs else None
+        strengths = []
         for report in reports:
             more = explored[1].metrics("curious") if explored and report.state == CURIOUS_STATE else {}
-            self._course.attempts(EVALUATION, partial(self._publish, report, finished[report.state], more))
+            published = partial(self._publish, report, finished[report.state], more)
+            strengths.append(self._course.attempts(EVALUATION, published))
         self._draw()
-        return Outcome(reports, explored)
+        return Outcome(reports, [strength for strength in strengths if strength is not None], explored)
 
     def _draw(self) -> None:
         for name, run in self._runs.items():
@@ -197,12 +206,13 @@ class Training:
                 )
         return found[0], found[1]
 
-    def _publish(self, report: StateReport, finished: Finished, more: Mapping[str, float]) -> None:
+    def _publish(self, report: StateReport, finished: Finished, more: Mapping[str, float]) -> Strength | None:
+        """Publishes an adapter; returns its strength, None where the base model is not on this machine to calibrate it."""
         rest = rest_client(self._course.server, self._course.deadline)
         with tempfile.TemporaryDirectory(prefix="emotional-ai-") as folder:
             exported = Path(folder)
             rank = export(rest, finished.external, exported, self._course.deadline)
-            scale, measured = self._scale(report.state, exported)
+            strength = self._strength(report, exported)
             lineage = self._lineage(report.state)
             config = self._settings.of(report.state) if report.state in lineage else self._settings.conditioning
             manifest = Manifest(
@@ -210,39 +220,53 @@ class Training:
                 base_model=self._base.name,
                 base_model_digest=self._base.digest,
                 prototype=prototype(report.state),
-                scale=scale or 1.0,
-                scale_calibrated=scale is not None,
+                scale=strength.scale if strength else 1.0,
+                scale_calibrated=strength is not None,
                 rank=rank,
                 recipe=" > ".join(lineage),
                 seed=self._settings.seed,
                 learning_rate=config.learning_rate,
                 steps=sum(len(self._runs[name].history()) for name in lineage),
                 data_digest=self._data.digest,
-                metrics={**report.metrics(), **more, **measured},
+                metrics={**report.metrics(), **more, **(strength.metrics() if strength else {})},
             )
             publish(exported, manifest, self._settings.loras_dir)
+        return strength
 
     def _lineage(self, state: str) -> list[str]:
         """The runs an adapter has gone through."""
         after = (state, CURIOSITY) if state == CURIOUS_STATE else (state,)
         return [name for name in (CONDITIONING, *after) if name in self._runs]
 
-    def _scale(self, state: str, adapter: Path) -> tuple[float | None, dict[str, float]]:
-        """The calibrated scale and what was measured at it; None where the base model is not on this machine."""
-        held_out = self._data.held_out.get(state, [])[:HELD_OUT]
-        if self._base.directory is None or not held_out:
-            return None, {}
-        neutral = NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()[:PASSAGES]
-        passages = [self._tokenizer.encode(text) for text in neutral]
-        found = calibrate(
-            self._base.directory,
-            adapter,
-            [(example.tokens, example.trained) for example in held_out],
-            [(tokens, len(tokens) - 1) for tokens in passages],
-            spoken_temperature(prototype(state)),
-        )
-        scale = found.scale
-        return scale, {} if scale is None else {"held_out_loss": found.losses[SCALES.index(scale)]}
+    def _strength(self, report: StateReport, adapter: Path) -> Strength | None:
+        if self._base.directory is None:
+            return None
+        tokenizer, state, column = self._tokenizer, report.state, ADAPTERS.index(report.state)
+        state_told = told(prototype(state))
+
+        def read(replies: Sequence[Sequence[int]]) -> Floats:
+            return self._judge.judge([tokenizer.decode(reply) for reply in replies]).both
+
+        def recognised(replies: Sequence[Sequence[int]]) -> float:
+            return float((read(replies).argmax(axis=1) == column).mean())
+
+        def begun(prompts: Sequence[str]) -> list[list[int]]:
+            return [tokenizer.prompt(text, state_told) for text in prompts]
+
+        prompts, speaking = self._prompts["train"], self._settings.speaking
+        spoken_to = prompts[:: max(1, len(prompts) // SPOKEN_TO)][:SPOKEN_TO]
+        passages = [tokenizer.encode(text) for text in NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()]
+        neutral = [(tokens, len(tokens) - 1) for tokens in passages[:PASSAGES]]
+        spoken = Spoken(spoken_temperature(prototype(state)), tokenizer.end, seed=self._settings.seed)
+        model = loaded(self._base.directory, adapter)
+        found = calibrate(model, begun(spoken_to), neutral, spoken, recognised)
+        if found is None:
+            return None
+        as_before = Spoken(speaking.temperature, tokenizer.end, speaking.max_tokens, speaking.top_p, 0.0, speaking.seed)
+        with scaled(model, found.scale):
+            after = read(replies(model, begun(self._prompts["test"]), as_before))[:, column]
+        before = np.asarray(report.read_before)
+        return Strength(state, found.scale, found.recognised, float(after.mean()), auc(after, before))
 
 
 class StateJudge:
