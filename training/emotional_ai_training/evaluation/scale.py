@@ -145,12 +145,12 @@ def adapted(base: PreTrainedModel, adapter_dir: Path) -> PeftModel:
 
 
 @torch.inference_mode()
-def loss(model: torch.nn.Module, sequences: Scored, temperature: float = 1.0) -> float:
-    """Mean negative log-probability of the scored tokens, in nats, drawn at `temperature`; one sequence at a time, unpadded."""
+def loss(model: torch.nn.Module, sequences: Scored) -> float:
+    """Mean negative log-probability of the scored tokens, in nats; one sequence at a time, unpadded."""
     total, count = 0.0, 0
     for tokens, scored in sequences:
         inputs = torch.tensor([list(tokens)])
-        logits = model(inputs[:, :-1], logits_to_keep=scored).logits[0].float() / temperature
+        logits = model(inputs[:, :-1], logits_to_keep=scored).logits[0].float()
         targets = inputs[0, -scored:]
         total += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
         count += scored
