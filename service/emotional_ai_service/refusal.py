@@ -68,7 +68,7 @@ from emotional_ai_service.stores import (
 )
 from emotional_ai_service.workers import Overloaded
 from emotional_ai_training.adapters import AdapterError, NotPublished
-from emotional_ai_training.jobs import JobDamaged, JobsUnusable
+from emotional_ai_training.jobs import JobDamaged, JobsUnusable, TrainingNotInstalled
 
 DOMAIN: Final = "emotional-ai"
 Code = grpc.StatusCode
@@ -110,6 +110,7 @@ STATUS: Final[Mapping[type[Exception], tuple[Code, str]]] = {
     JobNotResumable: (Code.FAILED_PRECONDITION, "JOB_NOT_RESUMABLE"),
     JobDamaged: (Code.DATA_LOSS, "JOB_DAMAGED"),
     JobsUnusable: (Code.UNAVAILABLE, "JOBS_UNUSABLE"),
+    TrainingNotInstalled: (Code.FAILED_PRECONDITION, "TRAINING_NOT_INSTALLED"),
     NotPublished: (Code.FAILED_PRECONDITION, "ADAPTERS_UNWRITABLE"),
     AdapterError: (Code.FAILED_PRECONDITION, "ADAPTERS_UNREADABLE"),
     NoToken: (Code.UNAUTHENTICATED, "NO_TOKEN"),

@@ -1,12 +1,15 @@
 """The Training service over real processes of scripted trainings: taken once, one at a time, watched, stopped, resumed."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from google.protobuf import json_format
+from loopback import service
 from tiny_adapters import published
 from tiny_jobs import PATIENCE, made, open_gate, reached, script, stands, steps_made, until
 from training_service import Workshop
@@ -30,6 +33,7 @@ from emotional_ai import (
     TrainingJob,
 )
 from emotional_ai.v1 import training_pb2 as pb
+from emotional_ai_service.settings import JobSettings
 from emotional_ai_training.conditioning import ADAPTERS
 from emotional_ai_training.jobs import Standing
 
@@ -126,6 +130,21 @@ def test_where_adapters_could_not_be_written_nothing_is_started(
     assert refused.value.reason == "ADAPTERS_UNWRITABLE"
     with pytest.raises(FailedPrecondition, match="adapters cannot be read"):
         client.list_adapters()
+    assert workshop.jobs.ids() == []
+
+
+def test_where_training_is_not_installed_nothing_is_started_and_what_installs_it_is_named(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = JobSettings(workshop.root / "jobs", workshop.loras)
+    for name in ("peft", "tinker"):
+        monkeypatch.setitem(sys.modules, name, None)  # as it is where they are not installed
+    with service(replace(workshop.settings, jobs=jobs)) as address, Client(address) as client:
+        with pytest.raises(
+            FailedPrecondition, match=r"not installed .*: peft, tinker; .*'emotional-ai\[training\]'"
+        ) as refused:
+            client.start_job(Recipe.RECIPE_ALL)
+        assert refused.value.reason == "TRAINING_NOT_INSTALLED"
     assert workshop.jobs.ids() == []
 
 

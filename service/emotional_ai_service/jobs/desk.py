@@ -23,6 +23,7 @@ from emotional_ai_training.jobs import (
     Plan,
     Recipe,
     Standing,
+    check_installed,
 )
 
 Allowance = Callable[[int], AbstractContextManager[None]]
@@ -40,7 +41,7 @@ async def training_jobs(
     """
     directory = JobsDirectory(settings.jobs_dir)
     scheduler = Scheduler(directory, settings.target, clock)
-    jobs = Jobs(directory, scheduler, settings.loras_dir, clock, allow)
+    jobs = Jobs(directory, scheduler, settings, clock, allow)
     async with alongside(scheduler.run(), "training jobs"):
         try:
             yield jobs
@@ -59,14 +60,14 @@ class Jobs:
         self,
         directory: JobsDirectory,
         scheduler: Scheduler,
-        loras_dir: Path,
+        settings: JobSettings,
         clock: Callable[[], int],
         allow: Callable[[], Allowance] | None,
     ) -> None:
         self._allow = allow
         self._directory = directory
         self._scheduler = scheduler
-        self._loras_dir = loras_dir
+        self._settings = settings
         self._clock = clock
         self._followers: dict[str, Follower] = {}
         self._draining = False
@@ -74,7 +75,8 @@ class Jobs:
     async def start(self, request_id: str, plan: Callable[[Path], Plan]) -> JobStanding:
         """A new job, or the one the request made before. `plan` is told the job's directory.
 
-        Raises JobsUnusable, NotPublished where adapters could not be written in the end, or QuotaExceeded.
+        Raises JobsUnusable, NotPublished where adapters could not be written in the end, TrainingNotInstalled, or
+        QuotaExceeded.
         """
         owner, allowance = _owner(), self._allow and self._allow()
 
@@ -82,7 +84,8 @@ class Jobs:
             with self._directory.ordering():
                 made = self._directory.of_request(request_id, owner)
                 if made is None:
-                    check_writable(self._loras_dir)
+                    check_installed(self._settings.target)
+                    check_writable(self._settings.loras_dir)
                     with self._allowed(owner, allowance):
                         token = secrets.token_hex(3)
                         made = self._directory.make(self._clock(), token, request_id, plan, owner)
@@ -93,7 +96,7 @@ class Jobs:
     async def resume(self, job_id: str, request_id: str, recipe: Recipe, max_cost_usd: float) -> JobStanding:
         """Puts a job back into the queue, unless the request did so before.
 
-        Raises JobNotFound, JobNotResumable, JobDamaged, JobsUnusable, QuotaExceeded.
+        Raises JobNotFound, JobNotResumable, JobDamaged, JobsUnusable, TrainingNotInstalled, QuotaExceeded.
         """
         owner, allowance = _owner(), self._allow and self._allow()
 
@@ -108,6 +111,7 @@ class Jobs:
                     raise JobNotResumable(job_id, f"it is {found.standing.value}")
                 if found.record.plan.recipe is not recipe:
                     raise JobNotResumable(job_id, f"its recipe is {found.record.plan.recipe.value}, not {recipe.value}")
+                check_installed(self._settings.target)
                 with self._allowed(owner, allowance):
                     self._directory.resume(job, self._clock(), request_id, max_cost_usd)
                 return job.standing()

@@ -3,13 +3,35 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Final
 
 from emotional_ai_training.jobs.directory import JobDirectory
+from emotional_ai_training.jobs.errors import TrainingNotInstalled
 from emotional_ai_training.jobs.locking import FileLock
 
 DEFAULT_TARGET: Final = "emotional_ai_training.recipes.plan:run_plan"
 """What runs a plan, as module:function."""
+NEEDED: Final = (
+    "dotenv",
+    "peft",
+    "pydantic",
+    "sklearn",
+    "starlette",
+    "tinker",
+    "torch",
+    "transformers",
+    "uvicorn",
+    "zstandard",
+)
+"""Modules that DEFAULT_TARGET needs and a service alone does not."""
+
+
+def check_installed(target: str = DEFAULT_TARGET) -> None:
+    """Raises TrainingNotInstalled where modules are missing that `target` needs; nothing is imported."""
+    missing = [name for name in NEEDED if find_spec(name) is None] if target == DEFAULT_TARGET else []
+    if missing:
+        raise TrainingNotInstalled(missing)
 
 
 def launch(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from emotional_ai_training.jobs.directory import JobDirectory, Outcome, Standing
-from emotional_ai_training.jobs.errors import JobCancelled
+from emotional_ai_training.jobs.errors import INSTALL, JobCancelled
 from emotional_ai_training.jobs.launching import DEFAULT_TARGET
 from emotional_ai_training.jobs.locking import FileLock
 from emotional_ai_training.jobs.plan import Plan
@@ -30,8 +30,6 @@ INTERRUPTED: Final = 130
 """Exit status of an attempt that stopped at a signal."""
 LONGEST_ERROR: Final = 500
 """Characters of an error's message that are kept."""
-INSTALL: Final = "training needs what this installs: pip install 'emotional-ai[training]'; then the job can be resumed"
-"""Said where a package is missing: a service speaks without those that training needs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,6 +118,6 @@ def _message(error: Exception, key: str) -> str:
     """An error on one line for whoever asked for the job; our own speak for themselves."""
     said = _without(key, " ".join(str(error).split()))
     if isinstance(error, ModuleNotFoundError):
-        said = f"{said}; {INSTALL}"
+        said = f"{said}; training needs what this installs: {INSTALL}; then the job can be resumed"
     ours = type(error).__module__.startswith("emotional_ai")
     return (said if ours and said else f"{type(error).__name__}: {said}".rstrip(": "))[:LONGEST_ERROR]
