@@ -18,7 +18,7 @@ from emotional_ai_service.errors import QuotaExceeded, SessionExists, SessionNot
 from emotional_ai_service.exports import export_mark, export_times
 from emotional_ai_service.life import Life, checked, let_go, resumed
 from emotional_ai_service.room import Room
-from emotional_ai_service.session import GREATEST_LEAD_US, Applied, Intent, Session, Subscription
+from emotional_ai_service.session import GREATEST_LEAD_US, REMEMBERED_REQUESTS, Applied, Intent, Session, Subscription
 from emotional_ai_service.sharing import Sharing
 from emotional_ai_service.snapshots import moment_from, moment_to
 from emotional_ai_service.stores import (
@@ -311,8 +311,8 @@ class Engine:
                 raise SessionNotFound(session_id)
             created_us, moment = await asyncio.to_thread(resumed, remembered, records)
             session = Session(session_id, created_us, moment, self._store)
-        for request_id in await self._store.recent_requests(session_id):
-            session.requests[request_id] = None
+        recent = await self._store.recent_requests(session_id, REMEMBERED_REQUESTS)
+        session.recall(recent, all_of_them=len(recent) < REMEMBERED_REQUESTS)
         session.marks = dict(await self._store.marks(session_id)) or NO_MARKS
         session.transient = TRANSIENT in session.marks
         return session

@@ -83,6 +83,7 @@ class Session:
     __slots__ = (
         "_broken",
         "_deleted",
+        "_forgets",
         "_head",
         "_in_flight",
         "_newest",
@@ -103,6 +104,7 @@ class Session:
         self.settled = Continuation(moment)
         self.subscriptions = NOBODY
         self.requests: dict[str, asyncio.Future[None] | None] = {}
+        self._forgets = False
         self.marks: Mapping[str, int] = NO_MARKS
         self.tether: Tether | None = None
         """What keeps it level with a store that other replicas write to as well; None where nobody else does."""
@@ -147,10 +149,15 @@ class Session:
             self._head = fresh if self._head is settled else self._head
         return moment
 
+    def recall(self, request_ids: Sequence[str], *, all_of_them: bool) -> None:
+        """Request ids that were written before the session came into memory, oldest first."""
+        self.requests = dict.fromkeys(request_ids)
+        self._forgets = not all_of_them
+
     async def knows(self, request_id: str) -> bool:
         """Whether a request was written before; the store is asked only where the session may have forgotten it."""
-        forgets = request_id not in self.requests and len(self.requests) >= REMEMBERED_REQUESTS
-        if forgets and await self._store.find_request(self.session_id, request_id) is not None:
+        unsure = self._forgets and request_id not in self.requests
+        if unsure and await self._store.find_request(self.session_id, request_id) is not None:
             return True
         # It may have been written meanwhile, or another replica's been taken in.
         return request_id in self.requests
@@ -264,6 +271,7 @@ class Session:
     def _remember(self, request_id: str, pending: asyncio.Future[None] | None) -> None:
         self.requests[request_id] = pending
         if len(self.requests) >= REMEMBERED_REQUESTS + FORGOTTEN_AT_ONCE:
+            self._forgets = True
             for oldest in tuple(islice(self.requests, FORGOTTEN_AT_ONCE)):
                 del self.requests[oldest]
 

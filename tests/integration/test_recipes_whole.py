@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from emotional_ai_training.adapters import Registry
 from emotional_ai_training.dataset import Split, write_rows
+from emotional_ai_training.evaluation.scale import SCALES
 from emotional_ai_training.jobs import JobCancelled, Plan, Recipe
 from emotional_ai_training.models import ENCODER, cache_dir, pull
 from emotional_ai_training.recipes.plan import run_plan
@@ -57,7 +58,9 @@ def test_a_plan_ends_in_adapters_that_are_listed_and_that_peft_loads(plan: Plan,
         "balanced": (4, "tiny", "conditioning > balanced"),
     }
     for adapter in listed.adapters:
-        assert adapter.scale > 0
+        assert adapter.scale in SCALES
+        assert adapter.scale_calibrated
+        assert {"recognised", "auc_at_scale", "perplexity_ratio_at_scale"} <= adapter.metrics.keys()
         assert 0 <= adapter.metrics["auc"] <= 1
         base = AutoModelForCausalLM.from_pretrained(tmp_path / "tiny")
         loaded = PeftModel.from_pretrained(base, str(plan.loras_dir / adapter.name))

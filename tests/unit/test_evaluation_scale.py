@@ -41,20 +41,18 @@ def test_an_adapter_is_as_strong_as_its_state_needs_and_neutral_text_bears(tmp_p
 
     found = calibrate(model, PROMPTS, NEUTRAL, SPOKEN, more_and_more)
     assert len(heard) == len(borne)
-    assert found is not None
     assert found.scale == borne[-1]
     assert found.perplexity_ratio == pytest.approx(ratio(model, found.scale))
     with scaled(model, found.scale):
         assert heard[-1] == replies(model, PROMPTS, SPOKEN)
-    enough = calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: 0.9)
-    assert enough is not None
-    assert enough.scale == borne[0]
+    assert calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: 0.9).scale == borne[0]
 
 
-def test_an_adapter_that_neutral_text_never_bears_has_no_scale(tmp_path: Path) -> None:
+def test_an_adapter_that_neutral_text_never_bears_has_the_least_scale_and_says_what_it_does(tmp_path: Path) -> None:
     model = adapted_model(tmp_path, seed=4)
     assert min(ratio(model, scale) for scale in SCALES) > 1.10
-    assert calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: 1.0) is None
+    found = calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: 0.0)
+    assert (found.scale, found.perplexity_ratio) == (SCALES[0], pytest.approx(ratio(model, SCALES[0])))
 
 
 def test_replies_together_are_those_alone_and_draw_from_a_generator_of_their_own(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emotional_ai_training.jobs import DEFAULT_TARGET, TrainingNotInstalled, check_installed
+from emotional_ai_training.jobs import DEFAULT_TARGET, TrainingNotInstalled, check_can_train
 from emotional_ai_training.jobs.launching import NEEDED
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -23,6 +23,6 @@ def test_the_modules_looked_for_are_those_of_what_installs_them() -> None:
 
 def test_only_what_trains_by_default_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotional_ai_training.jobs.launching.NEEDED", ("no_such_module",))
-    check_installed("training_targets:run")
+    check_can_train("training_targets:run")
     with pytest.raises(TrainingNotInstalled, match="no_such_module"):
-        check_installed(DEFAULT_TARGET)
+        check_can_train(DEFAULT_TARGET)

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_jobs import made, script
 
+from emotional_ai.v1 import engine_pb2, engine_pb2_grpc
 from emotional_ai_service.flags.observing import ObservingFlags, observing_of
 from emotional_ai_service.observing import LogFormat, LogLevel, LogSettings, MetricsAddress, ObservingSettings
+from emotional_ai_service.observing.calls import Observer
 from emotional_ai_service.observing.histogram import BRIEF, CALLS, COUNTS, Histogram
 from emotional_ai_service.observing.observation import Observation
+from emotional_ai_service.observing.rpcs import Rpcs
 from emotional_ai_service.observing.store import ObservedStore, StoreCounts
 from emotional_ai_service.observing.training import JobsSeen, Running, jobs_seen
 from emotional_ai_service.server import ENGINE
@@ -180,3 +183,29 @@ def test_training_jobs_are_counted_by_where_they_stand_and_the_running_one_by_ho
 def test_a_jobs_directory_that_cannot_be_read_tells_of_no_jobs(tmp_path: Path) -> None:
     (tmp_path / "jobs").write_text("no directory")
     assert jobs_seen(JobsDirectory(tmp_path / "jobs")) == JobsSeen()
+
+
+class Unnameable:
+    """A call that cannot be told its name, as where its metadata are refused."""
+
+    def invocation_metadata(self) -> tuple[()]:
+        return ()
+
+    def set_trailing_metadata(self, _told: object) -> None:
+        raise ValueError("metadata was refused")
+
+    async def send_initial_metadata(self, _told: object) -> None:
+        raise ValueError("metadata was refused")
+
+    def code(self) -> None:
+        return None
+
+
+async def test_a_call_that_cannot_be_named_is_over_and_counted_as_what_grpc_answers() -> None:
+    rpcs = Rpcs()
+    servicer = Observer(rpcs, None, names=True).around(engine_pb2_grpc.EmotionEngineServicer(), ENGINE)
+    for method in ("GetState", "StreamState"):
+        with pytest.raises(ValueError, match="metadata was refused"):
+            await getattr(servicer, method)(engine_pb2.GetStateRequest(), Unnameable())
+        counts = rpcs.of(f"EmotionEngine/{method}")
+        assert (counts.in_flight, list(counts.seconds)) == (0, ["UNKNOWN"])

@@ -1,7 +1,6 @@
 """What may happen between a question to a shared store and its answer, one case at a time."""
 
 import asyncio
-from collections import OrderedDict
 
 import pytest
 from distant_store import DistantStore, Gates, turns
@@ -229,7 +228,7 @@ async def test_a_request_that_a_replica_no_longer_remembers_is_looked_up() -> No
     kept, near, far, _, _ = await begun()
     await near.apply("ada", [praise("once")], request_id="r")
     session = await far.session("ada")
-    session.requests = OrderedDict.fromkeys(str(number) for number in range(REMEMBERED_REQUESTS))
+    session.recall([str(number) for number in range(REMEMBERED_REQUESTS)], all_of_them=False)
     assert (await far.apply("ada", [praise("once")], request_id="r")).duplicate
     assert not (await far.apply("ada", [praise("twice")], request_id="s")).duplicate
     assert await notes(kept) == ["once", "twice"]

@@ -1,7 +1,6 @@
 """A session over a store that is slow or fails: nothing is told, shown or acknowledged before it is stored."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
@@ -161,7 +160,7 @@ async def test_a_repeat_sent_while_the_first_is_looked_up_is_not_acknowledged_be
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store, engine, session = await begun()
-    session.requests = OrderedDict.fromkeys(str(number) for number in range(REMEMBERED_REQUESTS))
+    session.recall([str(number) for number in range(REMEMBERED_REQUESTS)], all_of_them=False)
 
     async def far_away(*_asked: str) -> None:
         await turns(2)

@@ -67,7 +67,8 @@ class TrainingServicer:
     """
 
     def StartJob(self, request, context):
-        """Starts a job. The same request_id returns the job already started.
+        """Starts a job. The same request_id returns the job already started. FAILED_PRECONDITION where the service lacks packages that
+        training needs, or where adapters could not be written.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

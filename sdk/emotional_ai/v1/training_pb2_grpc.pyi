@@ -38,7 +38,9 @@ class TrainingStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TrainingAsyncStub: ...
     StartJob: _grpc.UnaryUnaryMultiCallable[_training_pb2.StartJobRequest, _training_pb2.StartJobResponse]
-    """Starts a job. The same request_id returns the job already started."""
+    """Starts a job. The same request_id returns the job already started. FAILED_PRECONDITION where the service lacks packages that
+    training needs, or where adapters could not be written.
+    """
     GetJob: _grpc.UnaryUnaryMultiCallable[_training_pb2.GetJobRequest, _training_pb2.GetJobResponse]
     """Returns a job. NOT_FOUND if unknown."""
     ListJobs: _grpc.UnaryUnaryMultiCallable[_training_pb2.ListJobsRequest, _training_pb2.ListJobsResponse]
@@ -54,7 +56,9 @@ class TrainingAsyncStub(TrainingStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartJob: _aio.UnaryUnaryMultiCallable[_training_pb2.StartJobRequest, _training_pb2.StartJobResponse]  # type: ignore[assignment]
-    """Starts a job. The same request_id returns the job already started."""
+    """Starts a job. The same request_id returns the job already started. FAILED_PRECONDITION where the service lacks packages that
+    training needs, or where adapters could not be written.
+    """
     GetJob: _aio.UnaryUnaryMultiCallable[_training_pb2.GetJobRequest, _training_pb2.GetJobResponse]  # type: ignore[assignment]
     """Returns a job. NOT_FOUND if unknown."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_training_pb2.ListJobsRequest, _training_pb2.ListJobsResponse]  # type: ignore[assignment]
@@ -73,7 +77,9 @@ class TrainingServicer(metaclass=_abc_1.ABCMeta):
         request: _training_pb2.StartJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_training_pb2.StartJobResponse, _abc.Awaitable[_training_pb2.StartJobResponse]]:
-        """Starts a job. The same request_id returns the job already started."""
+        """Starts a job. The same request_id returns the job already started. FAILED_PRECONDITION where the service lacks packages that
+        training needs, or where adapters could not be written.
+        """
 
     @_abc_1.abstractmethod
     def GetJob(

@@ -23,7 +23,7 @@ from emotional_ai_training.jobs import (
     Plan,
     Recipe,
     Standing,
-    check_installed,
+    check_can_train,
 )
 
 Allowance = Callable[[int], AbstractContextManager[None]]
@@ -84,7 +84,7 @@ class Jobs:
             with self._directory.ordering():
                 made = self._directory.of_request(request_id, owner)
                 if made is None:
-                    check_installed(self._settings.target)
+                    check_can_train(self._settings.target)
                     check_writable(self._settings.loras_dir)
                     with self._allowed(owner, allowance):
                         token = secrets.token_hex(3)
@@ -111,7 +111,7 @@ class Jobs:
                     raise JobNotResumable(job_id, f"it is {found.standing.value}")
                 if found.record.plan.recipe is not recipe:
                     raise JobNotResumable(job_id, f"its recipe is {found.record.plan.recipe.value}, not {recipe.value}")
-                check_installed(self._settings.target)
+                check_can_train(self._settings.target)
                 with self._allowed(owner, allowance):
                     self._directory.resume(job, self._clock(), request_id, max_cost_usd)
                 return job.standing()

@@ -56,6 +56,9 @@ class Observer:
             except asyncio.CancelledError:
                 under_way.cancelled(context)
                 raise
+            except Exception:
+                under_way.failed(context)
+                raise
             finally:
                 under_way.ended(context)
 
@@ -74,6 +77,9 @@ class Observer:
                 await inner(asked, context)
             except asyncio.CancelledError:
                 under_way.cancelled(context)
+                raise
+            except Exception:
+                under_way.failed(context)
                 raise
             finally:
                 under_way.ended(context)
@@ -115,6 +121,11 @@ class _UnderWay:
         """The call was given up: by the caller, or by its deadline."""
         remaining = context.time_remaining()
         self._code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
+
+    def failed(self, context: Any) -> None:
+        """The call came to an error; one that gave it no status gRPC answers with UNKNOWN."""
+        if context.code() is None:
+            self._code = "UNKNOWN"
 
     def ended(self, context: Any) -> None:
         """Counts the call, and tells of it."""

@@ -9,6 +9,7 @@
 The same configuration and inputs give the same rows. No network, no clock.
 """
 
+import hashlib
 import itertools
 import random
 from collections import Counter
@@ -55,10 +56,10 @@ class PrepareConfig:
     """What to prepare.
 
     *_rows are counts a state; replay_share is the number of replay rows for each training row, borrowed_share the
-    greatest part of a state's training rows that others wrote, continued_share that of rows the base model went on with, all
-    in [0, 1]; low_rows are training rows of each chemical's low level, of which low_continued_share are gone on with, fewer
-    since the base model is warm and eager by itself; similarity is the least cosine between a prompt and a GoEmotions text
-    that may answer it; model_licence is that of the base model's words.
+    greatest part of a state's training rows that others wrote, continued_share that of rows the base model went on with;
+    low_rows are training rows of each chemical's low level, of which low_continued_share are gone on with, fewer since the base
+    model is warm and eager by itself; shares are in [0, 1]; similarity is the least cosine between a prompt and a GoEmotions
+    text that may answer it; model_licence is that of the base model's words.
     Raises UnknownState.
     """
 
@@ -78,6 +79,10 @@ class PrepareConfig:
     def __post_init__(self) -> None:
         for state in self.states:
             check_state(state)
+
+    def digest(self) -> str:
+        """SHA-256 in hex of all that decides which rows are prepared, but the inputs and the code."""
+        return hashlib.sha256(repr((self, OVERDRAFT, CLARITY)).encode()).hexdigest()
 
     @property
     def lows(self) -> tuple[str, ...]:

@@ -1,14 +1,14 @@
 """The scale at which an adapter speaks at its full strength, found by having it speak.
 
 The least scale at which the judge reads the adapter's state in nearly every reply, among those that leave neutral text nearly
-as probable as the base model finds it; where none is read that often, the one read most often. The likelihood of held-out
-replies would choose another: they are worded as the grammar words them, and adapters that have learned to stay with the prompt
-would be too quiet to be heard. Needs the base model on this machine.
+as probable as the base model finds it; where none is read that often, the one read most often. The least of all is tried in any
+case. The likelihood of held-out replies would choose another: they are worded as the grammar words them, and adapters that have
+learned to stay with the prompt would be too quiet to be heard. Needs the base model on this machine.
 """
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class Spoken:
     max_tokens: int = 36
     top_p: float = 0.92
     min_p: float = 0.1
-    """As the service draws them by default."""
+    """Both as the service draws by default; unlike there, repetition is not penalised."""
     seed: int = 0
 
 
@@ -61,10 +61,21 @@ class Strength:
     judged: float
     auc: float
     """Against the replies from before."""
+    perplexity_ratio: float
+    """Of the neutral passages the scale was chosen by."""
+    distinct: float
+    broken: float
 
     def metrics(self) -> dict[str, float]:
         """Its numbers by name, but for the scale."""
-        return {"recognised": self.recognised, "judged_at_scale": self.judged, "auc_at_scale": self.auc}
+        return {
+            "recognised": self.recognised,
+            "judged_at_scale": self.judged,
+            "auc_at_scale": self.auc,
+            "perplexity_ratio_at_scale": self.perplexity_ratio,
+            "distinct_at_scale": self.distinct,
+            "broken_at_scale": self.broken,
+        }
 
 
 Scored = Sequence[tuple[Sequence[int], int]]
@@ -75,11 +86,11 @@ Recognise = Callable[[list[list[int]]], float]
 
 def calibrate(
     model: PeftModel, prompts: Sequence[Sequence[int]], neutral: Scored, spoken: Spoken, recognise: Recognise
-) -> Tried | None:
-    """The scale an adapter is to have and what was measured at it; None if no scale leaves `neutral` text as it should be.
+) -> Tried:
+    """The scale an adapter is to have, and what was measured at it.
 
-    Speaks to all `prompts`, tokens up to where the reply begins, at one scale after another. Raises ValueError if there are
-    no prompts or no neutral text.
+    Speaks to all `prompts`, tokens up to where the reply begins, at one scale after another, `recognise` being asked after
+    each; what it raises ends the search. Raises ValueError if there are no prompts or no neutral text.
     """
     if not prompts or not neutral:
         raise ValueError("a calibration needs prompts and neutral text")
@@ -90,20 +101,22 @@ def calibrate(
         for scale in SCALES:
             with scaled(model, scale):
                 ratio = math.exp(loss(model, neutral) - plain)
-                if ratio <= GREATEST_PERPLEXITY_RATIO:
-                    yield Tried(scale, recognise(replies(model, prompts, spoken)), ratio)
+                borne = ratio <= GREATEST_PERPLEXITY_RATIO or scale == SCALES[0]
+                said = replies(model, prompts, spoken) if borne else []
+            if said:
+                yield Tried(scale, recognise(said), ratio)
 
     return choose(tries())
 
 
-def choose(tries: Iterable[Tried]) -> Tried | None:
-    """The first whose state is read often enough, else that whose state is read most often; no more are made than needed."""
-    best = None
-    for tried in tries:
-        if best is None or tried.recognised > best.recognised:
-            best = tried
-        if best.recognised >= RECOGNISED:
-            break
+def choose(tries: Iterator[Tried]) -> Tried:
+    """The first whose state is read often enough, else the first of those whose state is read most often.
+
+    There is at least one; no more are made than needed.
+    """
+    best = next(tries)
+    while best.recognised < RECOGNISED and (tried := next(tries, None)) is not None:
+        best = max(best, tried, key=lambda one: one.recognised)
     return best
 
 
@@ -124,6 +137,7 @@ def replies(model: PeftModel, prompts: Sequence[Sequence[int]], spoken: Spoken) 
             top_k=0,
             top_p=spoken.top_p,
             min_p=spoken.min_p,
+            repetition_penalty=1.0,
             eos_token_id=spoken.end,
             pad_token_id=spoken.end,
         )

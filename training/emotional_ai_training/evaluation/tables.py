@@ -33,10 +33,19 @@ def strength_table(strengths: Sequence[Strength]) -> Table:
     """How strong the adapters are made, and what they measure so."""
     table = Table(title="as strong as they are published", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("state", no_wrap=True)
-    for heading in ("scale", "recognised", "judged", "AUC"):
+    for heading in ("scale", "recognised", "judged", "AUC", "perpl.", "distinct-2", "broken"):
         table.add_column(heading, justify="right")
     for one in strengths:
-        table.add_row(one.state, f"{one.scale:.2f}", f"{one.recognised:.0%}", f"{one.judged:.2f}", f"{one.auc:.2f}")
+        table.add_row(
+            one.state,
+            f"{one.scale:.2f}",
+            f"{one.recognised:.0%}",
+            f"{one.judged:.2f}",
+            f"{one.auc:.2f}",
+            f"×{one.perplexity_ratio:.2f}",
+            f"{one.distinct:.2f}",
+            f"{one.broken:.0%}",
+        )
     return table
 
 

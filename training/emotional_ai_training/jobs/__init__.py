@@ -25,7 +25,7 @@ errors        what is refused
 
 from emotional_ai_training.jobs.directory import JobDirectory, JobStanding, Outcome, Standing, id_in
 from emotional_ai_training.jobs.errors import JobCancelled, JobDamaged, JobsError, JobsUnusable, TrainingNotInstalled
-from emotional_ai_training.jobs.launching import DEFAULT_TARGET, check_installed, launch
+from emotional_ai_training.jobs.launching import DEFAULT_TARGET, check_can_train, launch
 from emotional_ai_training.jobs.locking import FileLock, take_lock
 from emotional_ai_training.jobs.plan import Plan, Recipe
 from emotional_ai_training.jobs.progress import ProgressReader, ProgressReport
@@ -52,7 +52,7 @@ __all__ = [
     "Reporter",
     "Standing",
     "TrainingNotInstalled",
-    "check_installed",
+    "check_can_train",
     "id_in",
     "launch",
     "take_lock",

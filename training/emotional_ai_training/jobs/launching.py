@@ -27,7 +27,7 @@ NEEDED: Final = (
 """Modules that DEFAULT_TARGET needs and a service alone does not."""
 
 
-def check_installed(target: str = DEFAULT_TARGET) -> None:
+def check_can_train(target: str = DEFAULT_TARGET) -> None:
     """Raises TrainingNotInstalled where modules are missing that `target` needs; nothing is imported."""
     missing = [name for name in NEEDED if find_spec(name) is None] if target == DEFAULT_TARGET else []
     if missing:

@@ -44,7 +44,15 @@ from emotional_ai_training.recipes.training import (
     Training,
     digest_of_name,
 )
-from emotional_ai_training.recipes.workload import ASKED, CONDITIONING_ROWS, asked, sampled, states_of, work
+from emotional_ai_training.recipes.workload import (
+    ASKED,
+    CONDITIONING_ROWS,
+    asked,
+    sampled,
+    states_of,
+    strength_work,
+    work,
+)
 from emotional_ai_training.tinker_api import (
     EmbeddedServer,
     Estimate,
@@ -103,7 +111,8 @@ def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -
             course = Course(server, name, plan.lora_rank, plan.seed, Progress(reporter, {}))
             file = prepared(plan.checkpoints_dir, base.digest, course, tokenizer, judge)
             data = training_data(read_data(file, states), file, tokenizer)
-        course = Course(server, name, plan.lora_rank, plan.seed, Progress(reporter, work(chosen, data)))
+        everything = work(chosen, data) | (strength_work(chosen) if directory else {})
+        course = Course(server, name, plan.lora_rank, plan.seed, Progress(reporter, everything))
         prompts = {
             "train": [prompt.text for prompt in held_out_prompts(Split.TRAIN)],
             "test": asked(held_out_prompts(Split.TEST), ASKED),

@@ -51,11 +51,11 @@ class BaseSpeaker:
 
 
 def prepared(checkpoints: Path, base_digest: str, course: Course, tokenizer: ChatTokenizer, judge: Judge) -> Path:
-    """The file of rows among the checkpoints, prepared if it is not there: one for each seed and base model."""
-    file = checkpoints / f"training_data-{course.seed}-{base_digest[:12]}.jsonl"
+    """The file of rows among the checkpoints, prepared if it is not there: one for each seed, base model and preparation."""
+    config = PrepareConfig(seed=course.seed, train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS)
+    file = checkpoints / f"training_data-{course.seed}-{base_digest[:12]}-{config.digest()[:8]}.jsonl"
     if not file.is_file():
         course.progress.report(DATA, 0, 2, {})
-        config = PrepareConfig(seed=course.seed, train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS)
         rows = prepare(config, judge, log.info, speaker=BaseSpeaker(course, tokenizer)).rows
         file.parent.mkdir(parents=True, exist_ok=True)
         write_rows(file, rows)

@@ -1,6 +1,7 @@
 """One training, stage by stage: each recipe in its turn, then the adapters measured and published."""
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from peft import PeftModel
 
 from emotional_ai_training.adapters import Manifest, publish
 from emotional_ai_training.conditioning import ADAPTERS, prototype, spoken_temperature, told
 from emotional_ai_training.evaluation.before_after import NEUTRAL_PASSAGES, Speaking, StateReport, before_after
 from emotional_ai_training.evaluation.diversity import Diversity, diversity
-from emotional_ai_training.evaluation.measures import auc
+from emotional_ai_training.evaluation.measures import auc, broken, distinct
 from emotional_ai_training.evaluation.scale import Spoken, Strength, calibrate, loaded, replies, scaled
 from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.judge import Judge
@@ -33,6 +35,7 @@ from emotional_ai_training.recipes.state_adapters import train_state_adapter
 from emotional_ai_training.tinker_api import rest_client, session
 
 EVALUATION: Final = "evaluation"
+STRENGTH: Final = "strength"
 CURIOSITY: Final = "curiosity"
 CURIOUS_STATE: Final = "high_dopamine"
 DIVERSITY_PROMPTS: Final = 15
@@ -109,13 +112,15 @@ class Training:
         samplers = {state: done.sampler for state, done in finished.items()}
         reports = self._course.attempts(EVALUATION, partial(self._measured, samplers))
         explored = self._course.attempts(EVALUATION, self._diversity) if CURIOSITY in self._runs else None
-        strengths = []
-        for report in reports:
-            more = explored[1].metrics("curious") if explored and report.state == CURIOUS_STATE else {}
-            published = partial(self._publish, report, finished[report.state], more)
-            strengths.append(self._course.attempts(EVALUATION, published))
+        with tempfile.TemporaryDirectory(prefix="emotional-ai-") as folder:
+            # All are ready before the first is published, so that nobody speaks with adapters of two trainings for long.
+            exported = [self._exported(finished[one.state], Path(folder) / one.state) for one in reports]
+            strengths = self._strengths(reports, Path(folder))
+            for report, rank in zip(reports, exported, strict=True):
+                more = explored[1].metrics("curious") if explored and report.state == CURIOUS_STATE else {}
+                self._publish(report, Path(folder) / report.state, rank, strengths.get(report.state), more)
         self._draw()
-        return Outcome(reports, [strength for strength in strengths if strength is not None], explored)
+        return Outcome(reports, list(strengths.values()), explored)
 
     def _draw(self) -> None:
         for name, run in self._runs.items():
@@ -206,67 +211,89 @@ class Training:
                 )
         return found[0], found[1]
 
-    def _publish(self, report: StateReport, finished: Finished, more: Mapping[str, float]) -> Strength | None:
-        """Publishes an adapter; returns its strength, None where the base model is not on this machine to calibrate it."""
-        rest = rest_client(self._course.server, self._course.deadline)
-        with tempfile.TemporaryDirectory(prefix="emotional-ai-") as folder:
-            exported = Path(folder)
-            rank = export(rest, finished.external, exported, self._course.deadline)
-            strength = self._strength(report, exported)
-            lineage = self._lineage(report.state)
-            config = self._settings.of(report.state) if report.state in lineage else self._settings.conditioning
-            manifest = Manifest(
-                name=report.state,
-                base_model=self._base.name,
-                base_model_digest=self._base.digest,
-                prototype=prototype(report.state),
-                scale=strength.scale if strength else 1.0,
-                scale_calibrated=strength is not None,
-                rank=rank,
-                recipe=" > ".join(lineage),
-                seed=self._settings.seed,
-                learning_rate=config.learning_rate,
-                steps=sum(len(self._runs[name].history()) for name in lineage),
-                data_digest=self._data.digest,
-                metrics={**report.metrics(), **more, **(strength.metrics() if strength else {})},
-            )
-            publish(exported, manifest, self._settings.loras_dir)
-        return strength
+    def _exported(self, finished: Finished, into: Path) -> int:
+        """Downloads an adapter; returns its rank."""
+
+        def download() -> int:
+            shutil.rmtree(into, ignore_errors=True)
+            into.mkdir()
+            rest = rest_client(self._course.server, self._course.deadline)
+            return export(rest, finished.external, into, self._course.deadline)
+
+        return self._course.attempts(EVALUATION, download)
+
+    def _publish(
+        self, report: StateReport, exported: Path, rank: int, strength: Strength | None, more: Mapping[str, float]
+    ) -> None:
+        lineage = self._lineage(report.state)
+        config = self._settings.of(report.state) if report.state in lineage else self._settings.conditioning
+        manifest = Manifest(
+            name=report.state,
+            base_model=self._base.name,
+            base_model_digest=self._base.digest,
+            prototype=prototype(report.state),
+            scale=strength.scale if strength else 1.0,
+            scale_calibrated=strength is not None,
+            rank=rank,
+            recipe=" > ".join(lineage),
+            seed=self._settings.seed,
+            learning_rate=config.learning_rate,
+            steps=sum(len(self._runs[name].history()) for name in lineage),
+            data_digest=self._data.digest,
+            metrics={**report.metrics(), **more, **(strength.metrics() if strength else {})},
+        )
+        publish(exported, manifest, self._settings.loras_dir)
 
     def _lineage(self, state: str) -> list[str]:
         """The runs an adapter has gone through."""
         after = (state, CURIOSITY) if state == CURIOUS_STATE else (state,)
         return [name for name in (CONDITIONING, *after) if name in self._runs]
 
-    def _strength(self, report: StateReport, adapter: Path) -> Strength | None:
+    def _strengths(self, reports: Sequence[StateReport], exported: Path) -> dict[str, Strength]:
+        """How strong each adapter is to be, by state; nothing where the base model is not on this machine."""
         if self._base.directory is None:
-            return None
+            return {}
+        progress, found = self._course.progress, {}
+        progress.start(STRENGTH, 0, len(reports))
+        for number, report in enumerate(reports, start=1):
+            found[report.state] = self._strength(report, loaded(self._base.directory, exported / report.state))
+            progress.report(STRENGTH, number, len(reports), {})
+        return found
+
+    def _strength(self, report: StateReport, model: PeftModel) -> Strength:
         tokenizer, state, column = self._tokenizer, report.state, ADAPTERS.index(report.state)
         state_told = told(prototype(state))
-
-        def read(replies: Sequence[Sequence[int]]) -> Floats:
-            return self._judge.judge([tokenizer.decode(reply) for reply in replies]).both
-
-        def recognised(replies: Sequence[Sequence[int]]) -> float:
-            return float((read(replies).argmax(axis=1) == column).mean())
 
         def begun(prompts: Sequence[str]) -> list[list[int]]:
             return [tokenizer.prompt(text, state_told) for text in prompts]
 
+        def recognised(said: Sequence[Sequence[int]]) -> float:
+            self._course.heed(STRENGTH)
+            read = self._judge.judge([tokenizer.decode(reply) for reply in said]).both
+            return float((read.argmax(axis=1) == column).mean())
+
         prompts, speaking = self._prompts["train"], self._settings.speaking
-        spoken_to = prompts[:: max(1, len(prompts) // SPOKEN_TO)][:SPOKEN_TO]
+        count = min(SPOKEN_TO, len(prompts))
+        spoken_to = [prompts[number * len(prompts) // count] for number in range(count)]
         passages = [tokenizer.encode(text) for text in NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()]
         neutral = [(tokens, len(tokens) - 1) for tokens in passages[:PASSAGES]]
         spoken = Spoken(spoken_temperature(prototype(state)), tokenizer.end, seed=self._settings.seed)
-        model = loaded(self._base.directory, adapter)
         found = calibrate(model, begun(spoken_to), neutral, spoken, recognised)
-        if found is None:
-            return None
         as_before = Spoken(speaking.temperature, tokenizer.end, speaking.max_tokens, speaking.top_p, 0.0, speaking.seed)
         with scaled(model, found.scale):
-            after = read(replies(model, begun(self._prompts["test"]), as_before))[:, column]
-        before = np.asarray(report.read_before)
-        return Strength(state, found.scale, found.recognised, float(after.mean()), auc(after, before))
+            said = replies(model, begun(self._prompts["test"]), as_before)
+        after = [tokenizer.decode(reply) for reply in said]
+        read = self._judge.judge(after).both[:, column]
+        return Strength(
+            state=state,
+            scale=found.scale,
+            recognised=found.recognised,
+            judged=float(read.mean()),
+            auc=auc(read, np.asarray(report.read_before)),
+            perplexity_ratio=found.perplexity_ratio,
+            distinct=distinct(after),
+            broken=float(np.mean([broken(text) for text in after])),
+        )
 
 
 class StateJudge:

@@ -6,10 +6,18 @@ from typing import Final
 
 from emotional_ai_training.conditioning import ADAPTERS
 from emotional_ai_training.dataset import News, SpelledPrompt
+from emotional_ai_training.evaluation.scale import SCALES
 from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.recipes.data import REPLAY_SHARE, TrainingData
 from emotional_ai_training.recipes.examples import Example
-from emotional_ai_training.recipes.training import CURIOSITY, CURIOUS_STATE, EVALUATION, Settings
+from emotional_ai_training.recipes.training import (
+    CURIOSITY,
+    CURIOUS_STATE,
+    EVALUATION,
+    SPOKEN_TO,
+    STRENGTH,
+    Settings,
+)
 
 DATA: Final = "data"
 ROWS: Final = 80
@@ -47,6 +55,11 @@ def work(settings: Settings, data: TrainingData | None) -> dict[str, float]:
     if data is None:
         planned[DATA] = ROWS * len(ADAPTERS) * REPLAY_SHARE * SPOKEN_TOKENS
     return planned
+
+
+def strength_work(settings: Settings) -> dict[str, float]:
+    """Tokens that finding the adapters' strengths takes at most, about; on this machine, whoever trains."""
+    return {STRENGTH: float(len(states_of(settings)) * (len(SCALES) * SPOKEN_TO + ASKED) * SPOKEN_TOKENS)}
 
 
 def sampled(planned: dict[str, float]) -> int:
