@@ -30,10 +30,10 @@ def before_after_table(reports: Sequence[StateReport]) -> Table:
 
 
 def strength_table(strengths: Sequence[Strength]) -> Table:
-    """How strong the adapters are made, and what they measure so."""
+    """How strong the adapters are made, and what they measure so; `read in` is the share of replies the scale was chosen by."""
     table = Table(title="as strong as they are published", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("state", no_wrap=True)
-    for heading in ("scale", "recognised", "judged", "AUC", "perpl.", "distinct-2", "broken"):
+    for heading in ("scale", "read in", "judged", "AUC", "perpl.", "distinct-2", "broken"):
         table.add_column(heading, justify="right")
     for one in strengths:
         table.add_row(

@@ -273,8 +273,7 @@ class Training:
             return float((read.argmax(axis=1) == column).mean())
 
         prompts, speaking = self._prompts["train"], self._settings.speaking
-        count = min(SPOKEN_TO, len(prompts))
-        spoken_to = [prompts[number * len(prompts) // count] for number in range(count)]
+        spoken_to = prompts[:: max(1, len(prompts) // SPOKEN_TO)][:SPOKEN_TO]
         passages = [tokenizer.encode(text) for text in NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()]
         neutral = [(tokens, len(tokens) - 1) for tokens in passages[:PASSAGES]]
         spoken = Spoken(spoken_temperature(prototype(state)), tokenizer.end, seed=self._settings.seed)
