@@ -8,7 +8,7 @@ import torch
 from peft import PeftModel
 from tiny_decoding import publish_tiny_adapter, tiny_local_model
 
-from emotional_ai_training.evaluation.scale import SCALES, Spoken, calibrate, loaded, loss, replies, scaled
+from emotional_ai_training.evaluation.scale import SCALES, Spoken, adapted, base_model, calibrate, loss, replies, scaled
 
 END = 0
 PROMPTS = ([1, 40, 41, 3], [1, 50, 51, 52, 53, 54, 3], [2, 60, 3])
@@ -19,7 +19,7 @@ SPOKEN = Spoken(0.8, END, max_tokens=4)
 def adapted_model(directory: Path, seed: int) -> PeftModel:
     made = publish_tiny_adapter(directory, "alpha", rank=2, seed=seed)
     local = tiny_local_model(directory)
-    return loaded(local.directory, local.loras_dir / made.name)
+    return adapted(base_model(local.directory), local.loras_dir / made.name)
 
 
 def ratio(model: PeftModel, scale: float) -> float:

@@ -21,7 +21,12 @@ from emotional_ai_training.judge import Judge
 from emotional_ai_training.recipes.course import Course
 from emotional_ai_training.recipes.examples import ChatTokenizer
 
-NEUTRAL_PASSAGES: Final = Path(__file__).parent / "data" / "neutral_passages.txt"
+_NEUTRAL_PASSAGES: Final = Path(__file__).parent / "data" / "neutral_passages.txt"
+
+
+def neutral_passages() -> list[str]:
+    """Texts that express no state."""
+    return _NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,12 @@ class StateReport:
     broken_before: float
     """Share of replies without words or in a loop."""
     broken_after: float
-    read_before: tuple[float, ...] = ()
+    read_before: tuple[float, ...]
     """The judge's probability of the state in each reply from before."""
 
     def metrics(self) -> dict[str, float]:
         """Its numbers by name."""
-        return {name: value for name, value in asdict(self).items() if isinstance(value, float)}
+        return {name: value for name, value in asdict(self).items() if name not in ("state", "read_before")}
 
 
 def before_after(
@@ -82,7 +87,7 @@ def before_after(
 ) -> list[StateReport]:
     """Measures each state of `samplers` (state: path of its sampler weights) on `prompts`; `done` hears of progress."""
     base = course.sampler(service, None)
-    passages = NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()
+    passages = neutral_passages()
     base_perplexity = perplexity(course, base, tokenizer, passages)
     reports = []
     for number, (state, path) in enumerate(samplers.items()):

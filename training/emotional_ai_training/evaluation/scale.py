@@ -101,10 +101,10 @@ def calibrate(
         for scale in SCALES:
             with scaled(model, scale):
                 ratio = math.exp(loss(model, neutral) - plain)
-                borne = ratio <= GREATEST_PERPLEXITY_RATIO or scale == SCALES[0]
-                said = replies(model, prompts, spoken) if borne else []
-            if said:
-                yield Tried(scale, recognise(said), ratio)
+                if ratio > GREATEST_PERPLEXITY_RATIO and scale > SCALES[0]:
+                    continue
+                said = replies(model, prompts, spoken)
+            yield Tried(scale, recognise(said), ratio)
 
     return choose(tries())
 
@@ -144,10 +144,9 @@ def replies(model: PeftModel, prompts: Sequence[Sequence[int]], spoken: Spoken) 
     return [row[longest:].tolist() for row in drawn]
 
 
-def loaded(model_dir: Path, adapter_dir: Path) -> PeftModel:
-    """A base model with an adapter put on, in fp32. Raises OSError if a directory holds no model."""
-    base = AutoModelForCausalLM.from_pretrained(model_dir, local_files_only=True, dtype=torch.float32)
-    return adapted(base, adapter_dir)
+def base_model(directory: Path) -> PreTrainedModel:
+    """A base model in fp32. Raises OSError or ValueError for a directory that holds none."""
+    return AutoModelForCausalLM.from_pretrained(directory, local_files_only=True, dtype=torch.float32)
 
 
 def adapted(base: PreTrainedModel, adapter_dir: Path) -> PeftModel:

@@ -12,10 +12,9 @@ from emotional_ai_training.evaluation.scale import Strength
 
 def before_after_table(reports: Sequence[StateReport]) -> Table:
     """The before/after table, one row a state; `by emb.` is the AUC by the judge's embedding half alone."""
-    table = Table(title="before and after, on held-out prompts", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("state", no_wrap=True)
-    for heading in ("judged", "AUC", "by emb.", "perpl.", "distinct-2", "broken"):
-        table.add_column(heading, justify="right")
+    table = _by_state(
+        "before and after, on held-out prompts", ("judged", "AUC", "by emb.", "perpl.", "distinct-2", "broken")
+    )
     for report in reports:
         table.add_row(
             report.state,
@@ -31,10 +30,9 @@ def before_after_table(reports: Sequence[StateReport]) -> Table:
 
 def strength_table(strengths: Sequence[Strength]) -> Table:
     """How strong the adapters are made, and what they measure so; `read in` is the share of replies the scale was chosen by."""
-    table = Table(title="as strong as they are published", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("state", no_wrap=True)
-    for heading in ("scale", "read in", "judged", "AUC", "perpl.", "distinct-2", "broken"):
-        table.add_column(heading, justify="right")
+    table = _by_state(
+        "as strong as they are published", ("scale", "read in", "judged", "AUC", "perpl.", "distinct-2", "broken")
+    )
     for one in strengths:
         table.add_row(
             one.state,
@@ -58,4 +56,12 @@ def curiosity_table(before: Diversity, after: Diversity) -> Table:
     for name, found in (("before", before), ("after", after)):
         row = f"{found.distinct:.3f}", f"{found.distance:.3f}", f"{found.judged:.2f}", f"{found.broken:.0%}"
         table.add_row(name, *row)
+    return table
+
+
+def _by_state(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("state", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
     return table

@@ -14,10 +14,19 @@ from peft import PeftModel
 
 from emotional_ai_training.adapters import Manifest, publish
 from emotional_ai_training.conditioning import ADAPTERS, prototype, spoken_temperature, told
-from emotional_ai_training.evaluation.before_after import NEUTRAL_PASSAGES, Speaking, StateReport, before_after
+from emotional_ai_training.evaluation.before_after import Speaking, StateReport, before_after, neutral_passages
 from emotional_ai_training.evaluation.diversity import Diversity, diversity
 from emotional_ai_training.evaluation.measures import auc, broken, distinct
-from emotional_ai_training.evaluation.scale import Spoken, Strength, calibrate, loaded, replies, scaled
+from emotional_ai_training.evaluation.scale import (
+    Scored,
+    Spoken,
+    Strength,
+    adapted,
+    base_model,
+    calibrate,
+    replies,
+    scaled,
+)
 from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.judge import Judge
 from emotional_ai_training.recipes.conditioning import PUBLISHED_AS, train_conditioning
@@ -255,12 +264,17 @@ class Training:
             return {}
         progress, found = self._course.progress, {}
         progress.start(STRENGTH, 0, len(reports))
+        passages = [self._tokenizer.encode(text) for text in neutral_passages()[:PASSAGES]]
+        neutral = [(tokens, len(tokens) - 1) for tokens in passages]
+        base = base_model(self._base.directory)
         for number, report in enumerate(reports, start=1):
-            found[report.state] = self._strength(report, loaded(self._base.directory, exported / report.state))
+            model = adapted(base, exported / report.state)
+            found[report.state] = self._strength(report, model, neutral)
+            base = model.unload()
             progress.report(STRENGTH, number, len(reports), {})
         return found
 
-    def _strength(self, report: StateReport, model: PeftModel) -> Strength:
+    def _strength(self, report: StateReport, model: PeftModel, neutral: Scored) -> Strength:
         tokenizer, state, column = self._tokenizer, report.state, ADAPTERS.index(report.state)
         state_told = told(prototype(state))
 
@@ -274,8 +288,6 @@ class Training:
 
         prompts, speaking = self._prompts["train"], self._settings.speaking
         spoken_to = prompts[:: max(1, len(prompts) // SPOKEN_TO)][:SPOKEN_TO]
-        passages = [tokenizer.encode(text) for text in NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()]
-        neutral = [(tokens, len(tokens) - 1) for tokens in passages[:PASSAGES]]
         spoken = Spoken(spoken_temperature(prototype(state)), tokenizer.end, seed=self._settings.seed)
         found = calibrate(model, begun(spoken_to), neutral, spoken, recognised)
         as_before = Spoken(speaking.temperature, tokenizer.end, speaking.max_tokens, speaking.top_p, 0.0, speaking.seed)

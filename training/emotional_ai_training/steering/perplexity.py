@@ -4,12 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM
-
 from emotional_ai_training.adapters import load_manifest
-from emotional_ai_training.evaluation.before_after import NEUTRAL_PASSAGES
-from emotional_ai_training.evaluation.scale import adapted, loss, scaled
+from emotional_ai_training.evaluation.before_after import neutral_passages
+from emotional_ai_training.evaluation.scale import adapted, base_model, loss, scaled
 from emotional_ai_training.recipes.examples import ChatTokenizer
 
 
@@ -18,9 +15,8 @@ class BaseModel:
 
     def __init__(self, directory: Path) -> None:
         self._tokenizer = ChatTokenizer(directory)
-        self._model = AutoModelForCausalLM.from_pretrained(directory, local_files_only=True, dtype=torch.float32)
-        passages = NEUTRAL_PASSAGES.read_text(encoding="utf-8").splitlines()
-        tokens = [self._tokenizer.encode(text) for text in passages]
+        self._model = base_model(directory)
+        tokens = [self._tokenizer.encode(text) for text in neutral_passages()]
         self._neutral = [(one, len(one) - 1) for one in tokens]
 
     def replies(self, said: Sequence[tuple[str, str]]) -> float:
