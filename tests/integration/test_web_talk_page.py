@@ -6,7 +6,7 @@ from pathlib import Path
 
 from browser import chromium, opened, wanted
 from loopback import service
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, WebSocketRoute, expect
 from scripted_decoder import ScriptedDecoder, speaking_service
 from tiny_adapters import published
 from web_process import web_process
@@ -31,6 +31,30 @@ async def talking(decoder: ScriptedDecoder, keep: Path) -> AsyncIterator[tuple[P
 
 def message(page: Page) -> Locator:
     return page.get_by_role("textbox", name="Message")
+
+
+class Slow:
+    """A way from the server to a page on which events wait until they are let; they begin with 42 in Socket.IO."""
+
+    def __init__(self) -> None:
+        self._waiting: list[str] | None = []
+        self._page: WebSocketRoute
+
+    def connect(self, page: WebSocketRoute) -> None:
+        self._page = page
+        page.connect_to_server().on_message(self._come)
+
+    def _come(self, told: str | bytes) -> None:
+        if self._waiting is None or not isinstance(told, str) or not told.startswith("42"):
+            self._page.send(told)
+        else:
+            self._waiting.append(told)
+
+    def let(self) -> None:
+        """Lets through what waits, and what comes from now on."""
+        waiting, self._waiting = self._waiting, None
+        for told in waiting or ():
+            self._page.send(told)
 
 
 async def test_where_nobody_speaks_the_panel_says_so_and_how_to_start_somebody(tmp_path: Path) -> None:
@@ -61,6 +85,30 @@ async def test_what_is_refused_is_said_in_words_and_what_was_written_is_still_th
         await expect(page.get_by_role("region", name="Reply 1")).to_contain_text("seed 7")
         await expect(message(page)).to_have_value("")
         assert [(asked.seed, asked.max_tokens) for asked in decoder.asked if not asked.rehearsal] == [(7, 9)]
+
+
+async def test_what_is_sent_before_the_conversation_is_here_is_said_once_it_is(tmp_path: Path) -> None:
+    decoder = ScriptedDecoder(tokens=1)
+    decoder.let(2)
+    async with talking(decoder, tmp_path) as (page, _):
+        slow = Slow()
+        await page.route_web_socket("**/socket.io/**", slow.connect)
+        await page.reload()
+        await message(page).fill("Hel")
+        await message(page).press("Enter")
+        await message(page).press_sequentially("lo")  # not yet, then
+        await expect(page.get_by_role("button", name="Send")).to_be_disabled()
+        await message(page).press("Enter")
+        await message(page).press("Enter")
+        await expect(message(page)).to_have_value("Hello")
+        slow.let()
+        await expect(page.get_by_role("region", name="Reply 1")).to_have_attribute("data-outcome", "finished")
+        await expect(message(page)).to_have_value("")
+        await message(page).fill("and")
+        await message(page).press("Enter")
+        await expect(page.get_by_role("region", name="Reply 2")).to_have_attribute("data-outcome", "finished")
+        prompts = [asked.messages[-1].content for asked in decoder.asked if not asked.rehearsal]
+        assert prompts == ["Hello", "and"]
 
 
 async def test_shift_and_enter_is_a_new_line_and_begin_anew_forgets_the_turns(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ export default {
       <div v-if="silent" class="silent" role="status"><p>{{ silent }}</p>
         <p v-if="off">Start one that speaks, without the flag <code>--engine-only</code>:<br>
           <code>{{ start }}</code></p></div>
-      <form class="say" @submit.prevent="say" @input="refusal = ''">
+      <form class="say" @submit.prevent="say" @input="refusal = ''; eager = false">
         <p v-if="refusal" class="failure" role="alert">{{ refusal }}</p>
         <div class="say-row"><textarea ref="field" v-model="text" rows="2" aria-label="Message" :maxlength="longest"
           :placeholder="placeholder" @keydown.enter.exact="entered"></textarea>
@@ -48,7 +48,7 @@ export default {
   data() {
     return {
       turns: [], others: [], kept: 1, sent: 1, opened: false, silent: "", off: false, model: "",
-      text: "", typed: "", seed: "", max_tokens: "", refusal: "", announced: "",
+      text: "", typed: "", seed: "", max_tokens: "", refusal: "", announced: "", eager: false,
     };
   },
   computed: {
@@ -100,9 +100,11 @@ export default {
     },
     speaks(model) {
       Object.assign(this, { model, silent: "", off: false });
+      if (this.eager && !this.busy) this.say();
+      this.eager = false;
     },
     hush(why, off) {
-      Object.assign(this, { silent: why, off });
+      Object.assign(this, { silent: why, off, eager: false });
     },
     elsewhere(news) {
       const known = new Set(this.others.map((one) => one.sequence));
@@ -126,7 +128,9 @@ export default {
       event.preventDefault();
       if (!this.busy) this.say();
     },
+    // What is sent before the conversation is here is said once it is.
     say() {
+      this.eager = !this.opened && !this.silent;
       if (this.silent || !this.opened || !this.text.trim()) return;
       this.refusal = "";
       this.$emit("say", { text: this.text, seed: this.seed, max_tokens: this.max_tokens });
