@@ -209,7 +209,9 @@ class Session:
                 message.request_id = request_id
             records.append(Record(version, time_us, message.SerializeToString()))
         marks = {mark[0]: mark[1]} if mark else NO_MARKS
-        pending = self._store.append(self.session_id, before, records, request_id=request_id, marks=marks)
+        pending = self._store.append(
+            self.session_id, before, records, request_id=request_id, marks=marks, created_us=self.created_us
+        )
         self._head = head
         if mark:
             self.mark(*mark)

@@ -98,6 +98,7 @@ class DistantStore:
         *,
         request_id: str = "",
         marks: Mapping[str, int] = NO_MARKS,
+        created_us: int | None = None,
     ) -> asyncio.Future[None]:
         """As the Protocol."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -106,7 +107,9 @@ class DistantStore:
             try:
                 async with self._order:
                     await self._there("append")
-                    self._kept.append(session_id, expected_version, records, request_id=request_id, marks=marks)
+                    self._kept.append(
+                        session_id, expected_version, records, request_id=request_id, marks=marks, created_us=created_us
+                    )
                 await self._back("append")
             except StoreError as error:
                 if not future.done():

@@ -54,6 +54,23 @@ async def test_what_comes_behind_a_write_that_is_refused_does_not_take_its_place
     assert levels == (await near.session("ada")).state(NOW_US).levels
 
 
+async def test_a_write_meant_for_a_session_that_was_made_anew_meanwhile_is_folded_onto_the_new_one() -> None:
+    kept, _, far, there, _ = await begun()
+    later = Engine(kept, lambda: NOW_US + 1)
+    there.shut("append")
+    writing = asyncio.ensure_future(far.apply("ada", [praise("meant for either")]))
+    await turns(20)
+    assert there.waiting == ["append"]
+    await later.delete("ada")
+    anew = await later.create("ada", pb.SessionConfig(), (0.9, 0.9, 0.1, 0.9))
+    assert anew.settled.moment.version == 1, "the version the write goes on from"
+    there.open("append")
+    levels = (await writing).moment.levels
+    assert await notes(kept) == ["meant for either"]
+    assert levels == (await later.session("ada")).state(NOW_US).levels
+    assert min(levels[0], levels[1], levels[3]) > 0.85
+
+
 async def test_a_write_whose_answer_is_on_its_way_counts_once() -> None:
     _, near, far, _, back = await begun()
     async with far.watching("ada") as (session, subscription):

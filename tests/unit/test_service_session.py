@@ -46,9 +46,12 @@ class HeldStore:
         *,
         request_id: str = "",
         marks: Mapping[str, int] = NO_MARKS,
+        created_us: int | None = None,
     ) -> asyncio.Future[None] | None:
         if not self.holding:
-            return self.kept.append(session_id, expected_version, records, request_id=request_id, marks=marks)
+            return self.kept.append(
+                session_id, expected_version, records, request_id=request_id, marks=marks, created_us=created_us
+            )
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.held.append((future, session_id, expected_version, records, request_id, marks))
         return future

@@ -85,6 +85,24 @@ async def test_a_session_begins_once(store: Store) -> None:
     assert [row.session_id for row in await store.list_sessions()] == ["a"]
 
 
+async def test_an_append_meant_for_a_session_finds_no_other_of_its_id(store: Store) -> None:
+    await append(store, "a", 0, 2)
+    await settled(store.append("a", 2, numbered(3), created_us=1_000))
+    await store.delete("a")
+    await settled(store.append("a", 0, [Record(1, 7, b""), *numbered(2, 2)]))
+    for expected in (2, 3, 4):
+        with pytest.raises(NotFound):
+            await settled(
+                store.append("a", expected, numbered(expected + 1), request_id="r", marks={"m": 1}, created_us=1_000)
+            )
+    assert (await store.find_request("a", "r"), await store.marks("a")) == (None, {})
+    with pytest.raises(VersionConflict):
+        await settled(store.append("a", 2, numbered(3), created_us=7))
+    await settled(store.append("a", 3, numbered(4), created_us=7))
+    await append(store, "a", 4)
+    assert [record.sequence for record in await store.read("a")] == [1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize("sequences", [[], [1], [3], [2, 2], [2, 4], [3, 2]])
 async def test_records_that_leave_a_gap_are_a_mistake_of_the_caller(store: Store, sequences: list[int]) -> None:
     await append(store, "a", 0)

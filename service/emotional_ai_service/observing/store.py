@@ -63,11 +63,14 @@ class ObservedStore:
         *,
         request_id: str = "",
         marks: Mapping[str, int] = NO_MARKS,
+        created_us: int | None = None,
     ) -> asyncio.Future[None] | None:
         """As the Protocol."""
         return self._written(
             "append",
-            lambda: self.inner.append(session_id, expected_version, records, request_id=request_id, marks=marks),
+            lambda: self.inner.append(
+                session_id, expected_version, records, request_id=request_id, marks=marks, created_us=created_us
+            ),
         )
 
     def put_snapshot(self, session_id: str, version: int, payload: bytes) -> asyncio.Future[None] | None:

@@ -110,13 +110,15 @@ class Store(Protocol):
         *,
         request_id: str = "",
         marks: Mapping[str, int] = NO_MARKS,
+        created_us: int | None = None,
     ) -> asyncio.Future[None] | None:
         """Adds records to a session at `expected_version`, all or none; 0 begins the session.
 
         `records` are numbered on from `expected_version` (ValueError otherwise, or if there are none); those a session begins
         with may be numbered from any number on, as a log from elsewhere may have been trimmed there. A `request_id` other
-        than "" is remembered with them, `marks` are set with them. Raises, or ends the future with, AlreadyExists (0 expected,
-        session there), NotFound, VersionConflict, StoreOverloaded, StoreUnavailable; then nothing was added.
+        than "" is remembered with them, `marks` are set with them. A session that goes on must be the one that was created at
+        `created_us`, if given: another that has its id since is not found. Raises, or ends the future with, AlreadyExists (0
+        expected, session there), NotFound, VersionConflict, StoreOverloaded, StoreUnavailable; then nothing was added.
         """
         ...
 

@@ -84,12 +84,15 @@ class MemoryStore:
         *,
         request_id: str = "",
         marks: Mapping[str, int] = NO_MARKS,
+        created_us: int | None = None,
     ) -> None:
         """As the Protocol; durable, as far as memory is, on return."""
         check_numbering(expected_version, records)
         log = self._logs.get(session_id)
         if log is None or log.before + len(log.records) != expected_version or self._closed:
-            log = self._begin(session_id, expected_version, records[0])
+            log = self._begin(session_id, expected_version, records[0], created_us)
+        elif created_us is not None and expected_version and created_us != log.created_us:
+            raise NotFound(session_id)
         log.records.extend(records)
         if request_id:
             log.requests.pop(request_id, None)
@@ -209,13 +212,15 @@ class MemoryStore:
         for watch in self._watches.get(session_id, ()):
             asyncio.get_running_loop().call_soon(watch.call)
 
-    def _begin(self, session_id: str, expected_version: int, first: Record) -> _Log:
+    def _begin(self, session_id: str, expected_version: int, first: Record, created_us: int | None) -> _Log:
         """A new log, or the reason why the session cannot be appended to at that version."""
         self._check_open()
         log = self._logs.get(session_id)
         if log is not None:
             if expected_version == 0:
                 raise AlreadyExists(session_id)
+            if created_us is not None and created_us != log.created_us:
+                raise NotFound(session_id)
             raise VersionConflict(session_id, expected_version, log.version)
         if expected_version != 0:
             raise NotFound(session_id)

@@ -100,15 +100,16 @@ class RedisStore:
         *,
         request_id: str = "",
         marks: Mapping[str, int] = NO_MARKS,
+        created_us: int | None = None,
     ) -> asyncio.Future[None]:
         """As the Protocol; whether the version fits is known when the future ends."""
         check_numbering(expected_version, records)
         check_stored(marks)
         self._check_open()
         if expected_version:
-            return self._writes.submit(Append(session_id, expected_version, records, request_id, marks))
+            return self._writes.submit(Append(session_id, expected_version, records, request_id, marks, created_us))
         entry = Entry.new(session_id)
-        beginning = Append(session_id, 0, records, request_id, marks, entry)
+        beginning = Append(session_id, 0, records, request_id, marks, begins=entry)
         future = self._writes.submit(beginning)
         future.add_done_callback(lambda done: self._begun(done, entry, unlisted=beginning.unlisted))
         return future

@@ -90,7 +90,10 @@ class Operation(ABC, Generic[T]):
 
 @final
 class Append(Operation[None]):
-    """Records to add to a session at `expected` version; `begins` is the entry of a session that is to begin."""
+    """Records to add to a session at `expected` version; `begins` is the entry of a session that is to begin.
+
+    One that goes on must have been created at `created_us`, if given.
+    """
 
     def __init__(
         self,
@@ -99,11 +102,13 @@ class Append(Operation[None]):
         records: Sequence[Record],
         request_id: str,
         marks: Mapping[str, int],
+        created_us: int | None = None,
         begins: Entry | None = None,
     ) -> None:
         super().__init__(session_id)
         self._expected, self._records, self._request_id = expected, records, request_id
         self._marks, self._begins = marks, begins
+        self._created = "" if created_us is None else created_us
         self.replies = 2 if begins else 1
         self.unlisted = False
         """Whether it has begun a session that Redis would not take into the index at that moment."""
@@ -112,8 +117,8 @@ class Append(Operation[None]):
         """As Operation; a beginning is put into the index first, so that no session is missing there."""
         begins, marks = self._begins, _flat(self._marks)
         keys = [key(self.session_id, part) for part in ("fence", "head", "log", "requests", "marks")]
-        before, token = self._records[0].sequence - 1, begins.token if begins else ""
-        beside = (self.stamp, self._expected, before, self._request_id, token, len(marks))
+        before, life = self._records[0].sequence - 1, begins.token if begins else self._created
+        beside = (self.stamp, self._expected, before, self._request_id, life, len(marks))
         records = [value for record in self._records for value in (record.time_us, record.payload)]
         appending = _evaluated(APPEND, keys, *beside, *marks, *records)
         return [("ZADD", shard(self.session_id), 0, begins.name), appending] if begins else [appending]

@@ -95,6 +95,7 @@ APPEND: Final = Script(
     + f"""
 local expected = tonumber(ARGV[2])
 if version then
+  if expected ~= 0 and ARGV[5] ~= '' and redis.call('HGET', KEYS[2], 'created') ~= ARGV[5] then return {ABSENT} end
   if tonumber(version) ~= expected then return tonumber(version) end
 elseif expected ~= 0 then
   return {ABSENT}
@@ -115,9 +116,9 @@ return redis.status_reply('OK')
 )
 """Adds records.
 
-KEYS: fence, head, log, requests, marks. ARGV: stamp, expected version, sequence before the first record, request id, token,
-twice the number of marks, each mark (name, value), each record (time, payload). Answers OK, or the version the session is at,
-ABSENT or FENCED.
+KEYS: fence, head, log, requests, marks. ARGV: stamp, expected version, sequence before the first record, request id, the token
+of a session that begins or when one that goes on was created (empty: whichever has the id), twice the number of marks, each
+mark (name, value), each record (time, payload). Answers OK, or the version the session is at, ABSENT or FENCED.
 """
 
 PUT_SNAPSHOT: Final = Script(

@@ -100,11 +100,12 @@ class SqliteStore:
         *,
         request_id: str = "",
         marks: Mapping[str, int] = NO_MARKS,
+        created_us: int | None = None,
     ) -> asyncio.Future[None]:
         """As the Protocol; whether the version fits is known when the future ends."""
         check_numbering(expected_version, records)
         check_stored(marks)
-        return self._submit(Append(session_id, expected_version, records, request_id, marks))
+        return self._submit(Append(session_id, expected_version, records, request_id, marks, created_us))
 
     def put_snapshot(self, session_id: str, version: int, payload: bytes) -> asyncio.Future[None]:
         """As the Protocol."""

@@ -43,6 +43,7 @@ class Append:
     records: Sequence[Record]
     request_id: str
     marks: Mapping[str, int]
+    created_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ class GroupCommit:
             if expected != 0:
                 raise NotFound(operation.session_id)
             head = self._begin(operation.session_id, records[0].time_us)
+        elif expected and operation.created_us not in (None, head.created_us):
+            raise NotFound(operation.session_id)
         elif head.version != expected:
             if expected == 0:
                 raise AlreadyExists(operation.session_id)

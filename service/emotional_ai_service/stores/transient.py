@@ -53,13 +53,16 @@ class TransientStore:
         *,
         request_id: str = "",
         marks: Mapping[str, int] = NO_MARKS,
+        created_us: int | None = None,
     ) -> asyncio.Future[None] | None:
         """As the Protocol; raises, or ends the future with, TransientFull too."""
         if expected_version == 0:
             if TRANSIENT in marks:
                 return asyncio.create_task(self._begin(session_id, records, request_id, marks))
             return self._begin_durable(session_id, records, request_id, marks)
-        return self._of(session_id).append(session_id, expected_version, records, request_id=request_id, marks=marks)
+        return self._of(session_id).append(
+            session_id, expected_version, records, request_id=request_id, marks=marks, created_us=created_us
+        )
 
     def put_snapshot(self, session_id: str, version: int, payload: bytes) -> asyncio.Future[None] | None:
         """As the Protocol."""

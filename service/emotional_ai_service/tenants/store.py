@@ -71,6 +71,7 @@ class TenantStore:
         *,
         request_id: str = "",
         marks: Mapping[str, int] = NO_MARKS,
+        created_us: int | None = None,
     ) -> asyncio.Future[None] | None:
         """As the Protocol."""
         key = self._key(session_id)
@@ -78,7 +79,9 @@ class TenantStore:
         if population is not None:
             population.enter()
         try:
-            pending = self._store.append(key, expected_version, records, request_id=request_id, marks=marks)
+            pending = self._store.append(
+                key, expected_version, records, request_id=request_id, marks=marks, created_us=created_us
+            )
         except BaseException as error:
             if population is not None:
                 population.leave()
