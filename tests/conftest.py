@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Final
 
 import pytest
 
@@ -17,6 +18,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Models that run in the process of the tests are as lean as in a worker; libraries read this once, when they are first used.
 os.environ.update(LEAN)
+
+LONGEST: Final = (
+    "test_evaluation.py",
+    "test_decoding_local.py",
+    "test_tinker_server_process.py",
+    "test_recipes_resume.py",
+    "test_web_touch_page.py",
+    "test_web_browser_talk.py",
+    "test_recipes_faults.py",
+    "test_web_browser_frame.py",
+)
+"""Files that take a minute or more. They begin, so that where several run at once none of them is left alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files that take longest first."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
