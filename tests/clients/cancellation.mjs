@@ -1,4 +1,5 @@
-// Cancels a call of the bridge once its first progress has come, and prints what was left of it; arguments as of everything.mjs.
+// Cancels a call of the bridge once its first progress has come, and prints what was left of it: node cancellation.mjs ERA URL,
+// or ERA PROGRAM ARGUMENTS..., as in everything.mjs.
 //
 // The service behind it stops after a piece and waits to be cancelled.
 

@@ -1,17 +1,19 @@
 // Does with the bridge what a client can do, and prints a line for each thing that worked.
 //
-//   node everything.mjs ERA URL                     ERA is "handshake" or "self-contained"
-//   node everything.mjs ERA PROGRAM ARGUMENTS...
+//   node everything.mjs ERA PIPE URL                     ERA is "handshake" or "self-contained"
+//   node everything.mjs ERA PIPE PROGRAM ARGUMENTS...
 //
-// The service behind it speaks by a script: "I am here for you.", in three pieces. Ends with status 1 at the first thing that fails.
+// The service behind it speaks by a script: "I am here for you.", in three pieces; its reply ends once something is written to
+// the pipe. Ends with status 1 at the first thing that fails.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { connected } from './connection.mjs';
 
 const SPOKEN = { handshake: '2025-11-25', 'self-contained': '2026-07-28' };
 const PATIENCE = 30_000;
 
-const [era, ...where] = process.argv.slice(2);
+const [era, pipe, ...where] = process.argv.slice(2);
 const own = `typescript.${era}.${where[0].startsWith('http:') ? 'http' : 'stdio'}`;
 const another = `${own}.another`;
 const state = `emotion://sessions/${own}/state`;
@@ -114,10 +116,10 @@ await works('completes', async () => {
 await works('follows progress', async () => {
   const pieces = [];
   const asked = { name: 'generate_reply', arguments: { session_id: own, prompt: 'Are you there?' } };
-  const answer = await call(asked, { onprogress: ({ message }) => pieces.push(message) });
-  // This client forgets who follows as soon as the answer is there, and may not have looked at the last pieces by then.
-  assert.ok(pieces.length > 0);
-  assert.deepEqual(pieces, ['I am ', 'here for ', 'you.'].slice(0, pieces.length));
+  // This client forgets who follows as soon as the answer is there, so the answer waits until every piece was looked at.
+  const onprogress = ({ message }) => pieces.push(message) === 3 && writeFileSync(pipe, 'heard');
+  const answer = await call(asked, { onprogress });
+  assert.deepEqual(pieces, ['I am ', 'here for ', 'you.']);
   assert.equal(answer.structuredContent.reply, 'I am here for you.');
 });
 

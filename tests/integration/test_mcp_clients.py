@@ -192,9 +192,11 @@ def reached(transport: str, target: str) -> Iterator[tuple[str, ...]]:
 @wanted
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_the_typescript_client_is_served_in_everything(era: str, transport: str, node: Node) -> None:
-    with scripted_service(Script()) as target, reached(transport, target) as where:
-        ran = node("everything.mjs", era, *where)
+def test_the_typescript_client_is_served_in_everything(era: str, transport: str, node: Node, tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    os.mkfifo(heard)
+    with scripted_service(Script(ends_after=heard)) as target, reached(transport, target) as where:
+        ran = node("everything.mjs", era, str(heard), *where)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.splitlines()[-1] == "ok leaves"
 

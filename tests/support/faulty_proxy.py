@@ -139,12 +139,12 @@ class FaultyProxy:
         started.set()
         await ended.wait()
         server.close()
-        for _ in range(TURNS):  # what was accepted at the last moment begins, so that it can be ended
-            await asyncio.sleep(0)
-        serving = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
+        await _turns()
+        while serving := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in serving:
+                task.cancel()
+            await asyncio.gather(*serving, return_exceptions=True)
+            await _turns()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -194,6 +194,12 @@ class FaultyProxy:
             return await reader.read()
         finally:
             writer.close()
+
+
+async def _turns() -> None:
+    """Lets what was accepted at the last moment begin, so that it can be ended."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
 
 
 async def _read(reader: asyncio.StreamReader) -> _Request | None:

@@ -3,11 +3,14 @@
 For tests of what a client does with a conversation; the words are given, the states are real.
 """
 
+import os
+import select
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -34,6 +37,8 @@ class Script:
     """What is disclosed, flagged and lowered as a reply begins."""
     pause_after: int | None = None
     """Pieces after which a reply waits to be cancelled."""
+    ends_after: Path | None = None
+    """A pipe: replies end once something is written to it."""
     asked: list[inference_pb2.ConverseRequest] = field(default_factory=list)
     generated: list[inference_pb2.GenerateRequest] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
@@ -117,6 +122,8 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
                 if change.token_index == index:
                     yield {"blend_change": change}
             yield {"text": inference_pb2.ReplyText(text=piece, token_index=index, token_count=1)}
+        if self._script.ends_after is not None:
+            wait_for(self._script.ends_after)
         applied = inference_pb2.AppliedExpression(
             temperature=expression.temperature,
             top_p=expression.top_p,
@@ -131,6 +138,16 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
         usage = inference_pb2.Usage(prompt_tokens=7, completion_tokens=len(self._script.pieces))
         finished = inference_pb2.ReplyFinished(reason=inference_pb2.FINISH_REASON_STOP, usage=usage, applied=applied)
         yield {"finished": finished}
+
+
+def wait_for(pipe: Path) -> None:
+    """Returns once something is written to a pipe, and takes it."""
+    end = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # To write as well, so that it does not wait for a writer here.
+    try:
+        assert select.select([end], [], [], PATIENCE)[0], "nobody has written to the pipe"
+        os.read(end, 1024)
+    finally:
+        os.close(end)
 
 
 def appraised(text: str) -> inference_pb2.Appraisal:
