@@ -5,8 +5,9 @@ for every layer `key.L` and `value.L` (blocks of the cache), and for every layer
 `up.L.G` [rows, outputs] and `weight.L.G` [T, rows]. Output: logits [N, vocabulary].
 
 Adapters are inputs, not constants, so one compiled graph serves any set of adapters of any ranks, and every token has its
-own blend; a set that takes no rows in a group costs nothing there. Rotary embedding, norm and silu are written in the forms
-that the runtime fuses.
+own blend; a set that takes no rows in a group costs nothing there. They come in the format that is computed in, since the
+runtime would convert all of them at every step. Rotary embedding, norm and silu are written in the forms that the runtime
+fuses; every node costs microseconds at each step, so queries and keys are rotated together.
 """
 
 import math
@@ -31,13 +32,16 @@ which differ only where they are smaller than float16 can tell apart."""
 
 
 class LlamaGraph:
-    """Builds the graph; `quantised` stores matrices as int8 with one scale an output."""
+    """Builds the graph; `format` is that of the cache and of adapters, `quantised` stores matrices as int8.
 
-    def __init__(self, shape: LlamaShape, weights: Checkpoint, *, quantised: bool, cache: ov.Type) -> None:
+    Each output of a quantised matrix has one scale.
+    """
+
+    def __init__(self, shape: LlamaShape, weights: Checkpoint, *, quantised: bool, format: ov.Type) -> None:
         self._shape = shape
         self._weights = weights
         self._quantised = quantised
-        self._cache = cache
+        self._format = format
         self._inputs: list[Parameter] = []
 
     def build(self) -> ov.Model:
@@ -53,12 +57,12 @@ class LlamaGraph:
         x: Flow = op.gather(embedding, tokens, _whole(0))
         for layer in range(shape.layers):
             before_attention, before_mlp = weights.norms(layer)
-            q, k, v = self._linear(self._norm(x, before_attention), layer, "qkv")
-            q, k = self._rotated(q, shape.heads, rotation), self._rotated(k, shape.kv_heads, rotation)
-            spoken = self._attention(layer, [q, k, v], layout, longest)
-            x = op.add(x, self._linear(spoken, layer, "o")[0])
-            gate, up = self._linear(self._norm(x, before_mlp), layer, "gate_up")
-            x = op.add(x, self._linear(op.multiply(op.swish(gate), up), layer, "down")[0])
+            qkv = self._linear(self._norm(x, before_attention), layer, "qkv")
+            spoken = self._attention(layer, self._queries_keys_values(qkv, rotation), layout, longest)
+            x = op.add(x, self._linear(spoken, layer, "o"))
+            gate_up = self._linear(self._norm(x, before_mlp), layer, "gate_up")
+            gate, up = _split(gate_up, shape.intermediate, shape.intermediate)
+            x = op.add(x, self._linear(op.multiply(op.swish(gate), up), layer, "down"))
         last = self._norm(op.gather(x, wanted, _whole(0)), weights.final_norm())
         head = weights.head()
         logits = op.matmul(last, embedding if head is None else self._matrix(head), False, True)
@@ -83,19 +87,25 @@ class LlamaGraph:
         stored, scale = _eight_bits(values)
         return op.multiply(op.convert(op.constant(stored), "f32"), op.constant(scale))
 
-    def _linear(self, x: Flow, layer: int, group: str) -> list[Flow]:
-        """The group's layers with their adapters: W x + up^T (weight * (down x)), split by layer."""
+    def _linear(self, x: Flow, layer: int, group: str) -> Flow:
+        """The group's layers with their adapters, side by side: W x + up^T (weight * (down x))."""
         inputs, outputs = self._shape.group_widths(group)
         at = f"{layer}.{group}"
-        down = self._input(f"down.{at}", ov.Type.f32, [-1, inputs])
-        up = self._input(f"up.{at}", ov.Type.f32, [-1, sum(outputs)])
+        down, up = self._factor(f"down.{at}", inputs), self._factor(f"up.{at}", sum(outputs))
         weight = self._input(f"weight.{at}", ov.Type.f32, [-1, -1])
         blended = op.matmul(op.multiply(op.matmul(x, down, False, True), weight), up, False, False)
-        y = op.add(op.matmul(x, self._matrix(self._weights.group(layer, group)), False, True), blended)
-        if len(outputs) == 1:
-            return [y]
-        parts = op.variadic_split(y, op.constant(_AXIS), op.constant(np.array(outputs)))
-        return [parts.output(index) for index in range(len(outputs))]
+        return op.add(op.matmul(x, self._matrix(self._weights.group(layer, group)), False, True), blended)
+
+    def _factor(self, name: str, width: int) -> Flow:
+        """A factor of the adapters [rows, width]."""
+        given = self._input(name, self._format, [-1, width])
+        return given if self._format == ov.Type.f32 else op.convert(given, "f32")
+
+    def _queries_keys_values(self, qkv: Flow, rotation: tuple[Flow, Flow]) -> list[Flow]:
+        shape = self._shape
+        queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+        both, values = _split(qkv, queries + keys, keys)
+        return [*_split(self._rotated(both, shape.heads + shape.kv_heads, rotation), queries, keys), values]
 
     def _norm(self, x: Flow, weights: Floats) -> Flow:
         """Root mean square norm (Zhang and Sennrich 2019, arXiv:1910.07467)."""
@@ -124,7 +134,7 @@ class LlamaGraph:
 
     def _attention(self, layer: int, qkv: list[Flow], layout: Sequence[Flow], longest: Flow) -> Flow:
         """Paged attention over the layer's cache; the options of the operation we do not use are empty."""
-        caches = [self._input(f"{name}.{layer}", self._cache, [-1] * 4) for name in ("key", "value")]
+        caches = [self._input(f"{name}.{layer}", self._format, [-1] * 4) for name in ("key", "value")]
         scale = _number(1 / math.sqrt(self._shape.head_dim))
         scores, rotations, sparsity = [_none("i32")], [_none("i32"), _none("i32"), _none("f32")], [_none("f32")]
         eviction = [_whole(0), *(_none("i32") for _ in range(3))]
@@ -148,6 +158,12 @@ def _eight_bits(values: Floats) -> tuple[NDArray[np.int8], Floats]:
         scale[first : first + _ROWS] = np.maximum(np.abs(part).max(axis=1, keepdims=True), 1e-12) / 127
         stored[first : first + _ROWS] = np.rint(part / scale[first : first + _ROWS])
     return stored, scale
+
+
+def _split(x: Flow, *widths: int) -> list[Flow]:
+    """The columns of x in parts."""
+    parts = op.variadic_split(x, op.constant(_AXIS), op.constant(np.array(widths)))
+    return [parts.output(index) for index in range(len(widths))]
 
 
 def _number(value: float) -> Flow:

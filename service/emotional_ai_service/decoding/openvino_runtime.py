@@ -1,9 +1,12 @@
 """The runtime on a CPU: the graph compiled by OpenVINO, its cache in tensors that we hand out by blocks."""
 
+from collections.abc import Iterator
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import openvino as ov
+import torch
 from numpy.typing import NDArray
 from openvino import Core
 
@@ -13,14 +16,10 @@ from emotional_ai_service.decoding.messages import Precision
 from emotional_ai_service.decoding.openvino_graph import LlamaGraph
 from emotional_ai_service.decoding.stack import Stack
 
-_COMPUTED: Final = {Precision.FLOAT32: "f32", Precision.BFLOAT16: "bf16", Precision.INT8: "f32"}
+_FORMATS: Final = {Precision.FLOAT32: ov.Type.f32, Precision.BFLOAT16: ov.Type.bf16, Precision.INT8: ov.Type.f32}
+"""What is computed in, by how the matrices are kept."""
 _KEPT: Final = 100
 """Executors the runtime keeps; more gain nothing, since making one anew is cheap while oneDNN keeps its kernel."""
-_CACHED: Final = {
-    Precision.FLOAT32: (ov.Type.f32, "f32"),
-    Precision.BFLOAT16: (ov.Type.bf16, "bf16"),
-    Precision.INT8: (ov.Type.f32, "f32"),
-}
 
 
 def bucket(tokens: int) -> int:
@@ -39,14 +38,14 @@ class OpenVinoRuntime:
     def __init__(
         self, shape: LlamaShape, weights: Checkpoint, *, precision: Precision, blocks: int, threads: int
     ) -> None:
-        kind, name = _CACHED[precision]
-        graph = LlamaGraph(shape, weights, quantised=precision is Precision.INT8, cache=kind).build()
+        self._format = _FORMATS[precision]
+        graph = LlamaGraph(shape, weights, quantised=precision is Precision.INT8, format=self._format).build()
         compiled = Core().compile_model(
             graph,
             "CPU",
             {
-                "INFERENCE_PRECISION_HINT": _COMPUTED[precision],
-                "KV_CACHE_PRECISION": name,
+                "INFERENCE_PRECISION_HINT": self._format.to_string(),
+                "KV_CACHE_PRECISION": self._format.to_string(),
                 "NUM_STREAMS": 1,
                 "INFERENCE_NUM_THREADS": threads,
                 "ENABLE_CPU_PINNING": False,
@@ -57,6 +56,8 @@ class OpenVinoRuntime:
         self._shape = shape
         self._request = compiled.create_infer_request()
         self._stack: Stack | None = None
+        self._factors: WeakKeyDictionary[Stack, dict[str, ov.Tensor]] = WeakKeyDictionary()
+        """The stacks that were computed with lately, in the format of the graph, for as long as anybody keeps them."""
         self._weights: Floats = np.zeros(0, np.float32)
         self._spare = blocks
         """A block of nobody's, for padding."""
@@ -92,10 +93,26 @@ class OpenVinoRuntime:
         if stack is self._stack:
             return
         self._stack, self._weights = None, np.zeros(0, np.float32)  # until all is handed over
-        for layer, group in layers_of(self._shape):
-            self._set(f"down.{layer}.{group}", ov.Tensor(stack.down[layer, group], shared_memory=True))
-            self._set(f"up.{layer}.{group}", ov.Tensor(stack.up[layer, group], shared_memory=True))
+        if stack not in self._factors:
+            self._factors[stack] = dict(self._tensors(stack))
+        for name, tensor in self._factors[stack].items():
+            self._set(name, tensor)
         self._stack = stack  # keeps the memory that the tensors share
+
+    def _tensors(self, stack: Stack) -> Iterator[tuple[str, ov.Tensor]]:
+        for layer, group in layers_of(self._shape):
+            yield f"down.{layer}.{group}", self._tensor(stack.down[layer, group])
+            yield f"up.{layer}.{group}", self._tensor(stack.up[layer, group])
+
+    def _tensor(self, values: Floats) -> ov.Tensor:
+        """Numbers in the format of the graph; those of float32 are shared, not copied."""
+        if self._format == ov.Type.f32:
+            return ov.Tensor(values, shared_memory=True)
+        tensor = ov.Tensor(self._format, ov.Shape(values.shape))
+        if values.size:
+            narrow = torch.from_numpy(values).to(torch.bfloat16).view(torch.int16)
+            tensor.data.view(np.int16)[...] = narrow.numpy()
+        return tensor
 
     def _take_weights(self, batch: Batch) -> None:
         """Hands over what changed: while the same replies speak under the same blends, that is nothing."""

@@ -17,7 +17,7 @@ REMEMBERED: Final = 4
 """Stacks kept, since sessions move between few sets of adapters."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Stack:
     """The factors of some adapters in a fixed order, which is that of the columns of the weights."""
 
