@@ -25,8 +25,11 @@ from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 from emotional_ai_service.decoding.stack import Stack, stack
 from emotional_ai_service.decoding.torch_runtime import TorchRuntime
 from emotional_ai_training.adapters import load_manifest, publish
+from emotional_ai_training.models import cpu_description, multiplies_bf16
 
 LARGEST_ERROR = 1e-3
+LARGEST_ROUNDING = 0.1
+"""Share of what a blend changes that bfloat16 may round away: eight bits in each of some tens of sums."""
 BLOCKS = 64
 LAYERS = 3
 ADAPTERS = {"thrilled": (2, 6), "calm": (8, 16), "afraid": (5, 5)}
@@ -237,3 +240,28 @@ def test_a_piece_of_a_prompt_may_ask_for_no_logits(case: Case) -> None:
     assert compute(Silent(), case.stacked, [Piece(lane, tokens[:40], weights)]).shape == (0, 150)
     found = compute(case.runtime, case.stacked, [Piece(lane, tokens[40:], weights)])
     assert error(found, case.reference({"calm": 0.5}, tokens)[40:]) <= LARGEST_ERROR
+
+
+@pytest.mark.skipif(not multiplies_bf16(cpu_description()), reason="this processor does not multiply bfloat16")
+def test_in_bfloat16_a_blend_is_the_merged_model_but_for_rounding(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model", **SHAPES["llama-3.2"])
+    shape = read_shape(tmp_path / "model")
+    for name in ADAPTERS:
+        write_adapter(tmp_path / "loras", name, shape)
+    weights = Checkpoint(tmp_path / "model", shape)
+    runtime = OpenVinoRuntime(shape, weights, precision=Precision.BFLOAT16, blocks=BLOCKS, threads=1)
+    adapters = [
+        load_adapter(tmp_path / "loras" / one, load_manifest(tmp_path / "loras" / one), shape) for one in ADAPTERS
+    ]
+    tokens = some_tokens(70, seed=1)
+    plain = logits(model, tokens)
+    for blend in ({"thrilled": 0.4, "calm": 0.35, "afraid": 0.25}, {"thrilled": -0.7, "calm": 1.3}, {"afraid": 1.0}):
+        # Each set of adapters is handed over anew, and those from before again.
+        stacked = stack([one for one in adapters if one.name in blend], shape)
+        for _ in range(2):
+            found = compute(runtime, stacked, [Piece(lanes(1)[0], tokens, named(stacked, blend))])
+            expected = logits(merged(model, tmp_path / "loras", blend), tokens)
+            moved = float(np.sqrt(np.mean((expected - plain) ** 2)))
+            assert float(np.sqrt(np.mean((found - expected) ** 2))) < LARGEST_ROUNDING * moved
+            base = compute(runtime, stack((), shape), [Piece(lanes(1)[0], tokens)])
+            assert float(np.sqrt(np.mean((base - plain) ** 2))) < LARGEST_ROUNDING * moved
