@@ -11,7 +11,6 @@ import torch
 
 from apparatus.adapters import publish_one
 from apparatus.turns import Kind, Measured, Player, Setting, Turn, serve
-from emotional_ai_service.decoding.llama import GROUPS
 from emotional_ai_service.decoding.loading import load
 from emotional_ai_service.decoding.messages import (
     Blend,
@@ -27,6 +26,7 @@ from emotional_ai_service.decoding.messages import (
     VoiceChange,
 )
 from emotional_ai_service.decoding.model import LocalModel
+from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 from emotional_ai_service.decoding.scheduler import Scheduler, union, weights_of
 from emotional_ai_service.workers.messages import Ended, Event, Outcome, Raised
 from emotional_ai_training.models import cache_dir, model_digest
@@ -74,10 +74,12 @@ class Ours:
         return {"tokens": tokens, "seconds": seconds}
 
     def _switch(self, turn: Turn) -> Measured:
-        """From a new voice to the weights in the runtime's inputs; `spread` is the part the blend itself costs."""
+        """From a new voice to the weights in the runtime's inputs; `spread` is the part from the resolved blend on."""
         ticket = self._begin(replace(self._request(turn, 0, LONG), schedule=()))
         self._until_spoken({ticket})
-        scheduler = self._scheduler
+        scheduler, runtime = self._scheduler, self._scheduler._speaker.runtime
+        if not isinstance(runtime, OpenVinoRuntime):
+            raise TypeError(f"{type(runtime).__name__} has no inputs of weights")
         sequence, layers = scheduler._active[ticket], scheduler._shape.layers
         whole, spread = [], []
         for weights in turn.blends[1:]:
@@ -89,9 +91,7 @@ class Ours:
             resolved = perf_counter()
             adapters = union([sequence.blend])
             table = weights_of([sequence.blend], [1], adapters, layers)
-            stack = scheduler._stacks.of(adapters)
-            for group in GROUPS:
-                stack.spread(table, group)
+            runtime._take_weights(scheduler._stacks.of(adapters), table)
             ended = perf_counter()
             if len(changes) != 1:
                 raise RuntimeError("the blend did not change")

@@ -59,6 +59,8 @@ class OpenVinoRuntime:
         self._factors: WeakKeyDictionary[Stack, dict[str, ov.Tensor]] = WeakKeyDictionary()
         """The stacks that were computed with lately, in the format of the graph, for as long as anybody keeps them."""
         self._weights: Floats = np.zeros(0, np.float32)
+        self._spread: dict[str, Floats] = {}
+        """The memory of the tensors of weights, by group."""
         self._spare = blocks
         """A block of nobody's, for padding."""
         for layer in range(shape.layers):
@@ -71,7 +73,7 @@ class OpenVinoRuntime:
     def forward(self, batch: Batch) -> Floats:
         if (length := bucket(len(batch.tokens))) > len(batch.tokens):
             batch = batch.padded(length, self._spare)
-        self._take_weights(batch)
+        self._take_weights(batch.stack, batch.weights)
         lengths = batch.past + np.diff(batch.begins)
         plain: dict[str, NDArray[np.generic]] = {
             "tokens": batch.tokens,
@@ -114,17 +116,30 @@ class OpenVinoRuntime:
             tensor.data.view(np.int16)[...] = narrow.numpy()
         return tensor
 
-    def _take_weights(self, batch: Batch) -> None:
-        """Hands over what changed: while the same replies speak under the same blends, that is nothing."""
-        if batch.stack is self._stack and np.array_equal(batch.weights, self._weights):
+    def _take_weights(self, stack: Stack, weights: Floats) -> None:
+        """Hands over what changed: while the same replies speak under the same blends, that is nothing.
+
+        While the same replies speak with the same adapters, a blend that moves is written over the one before.
+        """
+        known = self._weights if stack is self._stack else None
+        if known is not None and np.array_equal(weights, known):
             return
-        self._take_stack(batch.stack)
+        self._take_stack(stack)
+        self._weights = np.zeros(0, np.float32)  # until all is handed over
         for group in GROUPS:
-            spread = np.ascontiguousarray(batch.stack.spread(batch.weights, group))
-            shared = ov.Tensor(spread) if spread.ndim == 2 else None
-            for layer in range(self._shape.layers):
-                self._set(f"weight.{layer}.{group}", shared or ov.Tensor(np.ascontiguousarray(spread[layer])))
-        self._weights = batch.weights
+            spread = stack.spread(weights, group)
+            if known is not None and known.shape == weights.shape:
+                self._spread[group][...] = spread
+            else:
+                self._hand_over(group, np.ascontiguousarray(spread))
+        self._weights = weights
+
+    def _hand_over(self, group: str, spread: Floats) -> None:
+        """Weights of a group's rows for each token, [T, rows], or [layers, T, rows]."""
+        self._spread[group] = spread
+        everywhere = ov.Tensor(spread, shared_memory=True) if spread.ndim == 2 else None
+        for layer in range(self._shape.layers):
+            self._set(f"weight.{layer}.{group}", everywhere or ov.Tensor(spread[layer], shared_memory=True))
 
     def _set(self, name: str, tensor: ov.Tensor) -> None:
         self._request.set_tensor(self._ports[name], tensor)
