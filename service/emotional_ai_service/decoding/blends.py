@@ -88,10 +88,11 @@ def resolve(blend: Blend, named: Callable[[str], LoadedAdapter], layers: int) ->
     for one in blend:
         if one.layers and len(one.layers) != layers:
             raise WrongLayers(one.adapter, len(one.layers), layers)
-        if max(abs(weight) for weight in (one.weight, *one.layers)) > LARGEST:
+        given = one.layers or (one.weight,)
+        if max(map(abs, given)) > LARGEST:
             raise CannotBlend("local", f"computes with weights up to {LARGEST:g}; {one.adapter!r} has a larger one")
         adapter = named(one.adapter)
-        weights = tuple(round(weight * GRAIN) / GRAIN for weight in one.layers or (one.weight,))
+        weights = tuple([round(weight * GRAIN) / GRAIN for weight in given])
         if any(weights):
             parts.append(Part(adapter, weights))
     return ResolvedBlend(tuple(sorted(parts, key=lambda part: place_of(part.adapter.name))))

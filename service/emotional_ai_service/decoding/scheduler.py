@@ -338,11 +338,13 @@ def weights_of(
 
     The second only where a blend has weights per layer.
     """
-    place = {adapter: column for column, adapter in enumerate(adapters)}
-    deep = layers if any(blend.by_layer for blend in blends) else 1
-    table = np.zeros((deep, len(blends), len(adapters)), np.float32)
-    for row, blend in enumerate(blends):
-        for part in blend.parts:
-            table[:, row, place[part.adapter]] = part.weights if len(part.weights) > 1 else part.weights[0]
-    weights: Floats = np.repeat(table, counts, axis=1)
-    return weights if deep > 1 else weights[0]
+    deep = any(blend.by_layer for blend in blends)
+    rows = []
+    for blend, count in zip(blends, counts, strict=True):
+        own = {part.adapter: part.weights for part in blend.parts}
+        nothing = (0.0,)
+        each = [own.get(adapter, nothing) for adapter in adapters]
+        row = [[weights[layer % len(weights)] for weights in each] for layer in range(layers if deep else 1)]
+        rows += [row] * count
+    table = np.array(rows, np.float32).reshape(len(rows), layers if deep else 1, len(adapters))
+    return np.ascontiguousarray(table.swapaxes(0, 1)) if deep else table[:, 0]

@@ -146,7 +146,7 @@ class Sequence:
         Nothing changes before the first token is spoken, nor twice at one token: a strict reply that is computing its cache
         anew would never end if each voice that comes meanwhile had it begin again.
         """
-        index = len(self.generated)
+        index = len(self.tokens) - self.prompt_length
         if index <= self._changes[-1].token_index:
             return None
         voice, self.coming = self.coming, None
@@ -154,16 +154,17 @@ class Sequence:
             voice = self._schedule.pop(0).voice
         if voice is None:
             return None
-        blend = resolve(voice, self.held)
-        taken = Voice(blend.as_blend(), voice.temperature, voice.top_p)
-        if taken == self._voice and blend == self.blend:
+        before, blend = self._voice, resolve(voice, self.held)
+        moved = blend != self.blend
+        if not moved and (voice.temperature, voice.top_p) == (before.temperature, before.top_p):
             return None
-        if blend != self.blend and self.private:
+        if moved and self.private:
             self.computed = 0
             self._runs.clear()
-        self.blend, self._voice = blend, taken
-        self._adapters.update(dict.fromkeys(blend.versions()))
-        change = VoiceChange(index, taken)
+        if blend.adapters != self.blend.adapters:
+            self._adapters.update(dict.fromkeys(blend.versions()))
+        self.blend, self._voice = blend, Voice(blend.as_blend(), voice.temperature, voice.top_p)
+        change = VoiceChange(index, self._voice)
         self._changes.append(change)
         return change
 

@@ -26,14 +26,16 @@ class Stack:
     """By (layer, group): [rows, inputs], rows a multiple of STEP."""
     up: Mapping[tuple[int, str], Floats]
     """By (layer, group): [rows, outputs]."""
-    repeats: Mapping[str, NDArray[np.intp]]
-    """Rows each adapter takes in each group."""
+    owners: Mapping[str, NDArray[np.intp]]
+    """For each group the column of the adapter that each row is of, the rows of zeros left out."""
 
-    def spread(self, weights: Floats, group: str) -> Floats:
-        """Weights [..., adapters] as the group's rows need them: [..., rows]."""
-        spread: Floats = np.repeat(weights, self.repeats[group], axis=-1)
-        missing = len(self.down[0, group]) - spread.shape[-1]
-        return np.pad(spread, [*[(0, 0)] * (spread.ndim - 1), (0, missing)]) if missing else spread
+    def spread(self, weights: Floats, group: str, into: Floats | None = None) -> Floats:
+        """Weights [..., adapters] as the group's rows need them: [..., rows], written over `into` if that is given."""
+        owners = self.owners[group]
+        if into is None:
+            into = np.zeros((*weights.shape[:-1], len(self.down[0, group])), np.float32)
+        weights.take(owners, axis=-1, out=into[..., : len(owners)], mode="clip")  # the only mode without a buffer
+        return into
 
 
 def stack(adapters: Sequence[LoadedAdapter], shape: LlamaShape) -> Stack:
@@ -46,8 +48,11 @@ def stack(adapters: Sequence[LoadedAdapter], shape: LlamaShape) -> Stack:
         missing = -sum(one.rows[group] for one in adapters) % STEP
         down[at] = np.concatenate([*(one.down[at] for one in adapters), np.zeros((missing, inputs), np.float32)])
         up[at] = np.concatenate([*(one.up[at] for one in adapters), np.zeros((missing, sum(outputs)), np.float32)])
-    repeats = {group: np.array([one.rows[group] for one in adapters], np.intp) for group in GROUPS}
-    return Stack(tuple(adapters), down, up, repeats)
+    owners = {
+        group: np.repeat(np.arange(len(adapters)), [one.rows[group] for one in adapters]).astype(np.intp)
+        for group in GROUPS
+    }
+    return Stack(tuple(adapters), down, up, owners)
 
 
 class Stacks:
