@@ -11,10 +11,16 @@ from contextlib import asynccontextmanager, suppress
 from weakref import WeakValueDictionary
 
 from emotional_ai.v1 import engine_pb2 as pb
-from emotional_ai_service.core.errors import InvalidInput
+from emotional_ai_service.core.errors import CoreError, InvalidInput
 from emotional_ai_service.core.names import Vector4
 from emotional_ai_service.core.timeline import Moment, begin
-from emotional_ai_service.errors import QuotaExceeded, SessionExists, SessionNotFound, SessionUnsettled
+from emotional_ai_service.errors import (
+    QuotaExceeded,
+    SessionExists,
+    SessionNotFound,
+    SessionUnsettled,
+    VersionMismatch,
+)
 from emotional_ai_service.exports import export_mark, export_times
 from emotional_ai_service.life import Life, checked, let_go, resumed
 from emotional_ai_service.room import Room
@@ -130,15 +136,27 @@ class Engine:
     async def _apply_shared(
         self, sharing: Sharing, session_id: str, intents: Sequence[Intent], request_id: str, expected: int | None
     ) -> Applied:
+        # What nobody else wrote to lately needs no look: the store takes a write only where it was known to its last record.
+        known = self._live.get(session_id)
+        if known is not None and known.tether is not None and known.tether.alone:
+            self._room.use(known)
+            # A refusal, and a repeat, may be of what the session no longer is.
+            with suppress(Departed, CoreError, VersionMismatch):
+                moment = await sharing.write(known, intents, request_id, expected)
+                if moment is not None:
+                    return self._written(known, moment, len(intents))
         while True:
             session = await self.session(session_id)
             with suppress(Departed):
                 moment = await sharing.write(session, intents, request_id, expected)
                 if moment is not None:
-                    self._snapshot(session, moment, len(intents))
-                    return Applied(moment)
+                    return self._written(session, moment, len(intents))
                 # Of a repeat no more than the request id may be known here yet.
                 return Applied(await (await self.session(session_id)).read(self.clock()), duplicate=True)
+
+    def _written(self, session: Session, moment: Moment, added: int) -> Applied:
+        self._snapshot(session, moment, added)
+        return Applied(moment)
 
     async def apply_numbered(
         self, session: Session, token: str, number: int, intents: Sequence[Intent], own: Subscription

@@ -70,6 +70,7 @@ class Tether:
         "_store",
         "_turn",
         "_writers",
+        "alone",
     )
 
     def __init__(
@@ -92,6 +93,8 @@ class Tether:
         self._next: asyncio.Task[bool] | None = None
         self._holders = 0
         self._following: _Following | None = None
+        self.alone = True
+        """Whether the last look found nothing of others, and no write has met any since."""
 
     async def level(self) -> bool:
         """Brings the session level with its log as it was at the call, or later; False if the session is over.
@@ -144,6 +147,7 @@ class Tether:
             try:
                 return await attempt()
             except (VersionConflict, NotFound):
+                self.alone = False
                 self._rivals_until = asyncio.get_running_loop().time() + RIVALRY_SECONDS
         raise SessionContended(self._session.session_id, TRIES)
 
@@ -171,7 +175,7 @@ class Tether:
 
     async def _look(self) -> bool:
         """Reads on from the anchor and takes in what others wrote."""
-        session = self._session
+        session, alone = self._session, True
         while not session.ended:
             known = session.settled.moment.version
             records = await self._store.read(session.session_id, self._anchored_at - 1, PAGE)
@@ -188,10 +192,12 @@ class Tether:
                 self._end()  # Who asks brings it into memory anew, from a snapshot, which is quicker.
                 break
             if new:
+                alone = False
                 session.take_in([pb.LogEntry.FromString(record.payload) for record in new])
             self._anchored_at, self._anchor = records[-1].sequence, _digest(records[-1])
             if len(records) < PAGE:
                 break
+        self.alone = alone
         return not session.ended
 
     def _end(self) -> None:

@@ -9,7 +9,7 @@ from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai_service.core.errors import TimeReversed
 from emotional_ai_service.core.timeline import Happened
 from emotional_ai_service.engine import Engine
-from emotional_ai_service.errors import SessionContended
+from emotional_ai_service.errors import SessionContended, VersionMismatch
 from emotional_ai_service.session import REMEMBERED_REQUESTS, Intent
 from emotional_ai_service.stores import MemoryStore, Record, StoreUnavailable
 from emotional_ai_service.tether import PAGE, TRIES
@@ -69,6 +69,43 @@ async def test_a_write_meant_for_a_session_that_was_made_anew_meanwhile_is_folde
     assert await notes(kept) == ["meant for either"]
     assert levels == (await later.session("ada")).state(NOW_US).levels
     assert min(levels[0], levels[1], levels[3]) > 0.85
+
+
+async def test_a_write_takes_no_look_first_unless_somebody_else_wrote_lately(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotional_ai_service.tether.RIVALRY_SECONDS", 0.0)
+    kept, near, far, there, _ = await begun()
+    there.shut("read")
+    for number in (2, 3):
+        assert (await far.apply("ada", [praise(f"far {number}")])).moment.version == number
+    assert there.waiting == []
+    there.open("read")
+    await near.apply("ada", [praise("near")])
+    assert (await far.apply("ada", [praise("far 5")])).moment.version == 5
+    there.shut("read")
+    wary = asyncio.ensure_future(far.apply("ada", [praise("far 6")]))
+    await turns(20)
+    assert there.waiting == ["read"]
+    there.open("read")
+    assert (await wary).moment.version == 6
+    there.shut("read")
+    assert (await far.apply("ada", [praise("far 7")])).moment.version == 7
+    assert await notes(kept) == ["far 2", "far 3", "near", "far 5", "far 6", "far 7"]
+
+
+async def test_what_is_refused_by_what_was_known_here_is_judged_anew_after_a_look() -> None:
+    kept, near, far, _, _ = await begun()
+    await near.apply("ada", [praise("near")], request_id="r")
+    assert (await far.apply("ada", [praise("far")], expected_version=2)).moment.version == 3
+    with pytest.raises(VersionMismatch, match="is at version 3, not 2"):
+        await far.apply("ada", [praise("late")], expected_version=2)
+    # A request that was applied to the session that had the id before is new to the one that has it now.
+    assert (await far.apply("ada", [praise()], request_id="r")).duplicate
+    later = Engine(kept, lambda: NOW_US + 1)
+    await later.delete("ada")
+    await later.create("ada", pb.SessionConfig(), None)
+    again = await far.apply("ada", [praise("anew")], request_id="r")
+    assert (again.duplicate, again.moment.version) == (False, 2)
+    assert await notes(kept) == ["anew"]
 
 
 async def test_a_write_whose_answer_is_on_its_way_counts_once() -> None:
