@@ -93,7 +93,7 @@ def broken_encryption(message: str, *, encrypted: bool) -> str:
         return (
             f"the key of --client-key ({CLIENT_KEY}) is not that of --client-cert ({CLIENT_CERT}), or either is no PEM"
         )
-    if "handshake failed" in message:
+    if "handshake failed" in message or "Verification Check failed" in message:
         return (
             f"the encrypted connection could not be agreed on; check that --ca ({CA}) names the authority of the service's "
             "certificate, that this is made for the address, and that the service was started with --tls-cert"

@@ -150,7 +150,7 @@ async def test_a_configuration_goes_to_a_file_and_one_from_elsewhere_is_judged(t
             await expect(page.get_by_role("radio", name="Big Five traits")).to_be_checked()
             await expect(page.get_by_role("checkbox", name="Slow mood")).to_be_checked()
             await save(page).click()
-            await expect(said(page, "Saved")).to_be_visible()
+            await expect(said(page, "Saved; in force")).to_be_visible()
             wanted = SessionConfig(
                 dynamics=DynamicsConfig(personality=pb.BigFive(neuroticism=0.9), mood=pb.MoodConfig(), time_scale=10)
             )

@@ -32,7 +32,7 @@ def settings(**changes: Any) -> TinkerSettings:
         ({"base_model": ""}, "base_model is empty"),
         ({"api_key": ""}, "api_key must begin with tml-"),
         ({"api_key": "sk-secret"}, "api_key must begin with tml-"),
-        ({"base_url": "localhost:8000"}, "base_url must be an http"),
+        ({"base_url": "localhost:8000"}, "base_url must be an address such as http"),
         ({"adapters": (HostedAdapter("a", PATH), HostedAdapter("a", PATH))}, "names one twice"),
         ({"mode": BlendMode.EXACT}, "mode must be one of"),
         ({"drafts": 1}, r"drafts must be in 2\.\.64"),

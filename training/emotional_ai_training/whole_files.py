@@ -10,13 +10,15 @@ from pathlib import Path
 def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Replaces a file so that a reader, or a kill, finds the old content or the new; on disk once it returns.
 
-    `mode` is who may read and write it, as far as the process leaves that open.
+    `mode` is who may read and write it, as far as the process leaves that open. Where root replaces a file of another user, it
+    stays that user's.
 
     Raises OSError, and then leaves nothing beside.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     try:
         with open(beside, "wb", opener=partial(os.open, mode=mode)) as file:
+            _give(file.fileno(), path)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -24,6 +26,15 @@ def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
     finally:
         beside.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def _give(file: int, path: Path) -> None:
+    """Makes a new file the owner's of the one it is to replace."""
+    if os.geteuid() != 0:
+        return  # nobody else may give files away
+    with suppress(FileNotFoundError):
+        there = path.stat()
+        os.fchown(file, there.st_uid, there.st_gid)
 
 
 def sync(path: Path) -> None:

@@ -40,16 +40,21 @@ def register(app: typer.Typer) -> None:
 def health(ctx: typer.Context, service: Name = "", within: Within = 3.0, target: Target = None) -> None:
     """Ask a service, or each of its replicas, whether it takes calls. Exit code 0 if it does, 1 if not; no token is needed."""
     named = named_service(ctx)
+    problems = []
     for address in addresses(named.at(target)):
         try:
             taking = takes_calls(address, named.credentials, service=service, within=within)
         except ValueError as error:
             raise CommandFailed(str(error)) from error
         except grpc.RpcError as error:
-            raise CommandFailed(f"{address} does not tell: {error.code().name} ({error.details()})") from error
-        if not taking:
-            raise CommandFailed(f"{address} takes no calls{f' for {service}' if service else ' now'}")
-        say(f"{address} takes calls")
+            problems.append(f"{address} does not tell: {error.code().name} ({error.details()})")
+            continue
+        if taking:
+            say(f"{address} takes calls")
+        else:
+            problems.append(f"{address} takes no calls{f' for {service}' if service else ' now'}")
+    if problems:
+        raise CommandFailed("\n".join(problems))
 
 
 def takes_calls(target: str, credentials: Credentials, *, service: str = "", within: float) -> bool:

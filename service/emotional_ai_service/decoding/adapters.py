@@ -18,10 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from emotional_ai_service.decoding.llama import GROUPS, MODULES, Floats, LlamaShape
-from emotional_ai_training.adapters import CONFIG, WEIGHTS, AdapterDamaged, Manifest
+from emotional_ai_training.adapters import CONFIG, WEIGHTS, AdapterDamaged, Manifest, check_config
 
-_KEY: Final = re.compile(r"base_model\.model\.model\.layers\.(\d+)\.(.+)\.lora_([AB])\.weight")
-_UNKNOWN: Final = ("rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "modules_to_save")
+_KEY: Final = re.compile(r"base_model\.model\.model\.layers\.(\d{1,6})\.(.+)\.lora_([AB])\.weight")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +71,9 @@ def _rank_and_alpha(directory: Path) -> tuple[int, float]:
     try:
         config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         rank, alpha = int(config["r"]), float(config["lora_alpha"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise AdapterDamaged(directory, CONFIG, f"cannot be read: {error}") from error
-    if unusual := [name for name in _UNKNOWN if config.get(name)]:
-        raise AdapterDamaged(directory, CONFIG, f"uses {', '.join(unusual)}, which a sum of adapters does not know")
+    check_config(directory, config)
     return rank, alpha
 
 

@@ -9,6 +9,8 @@ DEFAULT_MAX_TOKENS: Final = 160
 DEFAULT_REPETITION_PENALTY: Final = 1.1
 DEFAULT_MIN_P: Final = 0.1
 """Keeps replies to the point where a state raises the temperature."""
+LEAST_DIVISOR: Final = 1e-30
+"""Below this temperature fp32 cannot tell tokens apart but by which is the likeliest: it is as 0."""
 DEAD_BAND: Final = 0.03
 """A blend is left alone until one of its weights has moved this far, or the temperature or top_p has."""
 KV_TOLERANCE: Final = 0.03

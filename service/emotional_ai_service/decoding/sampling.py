@@ -1,7 +1,8 @@
 """From logits to the next token. Pure but for the generator handed in.
 
 The rules apply in this order: repetition penalty, temperature, top_k, min_p, top_p, each to what the one before leaves.
-Temperature 0 takes the greatest logit after the penalty; top_k, min_p and top_p cannot change that.
+Temperature 0 takes the greatest logit after the penalty; top_k, min_p and top_p cannot change that. So does a temperature by
+which fp32 cannot divide: below LEAST_DIVISOR.
 """
 
 import math
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from emotional_ai_service.decoding.messages import Sampling
+from emotional_ai_service.decoding.messages import LEAST_DIVISOR, Sampling
 
 _NEAR = 12.0
 """How far below the greatest logit candidates are looked for before the whole vocabulary is sorted; at usual settings the
@@ -20,7 +21,7 @@ nucleus lies within."""
 def next_token(logits: Tensor, generated: Sequence[int], rule: Sampling, generator: torch.Generator) -> int:
     """Draws a token from `logits` [vocabulary], fp32, given the tokens generated so far."""
     logits = penalised(logits, generated, rule.repetition_penalty)
-    if rule.temperature == 0:
+    if rule.temperature < LEAST_DIVISOR:
         return int(logits.argmax())
     # From the greatest down, so that the least of temperatures divides nothing into infinity.
     scaled = (logits - logits.max()) / rule.temperature

@@ -13,11 +13,12 @@ def access(settings: DoctorSettings) -> Iterator[Finding]:
     try:
         yield from _tokens(settings)
     except AccessUnusable as error:
-        yield wrong("tokens", str(error), f"emotional-ai tokens add --scope write --tokens {settings.tokens}")
+        yield wrong("tokens", str(error), f"see to that file, or make one beside it: {_token_made('FILE')}")
     try:
         yield from _tls(settings)
     except AccessUnusable as error:
         yield wrong("tls", str(error), _how_made())
+    yield from _exposure(settings)
 
 
 def _tokens(settings: DoctorSettings) -> Iterator[Finding]:
@@ -32,7 +33,7 @@ def _tokens(settings: DoctorSettings) -> Iterator[Finding]:
         yield warn(
             "tokens",
             f"{settings.tokens} holds none: nobody gets in",
-            f"emotional-ai tokens add --scope write --tokens {settings.tokens}",
+            _token_made(str(settings.tokens)),
         )
 
 
@@ -49,6 +50,23 @@ def _tls(settings: DoctorSettings) -> Iterator[Finding]:
         return
     check(TlsSettings(settings.tls_cert, settings.tls_key, settings.tls_client_ca))
     yield ok("tls", f"{settings.tls_cert} and its key fit, and hold now")
+
+
+def _exposure(settings: DoctorSettings) -> Iterator[Finding]:
+    """Whether the service would listen beyond this machine with what it is given."""
+    from emotional_ai_service.access.errors import NetworkOpen
+    from emotional_ai_service.access.exposure import check_exposure
+    from emotional_ai_service.access.settings import AccessSettings, TlsSettings
+
+    tls = TlsSettings(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+    try:
+        check_exposure(settings.host, AccessSettings(tokens=settings.tokens, tls=tls))
+    except NetworkOpen as error:
+        yield wrong("network", str(error), "emotional-ai serve --host 127.0.0.1")
+
+
+def _token_made(file: str) -> str:
+    return f"emotional-ai tokens add --tokens {file} --tenant default --scope read --scope write"
 
 
 def _how_made() -> str:

@@ -37,7 +37,7 @@ def store(settings: DoctorSettings) -> Iterator[Finding]:
         yield from _to_be_made(path)
         return
     from emotional_ai_service.settings import StoreSettings
-    from emotional_ai_service.stores import StoreLocked
+    from emotional_ai_service.stores import StoreCorrupt, StoreLocked
 
     problem = _opened(StoreSettings(path=path))
     if problem is None:
@@ -50,9 +50,10 @@ def store(settings: DoctorSettings) -> Iterator[Finding]:
             f"one service has it: emotional-ai status; a second needs its own: serve --db {path}.2",
         )
     else:
-        yield wrong(
-            "store", str(problem), f"mv {path} {path}.damaged; then restore a backup in its place, or begin anew"
-        )
+        # Only what is damaged is ours to move.
+        damaged = f"mv {path} {path}.damaged; then restore a backup in its place, or begin anew"
+        another = "emotional-ai serve --db FILE, with another file"
+        yield wrong("store", str(problem), damaged if isinstance(problem, StoreCorrupt) else another)
 
 
 def _redis(settings: DoctorSettings) -> Iterator[Finding]:

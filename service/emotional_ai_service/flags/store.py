@@ -63,6 +63,9 @@ def store_of(
 
     Raises BadParameter naming a flag that belongs to another store, a URL that cannot be, or the extra that is missing.
     """
+    if durability is Durability.POWER and kind is not StoreKind.SQLITE:
+        beyond = "; what Redis survives is said by its own appendfsync" if kind is StoreKind.REDIS else ""
+        raise typer.BadParameter(f"power belongs to --store sqlite{beyond}", param_hint="--durability")
     if kind is not StoreKind.REDIS:
         for given, name in ((flags.redis_url, "--redis-url"), (flags.redis_volatile, "--redis-volatile")):
             if given:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any, Final, final
 
 import hiredis
@@ -59,7 +60,8 @@ class Watches:
             asyncio.get_running_loop().call_soon(self._call, channel, token)
         self._watches[channel][token] = woken
         if self._task is None:
-            self._task = asyncio.create_task(self._listen())
+            # In no call's context: it outlives the one that happens to watch first.
+            self._task = asyncio.create_task(self._listen(), context=Context())
         return lambda: self._remove(channel, token)
 
     async def close(self) -> None:

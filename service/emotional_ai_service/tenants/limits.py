@@ -91,10 +91,11 @@ def _limits(given: object, base: Limits, path: str) -> Limits:
     except TomlUnusable as error:
         raise ValueError(f"{path} {error}") from error
     found = {name: _number(name, value, f"{path}.{name}") for name, value in entries.items()}
-    if "calls_per_second" in found and "calls_burst" not in found:
+    bounded = math.isfinite(found.get("calls_burst", math.inf))
+    if "calls_per_second" in found and not bounded:
         found["calls_burst"] = max(1.0, found["calls_per_second"])
     limits = replace(base, **found)
-    if "calls_burst" in found and math.isinf(limits.calls_per_second):
+    if bounded and math.isinf(limits.calls_per_second):
         raise ValueError(
             f"{path}.calls_burst needs a calls_per_second beside it, or in [default]: nothing is limited without"
         )

@@ -10,14 +10,14 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from emotional_ai_training.adapters.errors import AdapterDamaged
-from emotional_ai_training.adapters.manifest import CONFIG
+from emotional_ai_training.adapters.manifest import CONFIG, check_config
 from emotional_ai_training.adapters.weights import WEIGHTS
 
 Tensors = dict[str, torch.Tensor]
@@ -57,6 +57,8 @@ def concatenate(parts: Sequence[tuple[Path, Weight]], into: Path, *, filled: boo
         up = torch.cat([*ups, ups[0].new_zeros(ups[0].shape[0], missing)], dim=1)
         summed[f"{module}.lora_A.weight"] = down.float().contiguous()
         summed[f"{module}.lora_B.weight"] = up.float().contiguous()
+        if not bool(torch.isfinite(summed[f"{module}.lora_B.weight"]).all()):
+            raise AdapterDamaged(parts[0][0], WEIGHTS, f"and what it is summed with are beyond float32 at {module}")
     into.mkdir(parents=True, exist_ok=True)
     save_file(summed, into / WEIGHTS)
     config = {**read[0][1], "r": rank, "lora_alpha": rank}
@@ -77,16 +79,15 @@ def _at(module: str, part: tuple[Path, Weight]) -> float:
     return weight[int(layer[1])]
 
 
-def _read(directory: Path) -> tuple[Tensors, dict[str, int]]:
+def _read(directory: Path) -> tuple[Tensors, dict[str, Any]]:
     try:
         config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-        known = {name: int(config[name]) for name in ("r", "lora_alpha")}
+        rank = int(config["r"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AdapterDamaged(directory, CONFIG, f"cannot be read: {error}") from error
-    if unusual := [name for name in ("rank_pattern", "alpha_pattern", "use_rslora") if config.get(name)]:
-        raise AdapterDamaged(directory, CONFIG, f"uses {', '.join(unusual)}, which a sum does not know")
+    check_config(directory, config)
     try:
-        return load_file(directory / WEIGHTS), {**config, **known}
+        return load_file(directory / WEIGHTS), {**config, "r": rank}
     except (OSError, SafetensorError) as error:
         raise AdapterDamaged(directory, WEIGHTS, f"cannot be read: {error}") from error
 

@@ -16,7 +16,9 @@ class AdapterDamaged(AdapterError):
     """A directory that is not a whole adapter; the message names the file and, for a value, the field."""
 
     def __init__(self, directory: Path, file: str, problem: str, *, field: str = "") -> None:
-        super().__init__(f"{directory / file}: {field + ' ' if field else ''}{problem}")
+        told = f"{directory / file}: {field + ' ' if field else ''}{problem}"
+        # What is told may quote a file that holds half a character, which no message could carry.
+        super().__init__(told.encode("utf-8", "backslashreplace").decode())
         self.directory = directory
         self.file = file
         self.field = field

@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Final
 
 from emotional_ai_training.adapters.errors import AdapterDamaged
-from emotional_ai_training.adapters.weights import WEIGHTS
+from emotional_ai_training.adapters.weights import WEIGHTS, check_weights, content_of
 from emotional_ai_training.conditioning import Levels
 
 MANIFEST: Final = "manifest.json"
 CONFIG: Final = "adapter_config.json"
 FORMAT: Final = 1
 """Version of the manifest's form; a file of another is refused."""
+LARGEST_FACTOR: Final = 1e6
+"""Greatest scale, and greatest alpha of PEFT's configuration: times the largest weights they stay within float32."""
+UNUSUAL: Final = ("rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "modules_to_save")
+"""What PEFT's configuration may ask for beyond the sum of A and B."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -67,11 +71,7 @@ def adapter_digest(directory: Path) -> str:
 
     Raises AdapterDamaged if either is missing or the configuration is not a JSON object.
     """
-    try:
-        with (directory / WEIGHTS).open("rb") as file:
-            hashed = hashlib.file_digest(file, "sha256")
-    except OSError as error:
-        raise AdapterDamaged(directory, WEIGHTS, f"cannot be read: {error.strerror}") from error
+    hashed = hashlib.sha256(content_of(directory, WEIGHTS))
     hashed.update(json.dumps(_object(directory, CONFIG), sort_keys=True, separators=(",", ":")).encode())
     return hashed.hexdigest()
 
@@ -104,10 +104,22 @@ def check_manifest(directory: Path, manifest: Manifest) -> None:
     for name, (fits, wanted) in _RANGES.items():
         value: object = getattr(manifest, name)
         if not fits(value):
-            raise AdapterDamaged(directory, MANIFEST, f"must be {wanted}, is {value!r}", field=name)
-    rank = _object(directory, CONFIG).get("r")
+            raise AdapterDamaged(directory, MANIFEST, f"must be {wanted}, is {_shown(value)}", field=name)
+    config = _object(directory, CONFIG)
+    rank = config.get("r")
     if rank != manifest.rank:
         raise AdapterDamaged(directory, MANIFEST, f"is {manifest.rank}, but {CONFIG} says r = {rank!r}", field="rank")
+    check_config(directory, config)
+
+
+def check_config(directory: Path, config: Mapping[str, object]) -> None:
+    """Raises AdapterDamaged for a configuration of PEFT's that is not of plain LoRA, which is all a sum of adapters knows."""
+    alpha = config.get("lora_alpha")
+    if not (_number(alpha) and abs(alpha) <= LARGEST_FACTOR):  # type: ignore[arg-type]  # a number by now
+        problem = f"must be a number of at most {LARGEST_FACTOR:g}, is {_shown(alpha)}"
+        raise AdapterDamaged(directory, CONFIG, problem, field="lora_alpha")
+    if unusual := [name for name in UNUSUAL if config.get(name)]:
+        raise AdapterDamaged(directory, CONFIG, f"uses {', '.join(unusual)}, which a sum of adapters does not know")
 
 
 def _load(directory: Path) -> Manifest:
@@ -116,6 +128,7 @@ def _load(directory: Path) -> Manifest:
     if manifest.name != directory.name:
         problem = f"is {manifest.name!r}, but the directory is called {directory.name!r}"
         raise AdapterDamaged(directory, MANIFEST, problem, field="name")
+    check_weights(directory)
     found = adapter_digest(directory)
     if found != manifest.digest:
         problem = f"does not fit {WEIGHTS} and {CONFIG}, whose digest is {found}: they are not what was published"
@@ -139,11 +152,7 @@ def _manifest(directory: Path, record: dict[str, object]) -> Manifest:
 
 def _object(directory: Path, file: str) -> dict[str, object]:
     try:
-        found = json.loads((directory / file).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise AdapterDamaged(directory, file, "is missing") from error
-    except OSError as error:
-        raise AdapterDamaged(directory, file, f"cannot be read: {error.strerror}") from error
+        found = json.loads(content_of(directory, file).decode())
     except (ValueError, RecursionError) as error:
         raise AdapterDamaged(directory, file, f"is not JSON: {error}") from error
     if not isinstance(found, dict):
@@ -165,11 +174,18 @@ def _whole(value: object, low: int, high: float) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float can hold
+        return False
 
 
 def _positive(value: object) -> bool:
     return _number(value) and value > 0  # type: ignore[operator]  # a number by now
+
+
+def _factor(value: object) -> bool:
+    return _positive(value) and value <= LARGEST_FACTOR  # type: ignore[operator]  # a number by now
 
 
 def _level(value: object) -> bool:
@@ -181,7 +197,17 @@ def _digest(value: object) -> bool:
 
 
 def _words(value: object) -> bool:
-    return isinstance(value, str) and value.strip() != ""
+    return isinstance(value, str) and value.strip() != "" and _encodable(value)
+
+
+def _encodable(value: str) -> bool:
+    """Whether a text is whole: JSON can hold half a character."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 _A_DIGEST: Final = (_digest, "64 hexadecimal digits")
@@ -192,7 +218,7 @@ _RANGES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "base_model": _A_NAME,
     "base_model_digest": _A_DIGEST,
     "prototype": (lambda v: isinstance(v, tuple) and len(v) == 4 and all(map(_level, v)), "four levels in [0, 1]"),
-    "scale": (_positive, "a number above 0"),
+    "scale": (_factor, f"a number above 0 and at most {LARGEST_FACTOR:g}"),
     "scale_calibrated": (lambda v: isinstance(v, bool), "true or false"),
     "rank": (lambda v: _whole(v, 1, 128), "a whole number in 1..128"),
     "recipe": _A_NAME,
@@ -201,7 +227,9 @@ _RANGES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "steps": (lambda v: _whole(v, 0, 2**63 - 1), "a whole number >= 0"),
     "data_digest": _A_DIGEST,
     "metrics": (
-        lambda v: isinstance(v, Mapping) and all(isinstance(k, str) and _number(x) for k, x in v.items()),
+        lambda v: (
+            isinstance(v, Mapping) and all(isinstance(k, str) and _encodable(k) and _number(x) for k, x in v.items())
+        ),
         "finite numbers by name",
     ),
 }

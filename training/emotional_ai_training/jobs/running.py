@@ -45,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     os.nice(asked.niceness)
     lock.sign()
-    return run(job, asked.target, _stop_on_signals(), wall_clock, os.environ.get("TINKER_API_KEY", ""))
+    try:
+        return run(job, asked.target, _stop_on_signals(), wall_clock, os.environ.get("TINKER_API_KEY", ""))
+    finally:
+        # Python gives back what signals did as it ends: one that comes then would say that a job which has ended was killed.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def run(job: JobDirectory, target: str, stop: threading.Event, clock: Callable[[], int], key: str = "") -> int:

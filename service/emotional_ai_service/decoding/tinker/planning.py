@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Final
 
 from emotional_ai_service.decoding.errors import AdapterRefused, CannotBlend, CannotFollow, UnknownAdapter
 from emotional_ai_service.decoding.messages import (
     DEFAULT_MIN_P,
     DEFAULT_REPETITION_PENALTY,
+    LEAST_DIVISOR,
     AdapterVersion,
     Blend,
     BlendMode,
@@ -24,6 +26,9 @@ from emotional_ai_service.decoding.tinker.choosing import (
     weights_of,
 )
 from emotional_ai_service.decoding.tinker.rescoring import shares
+
+LARGEST: Final = 1e6
+"""Greatest weight: an adapter is trained to speak at 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ def planned(
     for one in blend:
         if one.adapter not in known:
             raise UnknownAdapter(one.adapter)
+        if abs(one.weight) > LARGEST:
+            raise CannotBlend(BACKEND, f"takes weights up to {LARGEST:g}; {one.adapter!r} has a larger one")
     weights = weights_of(blend)
     if not weights:
         return Plan(BlendMode.BASE, BASE, (), {}, 1)
@@ -81,7 +88,7 @@ def planned(
         return _alone(mode, drawn_by_weight(weights, draw))
     nearest = speakers.nearest(request.owner, weights)
     # Every draft of greedy decoding is the same: nothing is left to resample.
-    if mode is BlendMode.NEAREST or request.voice.temperature == 0:
+    if mode is BlendMode.NEAREST or request.voice.temperature < LEAST_DIVISOR:
         if nearest is None:
             raise CannotBlend(BACKEND, "lets the adapter of greatest weight speak, and none is above 0")
         return _alone(BlendMode.NEAREST, nearest)

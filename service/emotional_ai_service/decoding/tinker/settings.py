@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from emotional_ai_service.decoding.addresses import check_address
 from emotional_ai_service.decoding.messages import BlendMode
 from emotional_ai_service.decoding.tinker.errors import TinkerStartFailed
 
@@ -62,14 +63,11 @@ class TinkerSettings:
     """Wall seconds within which a reply must be complete, > 0."""
 
     def __post_init__(self) -> None:
+        check_address("base_url", self.base_url)
         names = [adapter.name for adapter in self.adapters]
         for fits, problem in (
             (self.base_model != "", "base_model is empty: name a model the server samples"),
             (self.api_key.startswith(("tml-", "eyJ")), "api_key must begin with tml- (or eyJ): the SDK sends no other"),
-            (
-                self.base_url.startswith(("http://", "https://")),
-                f"base_url must be an http(s) address: {self.base_url!r}",
-            ),
             (len(names) == len(set(names)), f"adapters names one twice: {sorted(names)}"),
             (self.mode in MODES, f"mode must be one of {[mode.value for mode in MODES]}, got {self.mode.value}"),
             (2 <= self.drafts <= MOST_DRAFTS, f"drafts must be in 2..{MOST_DRAFTS}, got {self.drafts}"),
@@ -94,7 +92,7 @@ def read_adapters(file: Path) -> tuple[HostedAdapter, ...]:
         return tuple(HostedAdapter(name, path) for name, path in found.items())
     except OSError as error:
         raise TinkerStartFailed(f"{file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TinkerStartFailed(f"{file} does not name adapters: {error}") from error
 
 

@@ -18,6 +18,8 @@ from emotional_ai_training.adapters import Listing, Manifest
 BACKEND: Final = "vllm"
 GRAIN: Final = 1000
 """Weights are rounded to the inverse of this."""
+LARGEST: Final = 1e6
+"""Greatest weight: it is folded into an adapter in float32."""
 _LONGEST_NAME: Final = 128
 
 
@@ -93,7 +95,7 @@ def recipe_for(blend: Blend, listing: Listing, loras_dir: Path, base: str, layer
     """The recipe of `blend`, in the fixed order of adapters, over the base model of digest `base` with `layers` layers.
 
     Raises UnknownAdapter, AdapterRefused for one that is damaged or was trained on another model, WrongLayers, or CannotBlend
-    for one named twice.
+    for one named twice, or of a weight beyond LARGEST.
     """
     given = {weight.adapter: weight for weight in blend}
     if len(given) < len(blend):
@@ -102,6 +104,8 @@ def recipe_for(blend: Blend, listing: Listing, loras_dir: Path, base: str, layer
         _check(name, listing, base)
         if weight.layers and len(weight.layers) != layers:
             raise WrongLayers(name, len(weight.layers), layers)
+        if max(map(abs, weight.layers or (weight.weight,))) > LARGEST:
+            raise CannotBlend(BACKEND, f"takes weights up to {LARGEST:g}; {name!r} has a larger one")
     parts = (_part(given[adapter.name], adapter, loras_dir) for adapter in listing.adapters if adapter.name in given)
     return Recipe(base, tuple(part for part in parts if any(part.weights)))
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emotional_ai_service.decoding.addresses import check_address
 from emotional_ai_service.decoding.messages import DEAD_BAND
 from emotional_ai_service.observing.settings import LogSettings
 from emotional_ai_training.adapters import Registry
@@ -52,5 +53,4 @@ class VllmSettings:
                 "blends, capacity and max_rank must be at least 1, tolerance at least 0, silence_seconds and watch_seconds "
                 f"above 0, got {self}"
             )
-        if not self.base_url.startswith(("http://", "https://")):
-            raise ValueError(f"base_url must begin with http:// or https://, got {self.base_url!r}")
+        check_address("base_url", self.base_url)

@@ -12,8 +12,8 @@ from emotional_ai_training.tinker_server.errors import InvalidRequest
 
 STOP_WINDOW: Final = 64
 """Last tokens decoded to look for a stop string; longer stop strings are refused."""
-
-
+LEAST_TEMPERATURE: Final = 1e-30
+"""Below it the likeliest token is taken, as fp32 cannot divide by it."""
 LIKELIEST: Final = 1024
 """Tokens sorted at first; all of them only where these do not reach top_p."""
 
@@ -60,7 +60,7 @@ class Choice:
 
 def choose(logprobs: Tensor, choice: Choice, draw: torch.Generator) -> int:
     """A token from log-probabilities [vocabulary]; one number is drawn, on the CPU, so that neighbours change nothing."""
-    if choice.temperature == 0:
+    if choice.temperature < LEAST_TEMPERATURE:
         return int(logprobs.argmax())
     scaled = logprobs / choice.temperature
     if choice.top_k != -1 or choice.top_p < 1:
