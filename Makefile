@@ -7,7 +7,7 @@ SESSION ?= default
 PORT ?= 50051
 CUT ?= 31
 SOAK ?= 10
-BESIDE ?= 4
+BESIDE ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run train eval kiro test faults soak check quick-check protos bench peers mcp-clients fuzz browser vllm appraiser judge clean
@@ -31,7 +31,7 @@ kiro: $(VENV)/installed-local $(VENV)/installed-mcp  ## writes the MCP bridge in
 	@$(BIN)/emotional-ai models pull
 	@$(BIN)/emotional-ai install-kiro $(KIRO)
 
-test: $(VENV)/installed-dev  ## runs the tests, BESIDE (4) files at once; those of Redis need a redis-server, which it sees to where it can
+test: $(VENV)/installed-dev  ## runs the tests, BESIDE (3) files at once; those of Redis need a redis-server, which it sees to where it can
 	@$(BIN)/emotional-ai models pull
 	@sh tests/redis/install.sh
 	@$(BIN)/pytest -n $(BESIDE) --dist loadfile --no-loadscope-reorder

@@ -19,6 +19,10 @@ def test_a_service_that_takes_calls_is_healthy_and_each_of_several_is_asked() ->
         dead = f"127.0.0.1:{free_port()}"
         ran = CommandLine(f"{one},{dead}")("health", "--within", "5")
         assert ran.status == 1
+        for target in (f"{dead},{one}", f"{one},{dead}"):
+            ran = CommandLine(target)("health", "--within", "5")
+            assert (ran.status, ran.out) == (1, f"{one} takes calls\n")
+            assert f"{dead} does not tell" in ran.err
 
 
 def test_what_takes_no_calls_is_not() -> None:

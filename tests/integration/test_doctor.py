@@ -3,10 +3,12 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,6 +167,21 @@ def test_tokens_and_certificates_are_read_as_the_service_would(settings: DoctorS
     (tmp_path / "tls.key").write_text("no key")
     both = replace(settings, tls_cert=tmp_path / "tls.crt", tls_key=tmp_path / "tls.key")
     assert only(access.access(both), Standing.WRONG).mend.startswith("openssl req")
+
+
+def test_a_service_that_would_refuse_to_listen_to_a_network_is_told_so(settings: DoctorSettings) -> None:
+    found = only(access.access(replace(settings, host="0.0.0.0")), Standing.WRONG)
+    assert (found.subject, found.mend) == ("network", "emotional-ai serve --host 127.0.0.1")
+    assert "--tokens FILE" in found.said
+
+
+def test_a_file_that_is_not_ours_is_not_to_be_moved(settings: DoctorSettings, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE letters (text)")
+        database.commit()
+    for db in (other, tmp_path):
+        assert "mv " not in only(places.store(replace(settings, db=db)), Standing.WRONG).mend
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,30 @@ def test_the_rank_is_the_sum_of_ranks_where_nothing_is_filled_in(tmp_path: Path)
     assert concatenate([(one, 1.0), (two, -1.0)], tmp_path / "sum", filled=False) == 5
     for module in MODULES:
         assert torch.allclose(delta(tmp_path / "sum", module), delta(one, module) - delta(two, module), atol=1e-4)
+
+
+def test_an_alpha_between_whole_numbers_counts_as_it_is(tmp_path: Path) -> None:
+    one = write(tmp_path / "one", 4, 4, 1)
+    file = one / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"lora_alpha": 0.5}))
+    concatenate([(one, 1.0)], tmp_path / "sum")
+    before, after = (
+        load_file(one / "adapter_model.safetensors"),
+        load_file(tmp_path / "sum" / "adapter_model.safetensors"),
+    )
+    name = f"{MODULES[0]}.lora_B.weight"
+    torch.testing.assert_close(after[name], before[name] * 0.5 / 4)
+
+
+@pytest.mark.parametrize("unusual", ["use_dora", "modules_to_save", "use_rslora"])
+def test_what_a_sum_does_not_know_is_refused(tmp_path: Path, unusual: str) -> None:
+    one = write(tmp_path / "one", 4, 4, 1)
+    file = one / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {unusual: True}))
+    with pytest.raises(AdapterDamaged, match=f"uses {unusual}"):
+        concatenate([(one, 1.0)], tmp_path / "sum")
+
+
+def test_a_sum_beyond_float32_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AdapterDamaged, match="beyond float32"):
+        concatenate([(write(tmp_path / "one", 4, 4, 1), 1e300)], tmp_path / "sum")

@@ -1,12 +1,13 @@
 """A manifest is read only where it describes what lies beside it, and a refusal names the file and the field."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from tiny_adapters import manifest, peft_dir, published
 
 from emotional_ai_training.adapters import AdapterDamaged, adapter_digest, load_manifest, publish
@@ -50,6 +51,12 @@ def test_what_was_published_is_read_back(adapter: Path) -> None:
         ("scale", 0),
         ("scale", -1.0),
         ("scale", "1"),
+        ("scale", 10**400),
+        ("scale", 1e7),
+        ("learning_rate", 10**400),
+        ("base_model", "half a character: \ud800"),
+        ("metrics", {"loss": 10**400}),
+        ("metrics", {"\ud800": 1.0}),
         ("scale_calibrated", 1),
         ("rank", 0),
         ("rank", 129),
@@ -169,3 +176,42 @@ def test_weights_without_matrices_are_not_published(tmp_path: Path) -> None:
     save_file({"x": np.ones(3, np.float32)}, directory / "adapter_model.safetensors")
     with pytest.raises(AdapterDamaged, match="holds no LoRA matrices"):
         publish(directory, manifest(), tmp_path / "loras")
+
+
+def test_a_field_named_by_half_a_character_is_refused_in_words_that_can_be_sent(adapter: Path) -> None:
+    edit(adapter / "manifest.json", **{"\ud800": 1})
+    with pytest.raises(AdapterDamaged, match="is not a field of a manifest") as refused:
+        load_manifest(adapter)
+    assert str(refused.value).encode()
+
+
+@pytest.mark.parametrize("alpha", ["NaN", "Infinity", "1e7", "1" + "0" * 400, '"8"', "null", "true"])
+def test_an_alpha_that_cannot_be_computed_with_is_refused(adapter: Path, alpha: str) -> None:
+    file = adapter / "adapter_config.json"
+    file.write_text(file.read_text().replace('"lora_alpha": 4', f'"lora_alpha": {alpha}'))
+    edit(adapter / "manifest.json", digest=adapter_digest(adapter))
+    with pytest.raises(AdapterDamaged, match="lora_alpha must be a number of at most"):
+        load_manifest(adapter)
+
+
+@pytest.mark.parametrize("fill", [2.0**30, -1e38, 1e300, np.inf, np.nan])
+def test_numbers_that_would_overflow_beside_others_are_refused(adapter: Path, fill: float) -> None:
+    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
+    weights = adapter / "adapter_model.safetensors"
+    for kind in (np.float64,) if fill == 1e300 else (np.float32, np.float64):
+        save_file(load_file(weights) | {name: np.full((4, 4), fill, kind)}, weights)
+        edit(adapter / "manifest.json", digest=adapter_digest(adapter))
+        with pytest.raises(AdapterDamaged, match=r"2\^30 or more|not finite") as refused:
+            load_manifest(adapter)
+        assert refused.value.field == name
+    save_file(load_file(weights) | {name: np.full((4, 4), 2.0**29, np.float32)}, weights)
+    edit(adapter / "manifest.json", digest=adapter_digest(adapter))
+    assert load_manifest(adapter).name == "balanced"
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "adapter_config.json", "adapter_model.safetensors"])
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(adapter: Path, file: str) -> None:
+    (adapter / file).unlink()
+    os.mkfifo(adapter / file)
+    with pytest.raises(AdapterDamaged, match="is not a file"):
+        load_manifest(adapter)

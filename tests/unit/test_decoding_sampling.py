@@ -44,6 +44,12 @@ def test_temperature_zero_takes_the_greatest_logit_whatever_the_seed(logits: tor
     assert drawn(logits, Sampling(temperature=0, repetition_penalty=1), seed) == int(logits.argmax())
 
 
+@pytest.mark.parametrize("temperature", [5e-324, 1e-46, 1e-31])
+def test_a_temperature_fp32_cannot_divide_by_is_greedy(temperature: float) -> None:
+    logits = torch.tensor([1.0, 3.0, 3.5, -2.0])
+    assert drawn(logits, Sampling(temperature=temperature, repetition_penalty=1), 0) == 2
+
+
 def test_the_penalty_comes_before_the_greedy_choice() -> None:
     logits = torch.tensor([2.0, 1.9, -1.0])
     rule = Sampling(temperature=0, repetition_penalty=1.2)

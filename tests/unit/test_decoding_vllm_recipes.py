@@ -112,5 +112,8 @@ def test_what_cannot_be_blended_is_refused_by_name() -> None:
         recipe(BlendWeight("elsewhere", 1.0), listing=listing)
     with pytest.raises(WrongLayers):
         recipe(BlendWeight("one", 0, (1.0, 1.0, 1.0)), listing=listing)
+    for too_large in (BlendWeight("one", 1e300), BlendWeight("one", 0, (1.0, -2e6))):
+        with pytest.raises(CannotBlend, match="weights up to 1e"):
+            recipe(too_large, listing=listing)
     with pytest.raises(CannotBlend, match="twice"):
         recipe(BlendWeight("one", 1.0), BlendWeight("one", 0.5), listing=listing)

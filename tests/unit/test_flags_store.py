@@ -98,3 +98,11 @@ def test_a_service_whose_server_is_away_says_so_in_one_line_without_the_password
     assert done.stderr.startswith("emotional-ai: redis://127.0.0.1:1/0 cannot be reached")
     assert done.stderr.count("\n") == 1
     assert "s3cr3t" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", [StoreKind.MEMORY, StoreKind.REDIS])
+def test_durability_is_promised_by_the_store_that_keeps_it(kind: StoreKind) -> None:
+    flags = StoreFlags(redis_url=None, redis_volatile=False)
+    with pytest.raises(typer.BadParameter, match="power belongs to --store sqlite"):
+        store_of(kind, flags, Path("db"), Durability.POWER, {})
+    assert store_of(StoreKind.SQLITE, flags, Path("db"), Durability.POWER, {}).durability is Durability.POWER

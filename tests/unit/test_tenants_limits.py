@@ -51,6 +51,16 @@ def test_a_tenant_has_the_limits_of_all_but_for_those_of_its_own(write: Callable
     assert table.of("default").sessions == 10
 
 
+def test_one_tenant_may_call_as_often_as_it_likes(write: Callable[[str], Path]) -> None:
+    for burst in ("", 'calls_burst = "unlimited"'):
+        table = read_limits(
+            write(f'[default]\ncalls_per_second = 2\n[tenants.acme]\ncalls_per_second = "unlimited"\n{burst}')
+        )
+        assert (table.of("acme").calls_per_second, table.of("acme").calls_burst) == (math.inf, math.inf)
+        assert table.of("zeta").calls_burst == 2
+    assert read_limits(write('[default]\ncalls_per_second = "unlimited"')).default == FREE
+
+
 def test_an_empty_file_limits_nobody(write: Callable[[str], Path]) -> None:
     assert read_limits(write("")).of("acme") == FREE
 
