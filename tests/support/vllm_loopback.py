@@ -35,6 +35,8 @@ class VllmLoopback:
     finish: str = "length"
     silent: tuple[str, ...] = ()
     """What it leaves out of each piece of a reply."""
+    answers: int = 0
+    """Status it answers every completion with; 0 completes."""
     strict: bool = False
     """Takes every completion for a bad request."""
     listing: object = None
@@ -69,6 +71,7 @@ class VllmLoopback:
             "left",
             "silent",
             "strict",
+            "answers",
             "listing",
             "keeps",
         ):
@@ -118,6 +121,8 @@ class VllmLoopback:
         body = await request.json()
         if not self.alive:
             return _error(503, "the engine is dead")
+        if self.answers:
+            return _error(self.answers, "what stands before it says so")
         if self.strict:
             return _error(400, "prompt must be text")
         if self.penalises and body.get("vllm_xargs", {}).get("reply_penalty", 1) < 1:

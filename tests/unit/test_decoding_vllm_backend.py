@@ -241,6 +241,17 @@ async def test_a_server_that_fails_at_a_request_is_unavailable(decoder: VllmDeco
             await anext(events)
 
 
+@pytest.mark.parametrize("status", [307, 429, 500, 502])
+async def test_what_stands_before_it_may_be_busy_or_wrong(
+    decoder: VllmDecoder, vllm: VllmLoopback, status: int
+) -> None:
+    async with aclosing(decoder.generate(ask())) as events:
+        await anext(events)
+        vllm.answers = status
+        with pytest.raises(ModelUnavailable, match=f"{status}: what stands before it"):
+            await anext(events)
+
+
 async def test_what_it_cannot_do_is_refused(decoder: VllmDecoder, vllm: VllmLoopback) -> None:
     async def voices() -> AsyncIterator[Voice]:
         yield Voice((), 1.0, 1.0)

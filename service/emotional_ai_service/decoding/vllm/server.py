@@ -17,7 +17,7 @@ from emotional_ai_service.decoding.vllm.settings import VllmSettings
 from emotional_ai_service.workers import WorkerFault
 
 CONNECT_SECONDS: Final = 5.0
-_OK, _NOT_FOUND, _BAD, _SERVER_ERROR = 200, 404, 400, 500
+_OK, _NOT_FOUND, _BAD, _BUSY = 200, 404, 400, 429
 _STRANGE: Final = (ValueError, KeyError, TypeError, AttributeError)
 """What reading an answer of another form raises."""
 
@@ -146,7 +146,8 @@ def _keyless(answer: httpx.Response, text: str) -> str:
 def _refusal(answer: httpx.Response) -> Exception:
     if answer.status_code == _NOT_FOUND:
         return NotServed(problem_of(answer))
-    if answer.status_code >= _SERVER_ERROR:
+    # Anything else but a mistake in the request is the server's, or of what stands before it.
+    if answer.status_code == _BUSY or not answer.is_client_error:
         return ServerSilent(f"failed at the request ({problem_of(answer)})")
     return WorkerFault(f"vLLM refused the request ({problem_of(answer)})")
 
