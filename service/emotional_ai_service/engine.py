@@ -130,8 +130,7 @@ class Engine:
         moment, pending = session.write(intents, self.clock(), request_id=request_id, expected_version=expected_version)
         if pending is not None:
             await self._stored(session, pending)
-        self._snapshot(session, moment, len(intents))
-        return Applied(moment)
+        return self._written(session, moment, len(intents))
 
     async def _apply_shared(
         self, sharing: Sharing, session_id: str, intents: Sequence[Intent], request_id: str, expected: int | None

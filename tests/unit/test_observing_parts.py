@@ -103,6 +103,8 @@ def test_flags_become_settings() -> None:
         ({"metrics": "0.0.0.0:9464"}, "--metrics-public"),
         ({"metrics_public": True}, "without --metrics"),
         ({"otlp": "collector:4317"}, "http://HOST:PORT"),
+        ({"otlp": "http://[::1"}, "http://HOST:PORT"),
+        ({"otlp": "http://collector:99999"}, "http://HOST:PORT"),
         ({"otlp": "http://me:secret@collector:4317"}, "OTEL_EXPORTER_OTLP_HEADERS"),
         ({"log_sessions": True}, "without --log"),
     ],

@@ -80,6 +80,10 @@ def test_a_connection_broken_by_encryption_is_told_with_what_to_check() -> None:
     assert f"--ca FILE ({CA})" in broken_encryption(replicas, encrypted=False)
     assert CLIENT_CERT in broken_encryption(closed, encrypted=True)
     assert CA in broken_encryption("... Tls handshake failed (TSI_PROTOCOL_FAILURE): ...", encrypted=True)
+    misnamed = (
+        "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.2:1: Hostname Verification Check failed."
+    )
+    assert "made for the address" in broken_encryption(misnamed, encrypted=True)
     unfit = "failed to connect to all addresses; last error: UNKNOWN: ipv4:1: Failed to create security handshaker."
     assert f"--client-key ({CLIENT_KEY}) is not that of" in broken_encryption(unfit, encrypted=True)
     for other in ("Socket closed", "failed to connect to all addresses; ... Connection refused"):

@@ -344,13 +344,11 @@ def weights_of(
 
     The second only where a blend has weights per layer.
     """
-    deep = any(blend.by_layer for blend in blends)
+    deep = layers if any(blend.by_layer for blend in blends) else 1
     rows = []
     for blend, count in zip(blends, counts, strict=True):
         own = {part.adapter: part.weights for part in blend.parts}
-        nothing = (0.0,)
-        each = [own.get(adapter, nothing) for adapter in adapters]
-        row = [[weights[layer % len(weights)] for weights in each] for layer in range(layers if deep else 1)]
-        rows += [row] * count
-    table = np.array(rows, np.float32).reshape(len(rows), layers if deep else 1, len(adapters))
-    return np.ascontiguousarray(table.swapaxes(0, 1)) if deep else table[:, 0]
+        each = [own.get(adapter, (0.0,)) for adapter in adapters]
+        rows += [[[weights[layer % len(weights)] for weights in each] for layer in range(deep)]] * count
+    table = np.array(rows, np.float32).reshape(len(rows), deep, len(adapters))
+    return table[:, 0] if deep == 1 else np.ascontiguousarray(table.swapaxes(0, 1))

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 import typer
 
 from emotional_ai.connection import is_loopback
+from emotional_ai_service.addresses import check_address
 from emotional_ai_service.flags.extra import check_installed
 from emotional_ai_service.observing.settings import LogFormat, LogLevel, LogSettings, MetricsAddress, ObservingSettings
 
@@ -101,8 +101,11 @@ def _metrics(flags: ObservingFlags) -> MetricsAddress | None:
 def _otlp(url: str | None) -> str | None:
     if not url:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+    try:
+        parts = check_address("--otlp", url)
+    except ValueError:
+        parts = None
+    if parts is None or parts.username or parts.password:
         raise typer.BadParameter(
             "must be http://HOST:PORT or https://HOST:PORT, without a user or password: those belong in "
             "OTEL_EXPORTER_OTLP_HEADERS",

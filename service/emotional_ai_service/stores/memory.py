@@ -89,10 +89,13 @@ class MemoryStore:
         """As the Protocol; durable, as far as memory is, on return."""
         check_numbering(expected_version, records)
         log = self._logs.get(session_id)
-        if log is None or log.before + len(log.records) != expected_version or self._closed:
+        if (
+            log is None
+            or log.before + len(log.records) != expected_version
+            or created_us not in (None, log.created_us)
+            or self._closed
+        ):
             log = self._begin(session_id, expected_version, records[0], created_us)
-        elif created_us is not None and expected_version and created_us != log.created_us:
-            raise NotFound(session_id)
         log.records.extend(records)
         if request_id:
             log.requests.pop(request_id, None)
@@ -219,7 +222,7 @@ class MemoryStore:
         if log is not None:
             if expected_version == 0:
                 raise AlreadyExists(session_id)
-            if created_us is not None and created_us != log.created_us:
+            if created_us not in (None, log.created_us):
                 raise NotFound(session_id)
             raise VersionConflict(session_id, expected_version, log.version)
         if expected_version != 0:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from emotional_ai_training.adapters.errors import AdapterDamaged
-from emotional_ai_training.adapters.weights import WEIGHTS, check_weights, content_of
+from emotional_ai_training.adapters.weights import WEIGHTS, content_of, sound_weights
 from emotional_ai_training.conditioning import Levels
 
 MANIFEST: Final = "manifest.json"
@@ -71,7 +71,16 @@ def adapter_digest(directory: Path) -> str:
 
     Raises AdapterDamaged if either is missing or the configuration is not a JSON object.
     """
-    hashed = hashlib.sha256(content_of(directory, WEIGHTS))
+    return _digest_of(directory, content_of(directory, WEIGHTS))
+
+
+def sound_digest(directory: Path) -> str:
+    """As `adapter_digest`, of weights that can be computed with. Raises AdapterDamaged for others too."""
+    return _digest_of(directory, sound_weights(directory))
+
+
+def _digest_of(directory: Path, weights: bytes) -> str:
+    hashed = hashlib.sha256(weights)
     hashed.update(json.dumps(_object(directory, CONFIG), sort_keys=True, separators=(",", ":")).encode())
     return hashed.hexdigest()
 
@@ -128,8 +137,7 @@ def _load(directory: Path) -> Manifest:
     if manifest.name != directory.name:
         problem = f"is {manifest.name!r}, but the directory is called {directory.name!r}"
         raise AdapterDamaged(directory, MANIFEST, problem, field="name")
-    check_weights(directory)
-    found = adapter_digest(directory)
+    found = sound_digest(directory)
     if found != manifest.digest:
         problem = f"does not fit {WEIGHTS} and {CONFIG}, whose digest is {found}: they are not what was published"
         raise AdapterDamaged(directory, MANIFEST, problem, field="digest")

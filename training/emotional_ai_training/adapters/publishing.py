@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from emotional_ai_training.adapters.errors import AdapterDamaged, NotPublished
-from emotional_ai_training.adapters.manifest import CONFIG, MANIFEST, Manifest, adapter_digest, write_manifest
-from emotional_ai_training.adapters.weights import WEIGHTS, check_weights
+from emotional_ai_training.adapters.manifest import CONFIG, MANIFEST, Manifest, sound_digest, write_manifest
+from emotional_ai_training.adapters.weights import WEIGHTS
 from emotional_ai_training.whole_files import sync
 
 _FROM_HERE: Final = -100
@@ -27,8 +27,7 @@ def publish(peft_dir: Path, manifest: Manifest, loras_dir: Path) -> Manifest:
     `peft_dir` is left as it is. Raises AdapterDamaged for weights that are not whole or not finite, or a manifest out of range,
     and NotPublished where `loras_dir` cannot be written; in either case an adapter published before stays.
     """
-    check_weights(peft_dir)
-    described = replace(manifest, digest=adapter_digest(peft_dir))
+    described = replace(manifest, digest=sound_digest(peft_dir))
     try:
         loras_dir.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(prefix=".publishing-", dir=loras_dir))

@@ -26,8 +26,8 @@ _FORMATS: Final[Mapping[str, tuple[str, int, int, int]]] = {
 """Type of the bits, mask of the exponent, its place and its bias, by the file's name of a number format."""
 
 
-def check_weights(directory: Path) -> None:
-    """Raises AdapterDamaged unless `directory` holds LoRA matrices of numbers that can be computed with."""
+def sound_weights(directory: Path) -> bytes:
+    """The file of weights. Raises AdapterDamaged unless it holds LoRA matrices of numbers that can be computed with."""
     content = content_of(directory, WEIGHTS)
     try:
         tensors = _tensors(content)
@@ -41,6 +41,7 @@ def check_weights(directory: Path) -> None:
             raise AdapterDamaged(directory, WEIGHTS, "holds numbers that are not finite", field=name)
         if (exponents >> bits.dtype.type(place)).max(initial=0) >= bias + GREATEST_EXPONENT:
             raise AdapterDamaged(directory, WEIGHTS, f"holds numbers of 2^{GREATEST_EXPONENT} or more", field=name)
+    return content
 
 
 def content_of(directory: Path, file: str) -> bytes:

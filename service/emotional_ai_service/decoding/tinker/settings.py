@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from emotional_ai_service.decoding.addresses import check_address
+from emotional_ai_service.addresses import check_address
 from emotional_ai_service.decoding.messages import BlendMode
 from emotional_ai_service.decoding.tinker.errors import TinkerStartFailed
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emotional_ai_service.decoding.addresses import check_address
+from emotional_ai_service.addresses import check_address
 from emotional_ai_service.decoding.messages import DEAD_BAND
 from emotional_ai_service.observing.settings import LogSettings
 from emotional_ai_training.adapters import Registry
