@@ -113,7 +113,8 @@ def test_a_job_cancelled_by_the_next_service_stops(workshop: Workshop, tmp_path:
         until(reached(workshop.job(job_id), 1))
         first.kill()
     with workshop.process() as second, Client(second.address) as client:
-        assert client.cancel_job(job_id).status == JobStatus.JOB_STATUS_RUNNING
+        # It may have stopped by the time the answer is made.
+        assert client.cancel_job(job_id).status in {JobStatus.JOB_STATUS_RUNNING, JobStatus.JOB_STATUS_CANCELLED}
         until(stands(workshop.job(job_id), Standing.CANCELLED))
 
 
