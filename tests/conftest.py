@@ -5,6 +5,7 @@ import signal
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from emotional_ai_service.workers.child import LEAN
 
@@ -18,6 +19,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Models that run in the process of the tests are as lean as in a worker; libraries read this once, when they are first used.
 os.environ.update(LEAN)
+
+# How long an example takes says nothing on a machine that has other things to do.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 LONGEST: Final = (
     "test_evaluation.py",

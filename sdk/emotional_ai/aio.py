@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 import grpc
 from grpc import aio
 
-from emotional_ai.aio_streams import AsyncReply, AsyncStateStream, AsyncWatch
+from emotional_ai.aio_streams import AsyncReply, AsyncStateStream, AsyncWatch, Duplex
 from emotional_ai.aio_training_job import AsyncTrainingJob
 from emotional_ai.backoff import Backoff
 from emotional_ai.calls import (
@@ -41,7 +41,6 @@ from emotional_ai.flow import Flow
 from emotional_ai.replies import Event
 from emotional_ai.targets import joined
 from emotional_ai.tracing import trace_metadata
-from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1 import training_pb2
 from emotional_ai.v1.engine_pb2_grpc import EmotionEngineStub
 from emotional_ai.v1.inference_pb2_grpc import InferenceStub
@@ -187,12 +186,9 @@ class AsyncClient:
         `credit` responses (1..64, 4 if 0) may be on their way at once. A state comes on each change, and at least each
         `interval_ms` (1..3600000) of wall time if not 0.
         """
-        method = cast(
-            "aio.StreamStreamMultiCallable[pb.StreamStateRequest, pb.StreamStateResponse]",
-            self._stubs.engine.StreamState,
-        )
+        method = cast("Callable[..., Duplex]", self._stubs.engine.StreamState)
         return AsyncStateStream(
-            lambda requests: method(requests, metadata=self._metadata),
+            lambda: method(metadata=self._metadata),
             Flow(session_id, credit=credit, interval_ms=interval_ms),
             self._backoff,
             self._deadlines.update,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, Unpack
 
@@ -19,7 +20,8 @@ from emotional_ai.streams import ENDED, not_stored, resumable
 from emotional_ai.v1 import engine_pb2 as pb
 
 Item = TypeVar("Item")
-Outbox = asyncio.Queue[pb.StreamStateRequest | None]
+Outbox = asyncio.Queue[pb.StreamStateRequest]
+Duplex = StreamStreamCall[pb.StreamStateRequest, pb.StreamStateResponse]
 
 
 class AsyncStateStream:
@@ -32,9 +34,7 @@ class AsyncStateStream:
 
     def __init__(
         self,
-        start: Callable[
-            [AsyncIterator[pb.StreamStateRequest]], StreamStreamCall[pb.StreamStateRequest, pb.StreamStateResponse]
-        ],
+        start: Callable[[], Duplex],
         flow: Flow,
         backoff: Backoff,
         flush_seconds: float,
@@ -152,7 +152,9 @@ class AsyncStateStream:
         """One call, from its opening to its end. Returns why to make another; raises why not to."""
         self._outbox = outbox = Outbox()
         outbox.put_nowait(self._flow.opening())
-        call = self._start(_taken_from(outbox))
+        call = self._start()
+        # Handed the outbox, gRPC would leave a task behind that waits for a request after the call has ended.
+        writing = asyncio.create_task(_written(outbox, call), name="emotional-ai requests of a state stream")
         try:
             async for response in call:
                 attempts.worked()
@@ -167,7 +169,8 @@ class AsyncStateStream:
         finally:
             self._flow.disconnected()
             call.cancel()
-            outbox.put_nowait(None)  # a call that the service ended leaves its reader of requests waiting
+            writing.cancel()
+            await asyncio.wait([writing])
 
 
 def _written_too_late(error: grpc.RpcError) -> bool:
@@ -179,9 +182,11 @@ def _written_too_late(error: grpc.RpcError) -> bool:
     )
 
 
-async def _taken_from(outbox: Outbox) -> AsyncIterator[pb.StreamStateRequest]:
-    while (message := await outbox.get()) is not None:
-        yield message
+async def _written(outbox: Outbox, call: Duplex) -> None:
+    """Writes what is in the outbox until the call ends; how it ends is told to its reader."""
+    with suppress(grpc.RpcError, asyncio.InvalidStateError):
+        while True:
+            await call.write(await outbox.get())
 
 
 class AsyncWatch(Generic[Item]):

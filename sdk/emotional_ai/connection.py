@@ -48,6 +48,9 @@ RETRIED: Final[Mapping[str, Sequence[str]]] = {
 }
 """Methods that may be sent again, by service; a streamed reply only as long as nothing of it has arrived."""
 
+CONNECT_MS: Final = 2_000
+"""Milliseconds a connection may take to come about, encryption included: gRPC gives it up after its "min reconnect backoff"."""
+
 RETRY_POLICY: Final = {
     "maxAttempts": 4,
     "initialBackoff": "0.1s",
@@ -100,7 +103,7 @@ def channel_options(target: str, longest_seconds: float = 5.0) -> list[Option]:
         ("grpc.keepalive_permit_without_calls", 0),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", CONNECT_MS),
         ("grpc.max_reconnect_backoff_ms", max(round(longest_seconds * 1000), 100)),
     ]
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from loopback import service
-from mcp_bridge import HttpBridge, nowhere, over_http
+from mcp_bridge import HttpBridge, over_http
 from mcp_wire import HANDSHAKES, STATELESS, VERSIONS, HttpWire, Message, Speech, Wire, http_wire, wire
+from ports import nowhere
 
 NEWEST = HANDSHAKES[-1]
 BROKEN = (

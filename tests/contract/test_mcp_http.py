@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from loopback import PATIENCE, service
-from mcp_bridge import ERAS, MODERN, Era, HttpBridge, answer, command, nowhere, over_http
+from mcp_bridge import ERAS, MODERN, Era, HttpBridge, answer, command, over_http
 from mcp_wire import HANDSHAKES, STATELESS, HttpWire, http_wire, messages
+from ports import nowhere
 
 from emotional_ai.mcp_bridge import http, uris
 

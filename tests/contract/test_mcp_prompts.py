@@ -7,7 +7,8 @@ import pytest
 from loopback import PATIENCE, service
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
-from mcp_bridge import ERAS, Era, in_memory, nowhere
+from mcp_bridge import ERAS, Era, in_memory
+from ports import nowhere
 
 from emotional_ai import Client as Service
 from emotional_ai.mcp_bridge import engine, uris

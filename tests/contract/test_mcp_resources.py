@@ -10,7 +10,8 @@ from grpc import StatusCode as Code
 from loopback import PATIENCE, service
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
-from mcp_bridge import ERAS, Era, answer, in_memory, nowhere
+from mcp_bridge import ERAS, Era, answer, in_memory
+from ports import nowhere
 from refusing_service import MESSAGE, Refusal, refusing_service
 
 from emotional_ai import SIGNALS

@@ -11,8 +11,9 @@ import pytest
 from loopback import IN_MEMORY, PATIENCE, hosted, in_file, service
 from mcp.server.subscriptions import ResourcesListChanged
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
-from mcp_bridge import ERAS, LEGACY, MODERN, Era, in_memory, nowhere
+from mcp_bridge import ERAS, LEGACY, MODERN, Era, in_memory
 from mcp_following import memory, watched
+from ports import nowhere
 from scripted_decoder import ScriptedDecoder, Speaking, speaking_service
 
 from emotional_ai import AsyncClient

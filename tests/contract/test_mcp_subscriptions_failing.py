@@ -12,8 +12,9 @@ from mcp.server.connection import Connection
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
 from mcp.shared.exceptions import MCPError
-from mcp_bridge import ERAS, MODERN, Era, in_memory, nowhere
+from mcp_bridge import ERAS, MODERN, Era, in_memory
 from mcp_following import follower, memory, watched
+from ports import nowhere
 from scripted_decoder import ScriptedDecoder, Speaking, speaking_service
 
 from emotional_ai import AsyncClient

@@ -7,8 +7,9 @@ from itertools import chain, combinations
 from typing import Any
 
 import pytest
-from mcp_bridge import ERAS, EVERYTHING, Era, in_memory, nowhere
+from mcp_bridge import ERAS, EVERYTHING, Era, in_memory
 from mcp_snapshot import AGAIN, FILE, spelled, tools
+from ports import nowhere
 
 from emotional_ai import SIGNALS
 from emotional_ai.mcp_bridge.settings import Settings, Toolset

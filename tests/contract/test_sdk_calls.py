@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 from google.protobuf.any_pb2 import Any
+from ports import nowhere
 
 from emotional_ai import (
     AlreadyExists,
@@ -240,17 +241,9 @@ def test_a_method_the_service_does_not_have_is_unimplemented(client: Client) -> 
         client.get_job("one")
 
 
-def test_nobody_at_the_target_is_unavailable(free_port: int) -> None:
-    with Client(f"127.0.0.1:{free_port}") as client, pytest.raises(Unavailable, match="emotional-ai serve"):
+def test_nobody_at_the_target_is_unavailable() -> None:
+    with Client(nowhere()) as client, pytest.raises(Unavailable, match="emotional-ai serve"):
         client.state("ada", timeout=10)
-
-
-@pytest.fixture
-def free_port() -> int:
-    server = grpc.server(ThreadPoolExecutor(1))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.stop(None).wait(10)
-    return port
 
 
 def test_a_message_beyond_the_limit_is_refused_with_what_to_do(client: Client, service: Scripted) -> None:

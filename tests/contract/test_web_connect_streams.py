@@ -78,7 +78,7 @@ def test_a_stream_that_fails_on_its_way_ends_with_a_line_that_says_so(page: tupl
 
 
 def test_a_stream_ends_at_its_deadline(page: tuple[Client, str]) -> None:
-    path, deadline = page[1] + ENGINE + "WatchState", {"connect-timeout-ms": "300"}
+    path, deadline = page[1] + ENGINE + "WatchState", {"connect-timeout-ms": "2000"}
     with httpx.stream("POST", path, json=ADA, headers=deadline, timeout=PATIENCE) as response:
         *_, last = map(json.loads, response.iter_lines())
     assert last["error"]["code"] == "deadline_exceeded"

@@ -19,6 +19,7 @@ from loopback import IN_MEMORY, PATIENCE, service
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai_door import door
+from ports import free_port
 from refusing_service import Refusal, refusing_service
 from scripted_decoder import ScriptedDecoder, speaking_service
 from scripted_speech import Script, scripted_service
@@ -366,8 +367,7 @@ def test_too_much_at_once_is_told_with_the_time_to_wait(address: str, stream: bo
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_service_that_is_away_is_told_and_found_again(stream: bool) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with door(f"127.0.0.1:{port}") as url, official(url) as client:
         with pytest.raises(openai.InternalServerError, match="emotional-ai serve") as refused:
             client.chat.completions.create(**REPLIES, stream=stream)

@@ -16,7 +16,8 @@ from h2.connection import H2Connection
 from h2.events import StreamEnded
 from issuing import Issuer
 from loopback import IN_MEMORY, PATIENCE, service
-from redis_server import RedisServer, free_port
+from ports import free_port
+from redis_server import RedisServer
 from tiny_jobs import SUPPORT, begun, made, script
 
 from emotional_ai.v1 import engine_pb2 as pb

@@ -7,7 +7,7 @@ import pytest
 from command_line import CommandLine
 from issuing import certificate
 from loopback import IN_MEMORY, service
-from redis_server import free_port
+from ports import free_port
 
 from emotional_ai_service.access import AccessSettings, TlsSettings
 

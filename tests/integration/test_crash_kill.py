@@ -32,7 +32,9 @@ def test_nothing_acknowledged_is_lost_and_nothing_applies_twice(tmp_path: Path) 
             tally.at(FATAL, served.kill)
             sending = [pool.submit(send_until_killed, one, served.address) for one in senders]
             ended = [one.result(PATIENCE) for one in sending]
-            assert all(one.done or code is grpc.StatusCode.UNAVAILABLE for one, code in zip(senders, ended, strict=True))
+            assert all(
+                one.done or code is grpc.StatusCode.UNAVAILABLE for one, code in zip(senders, ended, strict=True)
+            )
             assert not all(one.done for one in senders)
         acknowledged = [one.acknowledged for one in senders]
         with (

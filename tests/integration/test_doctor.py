@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from loopback import hosted, in_file, service_process
+from ports import nowhere
 from tiny_decoding import publish_tiny_adapter, tiny_local_model
 from tiny_model import write_tiny_model
 
@@ -128,9 +129,7 @@ def test_sessions_of_the_future_tell_that_the_clock_was_turned_back(settings: Do
 
 
 def test_a_redis_that_is_not_there_is_told_without_its_password(settings: DoctorSettings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
+    url = f"redis://:{PASSWORD}@{nowhere()}/0"
     unreachable = only(places.store(replace(settings, redis_url=url)), Standing.WRONG)
     nonsense = only(places.store(replace(settings, redis_url=f"http://:{PASSWORD}@x")), Standing.WRONG)
     assert "--redis-url" in unreachable.mend

@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from grpc import StatusCode
 from loopback import PATIENCE, service
+from ports import nowhere
 from refusing_service import Refusal, refusing_service
 
 from emotional_ai import Client, NotFound, Stimulus
@@ -47,13 +47,6 @@ def python(code: str) -> tuple[str, str, str]:
 def felt(client: Client, session: str) -> list[Stimulus]:
     """What happened to a session."""
     return [one.stimulus for one in client.history(session).entries if one.HasField("stimulus")]
-
-
-def nowhere() -> str:
-    """An address nobody listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 def test_tests_that_pass_are_an_achievement_and_a_relief(address: str, client: Client) -> None:

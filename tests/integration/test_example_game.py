@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from loopback import PATIENCE, service
+from ports import free_port
 from scripted_speech import Script, scripted_service
 
 from emotional_ai import Client
@@ -92,9 +92,7 @@ def test_the_same_seed_plays_the_same_evening(spoken: str) -> None:
 
 
 def test_without_a_service_it_says_how_to_start_one() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     ran = played(f"127.0.0.1:{port}")
     assert (ran.returncode, ran.stdout) == (1, "")
     assert f"emotional-ai serve --port {port}" in ran.stderr

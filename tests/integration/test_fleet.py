@@ -12,7 +12,8 @@ import grpc
 import pytest
 from fleets import fleet, members, port_of
 from loopback import PATIENCE, Served, serve_command, service_process
-from redis_server import RedisServer, free_port
+from ports import free_port
+from redis_server import RedisServer
 from replicas import redis
 
 from emotional_ai import Client

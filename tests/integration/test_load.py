@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 from loopback import PATIENCE, service, service_process
-from mcp_bridge import answer, in_memory, nowhere
+from mcp_bridge import answer, in_memory
+from ports import nowhere
 from tiny_decoding import tiny_scheduler
 from tiny_replies import GREEDY, ask
 from tiny_training import roomy_model

@@ -17,8 +17,9 @@ from loopback import PATIENCE, serve_command, service
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.server.subscriptions import InMemorySubscriptionBus
-from mcp_bridge import ERAS, Era, answer, command, in_memory, nowhere
+from mcp_bridge import ERAS, Era, answer, command, in_memory
 from mcp_types import PromptReference
+from ports import nowhere
 from tiny_adapters import published
 
 from emotional_ai import Client as Service

@@ -10,7 +10,8 @@ import grpc
 import pytest
 from grpc import StatusCode as Code
 from loopback import PATIENCE
-from mcp_bridge import in_memory, nowhere, refusal
+from mcp_bridge import in_memory, refusal
+from ports import nowhere
 
 from emotional_ai.mcp_bridge.autostart import PATIENCE as AUTOSTART_SECONDS
 from emotional_ai.mcp_bridge.autostart import Starter

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from lives import replayed, same
 from loopback import PATIENCE, hosted
-from redis_server import RedisServer, free_port
+from ports import free_port
+from redis_server import RedisServer
 from replicas import in_redis, redis, replica
 from senders import Sender, StreamSender, Tally, UnarySender, assert_whole, send_to_any
 from wire_client import event, refused

@@ -1,11 +1,11 @@
 """Jobs through the end of the service: running ones run on, queued ones wait, interrupted ones stay so, watchers go on."""
 
-import socket
 import threading
 from pathlib import Path
 
 import pytest
 from loopback import Served
+from ports import free_port
 from tiny_jobs import PATIENCE, open_gate, reached, script, stands, steps_made, until
 from training_service import Workshop
 
@@ -19,11 +19,7 @@ STUBBORN = Backoff(first_seconds=0.05, longest_seconds=0.5, attempts=200)
 
 @pytest.fixture
 def port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    return free_port()
 
 
 def start(client: Client, script_path: Path, request_id: str = "") -> str:

@@ -9,8 +9,8 @@ import pytest
 from accessibility import faint, reached, unnamed, wide
 from browser import PHONE, chromium, opened, wanted
 from loopback import hosted, in_file, service
-from mcp_bridge import nowhere
 from playwright.async_api import expect
+from ports import nowhere
 from web_process import Web, web_process
 
 pytestmark = wanted

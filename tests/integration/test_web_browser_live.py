@@ -7,8 +7,8 @@ from typing import Final
 
 from browser import chromium, opened, wanted
 from loopback import PATIENCE, hosted, in_file
-from mcp_bridge import nowhere
 from playwright.async_api import Browser, Page, expect
+from ports import nowhere
 from web_process import Web, web_process
 from web_reading import drawn, felt, level, marked, moved, newest
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from loopback import IN_MEMORY, hosted, in_file, service
-from mcp_bridge import nowhere
+from ports import nowhere
 from scripted_decoder import ScriptedDecoder, speaking_service
 from tiny_adapters import published
 from tiny_jobs import script

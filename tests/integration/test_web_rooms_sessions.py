@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from loopback import hosted, in_file, service
-from mcp_bridge import nowhere
+from ports import nowhere
 from web_rooms import entered
 
 from emotional_ai import AsyncClient, NotFound

@@ -17,7 +17,7 @@ import pytest
 from command_line import CommandLine
 from loopback import PATIENCE, service, service_process
 from openai import APIStatusError, OpenAI
-from redis_server import free_port
+from ports import free_port
 from web_process import Web, command, web_process
 
 from emotional_ai import Client

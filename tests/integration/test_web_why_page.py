@@ -7,8 +7,8 @@ from pathlib import Path
 
 from browser import chromium, opened, wanted
 from loopback import hosted, in_file, service
-from mcp_bridge import nowhere
 from playwright.async_api import Locator, Page, expect
+from ports import nowhere
 from web_process import web_process
 
 from emotional_ai import AsyncClient

@@ -3,7 +3,6 @@
 in_memory    a client of a bridge in this process, on the loop of the test
 over_stdio   a client of a bridge in a process of its own, as editors start it
 over_http    a bridge in a process of its own that serves HTTP, its address on its first line
-nowhere      an address nobody answers at
 answer       what a tool gave, or what it was refused with
 
 Clients speak either era: LEGACY shakes hands as versions up to 2025-11-25 do, MODERN asks what there is and sends
@@ -13,7 +12,6 @@ self-contained requests of 2026-07-28.
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -131,13 +129,6 @@ def started(target: str, *flags: str) -> Iterator["subprocess.Popen[str]"]:
 def command(target: str, *flags: str) -> tuple[str, ...]:
     """The bridge as a client starts it."""
     return (sys.executable, "-P", "-m", "emotional_ai.mcp_bridge", "--target", target, *flags)
-
-
-def nowhere() -> str:
-    """An address nobody answers at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 def answer(result: types.CallToolResult) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 import pytest
+from ports import free_port
 
 from emotional_ai_service.stores import RedisAddress
 
@@ -32,13 +33,6 @@ def needed() -> str:
     if program is None:
         pytest.skip("no redis-server here: install Debian's redis-server")
     return program
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 class RedisServer:

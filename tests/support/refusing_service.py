@@ -16,6 +16,8 @@ from emotional_ai.v1 import status_pb2 as pb
 
 MESSAGE = "the cat sat on the server"
 """What the service says for itself."""
+ROUNDED_UP = 1.01
+"""gRPC sends a deadline as a timeout of a few digits, rounded up."""
 
 
 @dataclass
@@ -35,7 +37,15 @@ class Refusal:
     called: threading.Event = field(default_factory=threading.Event)
     """Set once any was."""
     seconds: list[float] = field(default_factory=list)
-    """How long each call would wait."""
+    """How long each call would wait, in the same order."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def heard(self, method: str, seconds: float) -> None:
+        """Notes a call."""
+        with self._lock:
+            self.asked.append(method)
+            self.seconds.append(seconds)
+        self.called.set()
 
     def concerns(self, method: str) -> bool:
         """Whether a method ends so."""
@@ -65,9 +75,7 @@ class _Handler(grpc.GenericRpcHandler):
 
     def _answered(self, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
         refusal, method = self._refusal, name.rpartition("/")[2]
-        refusal.asked.append(method)
-        refusal.called.set()
-        refusal.seconds.append(context.time_remaining() or 0.0)
+        refusal.heard(method, context.time_remaining() or 0.0)
         if not refusal.concerns(method):
             return self._passed_on(name, request, context)
         if refusal.code is None:

@@ -2,13 +2,14 @@
 
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+
+from ports import nowhere
 
 from emotional_ai_service.decoding.vllm import VllmSettings
 from emotional_ai_service.decoding.vllm.launch import MODULE, server_arguments, server_environment
@@ -30,9 +31,7 @@ FOR_PROCESSORS = {
 @contextmanager
 def vllm_server(settings: VllmSettings, *arguments: str) -> Iterator[VllmSettings]:
     """Serves as `settings` say, on a free port; yields the settings with its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    placed = replace(settings, base_url=f"http://127.0.0.1:{port}")
+    placed = replace(settings, base_url=f"http://{nowhere()}")
     process = subprocess.Popen(
         [str(PYTHON), "-m", MODULE, *server_arguments(placed), "--enforce-eager", *arguments],
         env={**os.environ, **FOR_PROCESSORS, **server_environment()},

@@ -50,7 +50,7 @@ def doors(target: str, token: str | None = None, services: Sequence[ServiceDescr
             server.opened.set()
             loop.close()
 
-    server = _Doors(uvicorn.Config(lambda: None, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+    server = _Doors(uvicorn.Config(lambda: None, lifespan="off", log_config=None, timeout_graceful_shutdown=10))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=run, args=(loop, listener), daemon=True)

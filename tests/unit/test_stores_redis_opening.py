@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from issuing import certificate
-from redis_server import RedisServer, free_port
+from ports import free_port
+from redis_server import RedisServer
 
 from emotional_ai_service.stores import Record, RedisAddress, StoreUnfit, StoreUnreachable, StoreUnusable
 from emotional_ai_service.stores.redis import RedisStore
