@@ -12,7 +12,7 @@ matrix products are small: on several cores run several populations, with OPENBL
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,12 +27,46 @@ from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS, Vector4
 Array = npt.NDArray[np.float64]
 
 CHUNK: Final = 4096
-"""Agents integrated together: their twenty buffers of 4 x 4096 numbers are 2.6 MB, most of them idle at a time."""
+"""Agents integrated together: their eighteen buffers of 4 x 4096 numbers are 2.4 MB, most of them idle at a time."""
 EIGHTH_ORDER: Final = 0.5
 """Step x rate up to which one step of order eight is exact to 1e-11."""
-_BUFFERS: Final = 15
-"""Twelve slopes, the state, a stage, and scratch."""
-_TABLEAU: Final = tuple(np.array([row]) for row in (*ROWS, WEIGHTS))
+_BUFFERS: Final = 13
+"""Two slopes of the middle, the state, eight slopes more, a stage, and scratch."""
+_STATE: Final = 2
+"""Which of the buffers is the state; the first slope follows."""
+
+
+class _Stage(NamedTuple):
+    """A stage of the method of order eight: a sum of neighbouring buffers, the state among them, so that it is one product."""
+
+    node: float
+    first: int
+    """The first of the buffers summed."""
+    row: Array
+    """Their weights, shape (1, buffers)."""
+    kept: int
+    """Which buffer its slope goes to."""
+
+
+def _stages() -> list[_Stage]:
+    """The tableau of the scalar core, laid out so that whatever a stage takes lies side by side.
+
+    Slopes 1 and 2 serve the next stages alone and 3 and 4 all but the last: they share two buffers before the state, and the
+    others follow it.
+    """
+    place = {0: 3, 1: 1, 2: 1, 3: 0, 4: 1} | {slope: slope - 1 for slope in range(5, 12)}
+    stages = []
+    for order, (node, row) in enumerate(zip((*NODES, 1.0), (*ROWS, WEIGHTS), strict=True), start=1):
+        weights = {_STATE: 1.0} | {place[slope]: a for slope, a in enumerate(row) if a}
+        first, last = min(weights), max(weights)
+        assert len(weights) == last - first + 1
+        stages.append(
+            _Stage(node, first, np.array([[weights[k] for k in range(first, last + 1)]]), place.get(order, -1))
+        )
+    return stages
+
+
+_STAGES: Final = _stages()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,22 +207,22 @@ def _fastest_rate(population: Population, acting: Array) -> float:
 
 
 class _Flow:
-    """The equations of a population under constant input, and the buffers in which they are integrated chunk by chunk."""
+    """The equations of a population under constant input, and the buffers in which they are integrated chunk by chunk.
+
+    A set point is o / (o + e^-(W x + ...)), where o = b / (1 - b) e^-(W b) does not change. Slopes are h x': h goes into the
+    constants once.
+    """
 
     def __init__(self, population: Population, acting: Array, clock: Array, speed: float) -> None:
         dynamics, baseline = population.dynamics, population.baseline
         coupling, gains = np.array(dynamics.coupling), np.array(dynamics.gains).T
         u, rate = acting / dynamics.tau_u_minutes, math.log(2) / population.half_life_minutes
+        opening = baseline / (1 - baseline) * np.exp(-(coupling @ baseline))
         self._population = population
         self._against = -coupling
         self._shield = -np.array(dynamics.buffering)
-        self._terms = (
-            coupling @ baseline - np.log(baseline / (1 - baseline)),
-            rate,
-            rate + np.maximum(-gains, 0) @ u,
-            np.maximum(gains, 0) @ u,
-            baseline,
-        )
+        self._fixed = (opening, baseline)
+        self._flowing = (rate * opening, rate + np.maximum(-gains, 0) @ u, np.maximum(gains, 0) @ u)
         self._driven = bool(u.any())
         self._kappa = np.array([dynamics.kappa]).T
         self._slowness = 1 / dynamics.mood.tau_minutes if dynamics.mood else 0.0
@@ -198,69 +232,70 @@ class _Flow:
         self._turn = speed * math.tau / 24
         width = min(CHUNK, population.size)
         self._slots = np.empty((_BUFFERS, population.state.shape[0] * width))
-        self._constants = np.empty((len(self._terms), 4 * width))
+        self._constants = np.empty((len(self._fixed) + len(self._flowing), 4 * width))
 
     def integrate(self, chunk: slice, span: Array, reach: float) -> None:
         """The chunk's flow over `span` minutes, of shape (1,) or (N,); `reach` is the longest span x the fastest rate."""
-        self._turn_to(chunk)
         fourth, eighth = math.ceil(reach / FOURTH_ORDER), math.ceil(reach / EIGHTH_ORDER)
         step, steps = (self._step4, fourth) if fourth <= 3 * eighth else (self._step8, eighth)
         h = _part(span, chunk) / steps
+        self._turn_to(chunk, h)
         for index in range(steps):
             step(index * h, h)
         state = self._population.state[:, chunk]
         np.clip(self._y[:4], 0, 1, out=state[:4])
         np.copyto(state[4:], self._y[4:])
 
-    def _turn_to(self, chunk: slice) -> None:
+    def _turn_to(self, chunk: slice, h: Array) -> None:
         """Loads a chunk's state and constants; written out for each agent, constants are faster than broadcast."""
         state = self._population.state[:, chunk]
         self._buffers = self._slots[:, : state.size]
-        *_, self._y, self._stage, self._scratch = self._buffers.reshape(_BUFFERS, *state.shape)
+        self._each = self._buffers.reshape(_BUFFERS, *state.shape)
+        self._y, self._stage, self._scratch = self._each[_STATE], self._each[-2], self._each[-1]
         np.copyto(self._y, state)
-        constants = self._constants[:, : 4 * state.shape[1]].reshape(len(self._terms), 4, -1)
-        for constant, term in zip(constants, self._terms, strict=True):
+        constants = self._constants[:, : 4 * state.shape[1]].reshape(len(self._constants), 4, -1)
+        self._opening, self._baseline, self._gain, self._loss, self._push = constants
+        for constant, term in zip(constants, self._fixed, strict=False):
             np.copyto(constant, _part(term, chunk))
-        self._offset, self._rate, self._loss, self._push, self._baseline = constants
+        for constant, term in zip(constants[len(self._fixed) :], self._flowing, strict=True):
+            np.multiply(_part(term, chunk), h, out=constant)
+        self._slowing = self._slowness * h
         self._phase = _part(self._clock, chunk)
 
     def _step4(self, t: Array, h: Array) -> None:
         """The classical step of order four."""
-        y, stage, half = self._y, self._stage, 0.5 * h
-        total, slope = self._buffers[:2].reshape(2, *y.shape)
+        y, stage = self._y, self._stage
+        total, slope = self._each[:2]
         self._evaluate(y, t, total)
-        np.multiply(total, half, out=stage)
-        for reach in (half, h):
+        np.multiply(total, 0.5, out=stage)
+        for reach in (0.5, 1.0):
             stage += y
-            self._evaluate(stage, t + half, slope)
+            self._evaluate(stage, t + 0.5 * h, slope)
             np.multiply(slope, reach, out=stage)
             slope *= 2
             total += slope
         stage += y
         self._evaluate(stage, t + h, slope)
         total += slope
-        total *= h / 6
+        total *= 1 / 6
         y += total
 
     def _step8(self, t: Array, h: Array) -> None:
         """The step of order eight of the scalar core; its sums of slopes are matrix products."""
-        y, stage = self._y, self._stage
-        slopes = self._buffers[:12]
-        each = slopes.reshape(12, *y.shape)
-        self._evaluate(y, t, each[0])
-        for order, (node, row) in enumerate(zip((*NODES, 1.0), _TABLEAU, strict=True), start=1):
-            np.matmul(row, slopes[:order], out=stage.reshape(1, -1))
-            stage *= h
-            stage += y
-            if order < 12:
-                self._evaluate(stage, t + node * h, each[order])
-        np.copyto(y, stage)
+        buffers, stage = self._buffers, self._stage
+        total = stage.reshape(1, -1)
+        self._evaluate(self._y, t, self._each[_STATE + 1])
+        for node, first, row, kept in _STAGES[:-1]:
+            np.matmul(row, buffers[first : first + row.size], out=total)
+            self._evaluate(stage, t + node * h, self._each[kept])
+        _, first, row, _ = _STAGES[-1]
+        np.matmul(row, buffers[first : first + row.size], out=total)
+        np.copyto(self._y, stage)
 
     def _evaluate(self, y: Array, t: Array, out: Array) -> None:
-        """Writes y' to `out`; s(l) = 1 / (1 + e^-l), so the log-odds are gathered with their sign turned."""
+        """Writes h y' to `out`; the log-odds are gathered with their sign turned."""
         x, slope, scratch = y[:4], out[:4], self._scratch[:4]
         np.matmul(self._against, x, out=slope)
-        slope += self._offset
         if self._amplitude is not None:
             slope -= self._amplitude * np.cos(self._phase + self._turn * t)
         if len(y) > 4:
@@ -268,10 +303,10 @@ class _Flow:
             np.subtract(x, self._baseline, out=out[4:])
             out[4:] *= self._kappa
             out[4:] -= y[4:]
-            out[4:] *= self._slowness
+            out[4:] *= self._slowing
         np.exp(slope, out=slope)
-        slope += 1
-        np.divide(self._rate, slope, out=slope)
+        slope += self._opening
+        np.divide(self._gain, slope, out=slope)
         np.multiply(self._loss, x, out=scratch)
         slope -= scratch
         if self._driven:
