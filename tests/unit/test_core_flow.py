@@ -1,6 +1,7 @@
 """The theorems of the dynamics as properties: invariance, one equilibrium, contraction, and readings that leave no trace."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from emotional_ai_service.core.configuration import Circadian, Dynamics, Mood
 from emotional_ai_service.core.dynamics import NO_INPUTS, Inputs, Model
-from emotional_ai_service.core.flow import FORGOTTEN, STABLE, Trajectory
+from emotional_ai_service.core.flow import CYCLES, CYCLES_KEPT, FORGOTTEN, STABLE, Trajectory
 from emotional_ai_service.core.integration import Field, State
 from emotional_ai_service.core.names import NO_SIGNALS, SignalVector, Vector4
 
@@ -218,11 +219,74 @@ VARIANTS = {
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("minutes", [1.0, 60.0, 1440.0, 43_200.0, 1e6, 1e7])
 def test_a_long_idle_span_costs_a_bounded_number_of_evaluations(variant: str, minutes: float) -> None:
-    """Four times the steps that stability alone allows over two memories of the flow, thirteen evaluations each."""
+    """Four times the steps that stability alone allows over two memories of the flow, thirteen evaluations each.
+
+    With a daily rhythm one memory and a day of at most two; from then on a day is known.
+    """
     parameters, acting = VARIANTS[variant]
     rate = Model(parameters).fastest_rate(acting.sustained)
     steps = FORGOTTEN / parameters.contraction_rate() * rate / STABLE
-    assert evaluations(parameters, acting, minutes) <= 4 * 13 * 2 * steps + 400
+    memories = 3 if parameters.circadian else 2
+    assert evaluations(parameters, acting, minutes) <= 4 * 13 * memories * steps + 400
+
+
+@given(
+    dynamics(strength=2.5, circadian=True),
+    levels,
+    vector(-1.0, 1.0),
+    maybe_signals(0.05),
+    number(0.0, 24.0),
+    number(1.0, 3.0),
+    st.integers(1, 20),
+)
+@settings(max_examples=25)
+def test_where_a_day_is_known_a_reading_is_what_integration_from_the_start_gives(
+    parameters: Dynamics, x: Vector4, z: Vector4, sustained: SignalVector, hour: float, memories: float, days: int
+) -> None:
+    model = Model(parameters)
+    minutes = memories * FORGOTTEN / model.contraction
+    acting = Inputs(sustained, hour, 24 * days / minutes)
+    start = start_of(parameters, x, z)
+    direct = Trajectory(model, start, acting).through(minutes)
+    assert distance(Trajectory(model, start, acting).at(minutes), direct) <= 1e-9
+
+
+def test_agents_alike_share_their_day_and_read_it_in_one_step() -> None:
+    parameters, acting = VARIANTS["circadian mood"]
+    model = Counted(parameters)
+    Trajectory(model, model.rest, acting).at(1e6)
+    before = model.evaluations
+    another = Trajectory(model, start_of(parameters, CORNER, (0.5,) * 4), replace(acting, hour=9.0))
+    assert another.steps_to(43_200.0) == 0
+    another.at(43_200.0)
+    assert model.evaluations - before <= 12
+
+
+def test_a_day_is_integrated_to_the_end_before_others_read_it() -> None:
+    parameters, acting = VARIANTS["circadian"]
+    hours = [3.0 + index for index in range(12)]
+    alone = [Trajectory(Model(parameters), CORNER, replace(acting, hour=hour)).at(43_200.0) for hour in hours]
+    model = Model(parameters)
+    with ThreadPoolExecutor(len(hours)) as pool:
+        together = pool.map(lambda hour: Trajectory(model, CORNER, replace(acting, hour=hour)).at(43_200.0), hours)
+        assert list(together) == alone
+
+
+def test_a_day_of_very_many_steps_is_not_kept() -> None:
+    model = Model(Dynamics(half_life_minutes=(0.1, 120.0, 66.0, 20.0), circadian=Circadian()))
+    acting = Inputs(NO_SIGNALS, 3.0, 1 / 600)
+    read = Trajectory(model, model.rest, acting).at(43_200.0)
+    assert not CYCLES.knows(model, acting)
+    assert distance(read, Trajectory(model, CORNER, acting).through(43_200.0)) <= 1e-9
+
+
+def test_of_many_models_the_days_of_the_newest_are_kept() -> None:
+    acting = Inputs(NO_SIGNALS, 3.0, 1 / 60)
+    models = [Model(Dynamics(circadian=Circadian(peak_hour=index))) for index in range(CYCLES_KEPT + 2)]
+    for model in models:
+        Trajectory(model, model.rest, acting).at(43_200.0)
+        Trajectory(models[0], models[0].rest, acting).at(43_200.0)
+    assert [CYCLES.knows(model, acting) for model in models] == [True, False, False] + [True] * (CYCLES_KEPT - 1)
 
 
 def test_an_idle_month_of_an_agent_at_its_defaults_costs_nothing() -> None:

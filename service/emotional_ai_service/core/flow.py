@@ -1,9 +1,11 @@
 """Trajectories between log entries: the state after any span, from a start under constant input.
 
 A trajectory remembers the steps it took, so reading it again costs at most one step. What it returns does not depend on
-what was read before: the steps follow from the start alone.
+what was read before: the steps follow from the start alone. Where a daily rhythm goes on, every start comes to one and the
+same cycle; it is integrated once for all agents of a model.
 """
 
+import threading
 from bisect import bisect_right
 from typing import Final
 
@@ -16,7 +18,7 @@ from emotional_ai_service.core.integration import (
     midpoint_step,
     runge_kutta_step,
 )
-from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS, Vector4
+from emotional_ai_service.core.names import NO_SIGNALS, SIGNALS, SignalVector, Vector4
 
 SECOND_ORDER: Final = 1e-4
 """Span x rate up to which one second-order step is exact to 1e-13."""
@@ -32,6 +34,10 @@ GREATEST_SPAN: Final = 200_000
 """Steps of integration, 45 us each on an idle core, that a reading may take while one signal is sustained."""
 PER_ROUND: Final = 40.0
 """Steps that a turn of the daily rhythm takes."""
+CYCLES_KEPT: Final = 16
+"""Cycles that are remembered, the newest."""
+GREATEST_CYCLE: Final = 4_000
+"""Steps of a cycle that is remembered: two megabytes of them."""
 
 
 def check_speeds(model: Model) -> None:
@@ -130,6 +136,11 @@ class Trajectory:
         speed = max(map(abs, field(self._times[-1], self._states[-1])))
         return speed <= SETTLED * self._model.contraction
 
+    @property
+    def _cyclic(self) -> bool:
+        """True where to go round the cycle once takes no longer than to begin late, and its steps are few enough to keep."""
+        return self._turns(2 * self._memory) >= 1 and self._cost(_turn(self._inputs)) <= GREATEST_CYCLE
+
     def _late_begin(self, minutes: float) -> float:
         """Where a trajectory that has forgotten its start is begun: one to two memories before the reading.
 
@@ -138,9 +149,11 @@ class Trajectory:
         return (minutes // self._memory - 1) * self._memory
 
     def _forgotten(self, minutes: float) -> State:
-        """The state after so long a span that every start leads to it: begun late, at rest."""
+        """The state after so long a span that every start leads to it: on the cycle, or begun late, at rest."""
         if self._rests:
             return self._model.rest
+        if self._cyclic:
+            return CYCLES.of(self._model, self._inputs).at(self._inputs.hour + minutes * self._inputs.hours_per_minute)
         begun = self._late_begin(minutes)
         if self._late is None or self._late[0] != begun:
             inputs = self._inputs
@@ -163,6 +176,9 @@ class Trajectory:
             return self._missing(min(minutes, self._memory))
         if self._rests:
             return 0.0
+        if self._cyclic:
+            known = CYCLES.knows(self._model, self._inputs)
+            return 0.0 if known else self._cost(self._memory + _turn(self._inputs))
         begun = self._late_begin(minutes)
         late = self._late[1] if self._late is not None and self._late[0] == begun else None
         return late._missing(minutes - begun) if late else self._cost(minutes - begun)
@@ -177,6 +193,63 @@ class Trajectory:
     def _turns(self, minutes: float) -> float:
         """Turns of the daily rhythm in a span."""
         return 0.0 if self._constant else minutes * self._inputs.hours_per_minute / 24
+
+
+class Cycle:
+    """Where every trajectory of a model ends up under one constant input while a daily rhythm goes on.
+
+    To make one takes the steps of one memory of the flow and of one turn; to read it, one step.
+    """
+
+    __slots__ = ("_day", "_speed", "_turn")
+
+    def __init__(self, model: Model, inputs: Inputs) -> None:
+        self._speed = inputs.hours_per_minute
+        self._turn = _turn(inputs)
+        memory = FORGOTTEN / model.contraction
+        before = Inputs(inputs.sustained, -memory * self._speed % 24, self._speed)
+        midnight = Trajectory(model, model.rest, before).through(memory)
+        self._day = Trajectory(model, midnight, Inputs(inputs.sustained, 0.0, self._speed))
+        self._day.through(self._turn)
+
+    def at(self, hour: float) -> State:
+        """The state at a local hour, of any day."""
+        return self._day.through(min(hour % 24 / self._speed, self._turn))
+
+
+def _turn(inputs: Inputs) -> float:
+    """Simulated minutes of a day."""
+    return 24 / inputs.hours_per_minute
+
+
+class _Cycles:
+    """The cycles used last, of any thread. Each is integrated before it is kept, so reading one changes nothing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[Model, SignalVector, float], Cycle] = {}
+
+    def knows(self, model: Model, inputs: Inputs) -> bool:
+        """Whether a cycle is there to be read."""
+        return (model, inputs.sustained, inputs.hours_per_minute) in self._known
+
+    def of(self, model: Model, inputs: Inputs) -> Cycle:
+        """The cycle of a model under an input, whatever hour that begins at."""
+        key = model, inputs.sustained, inputs.hours_per_minute
+        with self._lock:
+            cycle = self._known.pop(key, None)
+            if cycle is not None:
+                self._known[key] = cycle
+                return cycle
+        cycle = Cycle(model, inputs)
+        with self._lock:
+            self._known[key] = cycle
+            if len(self._known) > CYCLES_KEPT:
+                del self._known[next(iter(self._known))]
+        return cycle
+
+
+CYCLES: Final = _Cycles()
 
 
 def _span(field: Field, t: float, y: State, h: float) -> State:
