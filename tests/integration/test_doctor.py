@@ -286,6 +286,17 @@ def test_the_command_ends_with_1_where_something_is_wrong_and_changes_nothing(tm
     assert list(tmp_path.iterdir()) == []
 
 
+def test_flags_of_another_store_are_refused_as_the_service_refuses_them(tmp_path: Path) -> None:
+    environ = {**os.environ, "HOME": str(tmp_path), "EMOTIONAL_AI_REDIS_URL": "redis://127.0.0.1:1"}
+    command = (sys.executable, "-m", "emotional_ai", "doctor", "--engine-only", "--store", "memory")
+    for flags in (("--redis-url", "redis://127.0.0.1:1"), ("--redis-volatile",)):
+        ran = subprocess.run((*command, *flags), env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert f"Invalid value for {flags[0]}: belongs to --store redis" in ran.stderr
+    by_name = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert by_name.returncode == 0, by_name.stderr
+
+
 def test_the_command_runs_where_packages_of_the_service_are_broken(tmp_path: Path) -> None:
     broken = "import sys; sys.modules['tenacity'] = sys.modules['scipy'] = sys.modules['protovalidate'] = None; "
     run = "sys.argv = ['emotional-ai', 'doctor', '--json', '--db', 's.db']; from emotional_ai.__main__ import main; main()"

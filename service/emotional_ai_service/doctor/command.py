@@ -83,6 +83,10 @@ def doctor(
 
     Exit status: 0, or 1 where something is wrong. Nothing is changed.
     """
+    for flag in ("redis_url", "redis_volatile") if store is not Kept.REDIS else ():
+        source = ctx.get_parameter_source(flag)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter("belongs to --store redis", param_hint=f"--{flag.replace('_', '-')}")
     settings = DoctorSettings(
         model=model,
         loras=loras,
