@@ -51,6 +51,11 @@ class Credentials:
         """What the environment says."""
         return cls(*(environ.get(name) for name in (TOKEN, CA, CLIENT_CERT, CLIENT_KEY)))
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether the way is to be encrypted."""
+        return self.ca not in (None, NONE)
+
     def environment(self) -> dict[str, str]:
         """The same as variables, for a process that is to be told so."""
         values = (self.token, self.ca, self.client_cert, self.client_key)

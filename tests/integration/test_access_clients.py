@@ -94,6 +94,7 @@ def test_a_command_that_is_refused_names_the_setting(world: World, monkeypatch: 
     assert f"--token before the command, or {TOKEN}" in missing
     monkeypatch.delenv(CA)
     assert f"--ca FILE ({CA})" in cli("state", "ada").err
+    assert f"--ca FILE ({CA})" in cli("--ca", "none", "state", "ada").err
     assert CA in cli("--ca", "/nowhere.pem", "state", "ada").err
 
 

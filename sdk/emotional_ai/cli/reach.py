@@ -96,7 +96,7 @@ def connected(ctx: typer.Context, target: str | None, backoff: Backoff | None = 
         except (Unavailable, DeadlineExceeded) as error:
             if error.reason:
                 raise
-            raise CommandFailed(unanswered(address, error, encrypted=bool(credentials.ca))) from error
+            raise CommandFailed(unanswered(address, error, encrypted=credentials.encrypted)) from error
 
 
 def unanswered(address: str, error: Unavailable | DeadlineExceeded, *, encrypted: bool) -> str:

@@ -103,7 +103,7 @@ def report_without_code(
     if isinstance(error, Unavailable) and not error.reason:
         happened = f"no emotion engine answers at {settings.target}"
         command = start_command(settings.target)
-        what_to_do = broken_encryption(error.message, encrypted=bool(settings.credentials.ca)) or (
+        what_to_do = broken_encryption(error.message, encrypted=settings.credentials.encrypted) or (
             "the next call that needs one starts it"
             if settings.autostart
             else f"start one with `{command}` and call again, or give the bridge --autostart"

@@ -46,7 +46,7 @@ def running(target: str, credentials: Credentials) -> Answer:
         advice = f"set {TOKEN} to a token of the service: emotional-ai tokens add makes one"
         return Answer([wrong("client", f"{target} does not let it in: {error.message}", advice)], answers=True)
     except (Unavailable, DeadlineExceeded) as error:
-        return Answer([_silent(target, error, encrypted=channel is not None)])
+        return Answer([_silent(target, error, encrypted=credentials.encrypted)])
     except EmotionalAIError as error:
         said = f"{target} answers with {error.code.name}: {error.message}"
         return Answer([wrong("service", said, "look into its log")])
