@@ -48,11 +48,24 @@ class Run:
 
     process: "subprocess.Popen[bytes] | None" = None
     came: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    """Signals to be passed on that came before there was a process."""
+
+    def begin(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """Starts the command."""
+        self.process = subprocess.Popen(command)
+        while self.kept:
+            self.process.send_signal(self.kept.pop(0))
+        return self.process
 
     def interrupted(self, number: int, _: FrameType | None) -> None:
         """A terminal sends Ctrl-C to the command too; what comes to this process alone is passed on."""
         self.came.append(number)
-        if number != signal.SIGINT and self.process is not None:
+        if number == signal.SIGINT:
+            return
+        if self.process is None:
+            self.kept.append(number)
+        else:
             self.process.send_signal(number)
 
 
@@ -106,8 +119,7 @@ def finished(command: Sequence[str]) -> tuple[int, bool]:
     """Runs a command; its exit status, 128 and more for a signal as a shell has it, and whether it was interrupted."""
     run = Run()
     with heard(run):
-        run.process = subprocess.Popen(command)
-        status = run.process.wait()
+        status = run.begin(command).wait()
     return status if status >= 0 else 128 - status, bool(run.came) or -status in HANDLED
 
 

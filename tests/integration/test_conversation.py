@@ -3,7 +3,9 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -224,22 +226,26 @@ def test_a_killed_decoder_is_back_without_a_restart_and_no_state_is_lost(served:
     assert lost.value.retry_after is not None
     assert lost.value.retry_after > 0
     assert client.apply("calm", praise=0.5).version == 3
-    # Words said while the decoder is away are heard all the same, once.
-    for _ in range(2):
-        with client.converse("calm", "You are wonderful, thank you!", request_id="away") as unanswered:
-            with pytest.raises(Unavailable):
+    # Words said while the decoder is away are heard all the same, once; it may be back before they are said again.
+    for away in (pytest.raises(Unavailable), suppress(Unavailable)):
+        with client.converse("calm", "You are wonderful, thank you!", request_id="away", sampling=few()) as unanswered:
+            with away:
                 unanswered.read()
             assert unanswered.appraisal is not None
     assert client.state("calm").version == 4
-    said = ""
-    for _ in range(10_000):
+    assert said_once_back(client)
+
+
+def said_once_back(client: Client) -> str:
+    """A reply of the decoder that is being started again."""
+    end = time.monotonic() + PATIENCE
+    while True:
         try:
             with client.generate("Hello", under=SAD, sampling=few()) as again:
-                said = again.read()
-            break
+                return again.read()
         except Unavailable:
-            continue
-    assert said
+            assert time.monotonic() < end, "the decoder did not come back in time"
+            time.sleep(0.1)  # the decoder needs the processor more than whoever asks for it
 
 
 def decoder_pid(served: Served) -> int:

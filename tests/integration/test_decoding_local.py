@@ -42,6 +42,8 @@ ASK = GenerationRequest((Message(Role.USER, "the sea"),), seed=5, sampling=Sampl
 
 
 CALM = (BlendWeight("calm", 0.75),)
+TRIES = 10
+"""Of what a test must do while a reply is spoken: one of a hundred tokens is over within 60 ms."""
 
 
 @pytest.fixture(params=BOTH, ids=lambda kind: kind.value)
@@ -95,21 +97,38 @@ async def test_a_prompt_too_long_reaches_the_caller_with_its_numbers(decoder: Lo
 async def test_a_killed_decoder_fails_its_replies_and_speaks_the_same_after_restart(decoder: LocalDecoder) -> None:
     asked = replace(ASK, blend=CALM, max_tokens=100)
     before = text_of(await reply(decoder, asked))
-    pid = decoder.pid
+    for _ in range(TRIES):
+        lost = await killed_under(decoder, asked)
+        assert all(error.retry_seconds > 0 for error in lost)
+        assert text_of(await reply(decoder, asked)) == before
+        if lost:
+            break
+    assert lost
+
+
+async def killed_under(decoder: LocalDecoder, asked: GenerationRequest) -> list[WorkerUnavailable]:
+    """Kills the decoder under eight replies and waits until it is back; how those ended that were not whole by then."""
+    begun, pid = asyncio.Event(), decoder.pid
     assert pid is not None
-    under_way = decoder.generate(asked)
-    await anext(under_way)
+
+    async def told() -> GenerationEvent:
+        async with aclosing(decoder.generate(asked)) as events:
+            heard = [await anext(events)]
+            begun.set()
+            heard += [event async for event in events]
+        return heard[-1]
+
+    replies = [asyncio.create_task(told()) for _ in range(8)]
+    await begun.wait()
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(1):
-        with pytest.raises(WorkerUnavailable) as refusal:
-            async for _ in under_way:
-                pass
-    assert refusal.value.retry_seconds > 0
+    async with asyncio.timeout(10):
+        ends = await asyncio.gather(*replies, return_exceptions=True)
+    assert {type(end) for end in ends} <= {WorkerUnavailable, Finished}
     async with asyncio.timeout(60):
         while not decoder.ready:  # noqa: ASYNC110  # another process, which sets no event
             await asyncio.sleep(0.05)
     assert decoder.pid != pid
-    assert text_of(await reply(decoder, asked)) == before
+    return [end for end in ends if isinstance(end, WorkerUnavailable)]
 
 
 async def test_an_adapter_published_while_serving_is_spoken_with_at_the_next_request(
@@ -126,23 +145,32 @@ async def test_an_adapter_published_while_serving_is_spoken_with_at_the_next_req
 
 
 async def test_voices_reach_the_reply_while_it_is_spoken(decoder: LocalDecoder) -> None:
-    spoken_to = asyncio.Event()
+    for _ in range(TRIES):
+        changes, finished = await spoken_to(decoder)
+        assert finished.changes[1:] == tuple(changes)
+        if changes:
+            break
+    assert [change.voice for change in changes] == [Voice(CALM, 0.5, 1.0)]
+    assert changes[0].token_index > 0
+
+
+async def spoken_to(decoder: LocalDecoder) -> tuple[list[VoiceChange], Finished]:
+    """The changes of a reply that is given another voice once it has begun, and its end."""
+    begun = asyncio.Event()
 
     async def voices() -> AsyncIterator[Voice]:
-        await spoken_to.wait()
+        await begun.wait()
         yield Voice(CALM, 0.5, 1.0)
 
     changes: list[VoiceChange] = []
     async with aclosing(decoder.generate(replace(ASK, max_tokens=100, seed=6), voices())) as events:
         async for event in events:
             if isinstance(event, Text):
-                spoken_to.set()
+                begun.set()
             elif isinstance(event, VoiceChange):
                 changes.append(event)
     assert isinstance(event, Finished)
-    assert [change.voice for change in changes] == [Voice(CALM, 0.5, 1.0)]
-    assert changes[0].token_index > 0
-    assert event.changes[1:] == tuple(changes)
+    return changes, event
 
 
 async def test_more_requests_than_it_holds_are_refused_with_a_hint(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ async def test_a_session_that_comes_when_nobody_waits_any_more_is_ended(
     proxy: FaultyProxy, model: Path, own: Trained
 ) -> None:
     proxy.plan("/create_sampling_session", Hold(), for_ever=True)
+    proxy.plan("/finish")  # what is in no plan is not counted
     await refused(settings(proxy, model, own, start_seconds=0.5))
     await _seen(proxy, "/create_sampling_session", 1)
     proxy.clear()

@@ -46,7 +46,7 @@ def local() -> Local:
     return Local(default_model_dir(cache), encoder_dir(cache), LORAS, cache)
 
 
-@pytest.mark.timeout(400)  # hundreds of replies by the real model, perhaps on a busy machine
+@pytest.mark.timeout(600)  # hundreds of replies by the real model, perhaps on a busy machine
 async def test_an_evaluation_is_asked_once_read_and_reported(address: str, local: Local, tmp_path: Path) -> None:
     heard: list[tuple[int, int]] = []
     asked = await replied(address, TINY, local, tmp_path, lambda *done: heard.append(done))
@@ -67,6 +67,7 @@ async def test_an_evaluation_is_asked_once_read_and_reported(address: str, local
     assert told["protocol"]["replies"] == len((tmp_path / REPLIES_FILE).read_text().splitlines()) - 1
 
 
+@pytest.mark.timeout(600)
 async def test_a_kept_reply_to_other_words_is_not_counted_for_these(address: str, local: Local, tmp_path: Path) -> None:
     await replied(address, TINY, local, tmp_path, lambda *_: None)
     kept = tmp_path / REPLIES_FILE

@@ -14,7 +14,8 @@ from emotional_ai_service.stores.redis_lane import Patience
 SESSIONS = tuple(f"s{number}" for number in range(6))
 LEAST = 60
 """Appends to each session before the power goes."""
-SHORT = Patience(answer=0.2, whole=0.6, down=0.1)
+STEADY = Patience(answer=0.2, whole=5.0, down=0.1)
+"""So that writers end with their server, and not where its disk is slow for a moment."""
 
 
 def record(sequence: int) -> Record:
@@ -24,7 +25,7 @@ def record(sequence: int) -> Record:
 async def acknowledged_until_the_power_goes(server: RedisServer, fatal: asyncio.Event) -> dict[str, int]:
     """Appends to every session until Redis answers no more; the version acknowledged last of each."""
     versions = dict.fromkeys(SESSIONS, 0)
-    store = await RedisStore.open(server.address, patience=SHORT)
+    store = await RedisStore.open(server.address, patience=STEADY)
 
     async def write(session: str) -> None:
         with contextlib.suppress(StoreUnavailable):

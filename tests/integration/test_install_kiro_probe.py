@@ -139,7 +139,7 @@ def test_the_server_is_started_in_the_worst_place() -> None:
         ("none", PATIENT, "ended with its input"),
         ("says nothing", Patience(answers=2.0), "ended with its input"),
         ("leaves a child", Patience(end=5.0), "ended with its input"),
-        ("heeds no end", Patience(end=0.2), "did not end with its input, but when it was terminated"),
+        ("heeds no end", Patience(end=2.0), "did not end with its input, but when it was terminated"),
         ("heeds no signal", Patience(end=0.2), "did not end until it was killed"),
     ],
 )

@@ -104,11 +104,13 @@ def test_a_scheduler_counts_those_who_speak_and_those_who_wait(tmp_path: Path) -
 
 
 async def test_replies_under_way_those_that_wait_and_texts_are_counted_by_the_service(address: str) -> None:
+    seen = asyncio.Event()
     async with AsyncClient(address) as client:
 
         async def spoken() -> None:
-            async with client.generate("the sea", under=Chemistry(), sampling=LONG) as reply:
-                await reply.read()
+            while not seen.is_set():
+                async with client.generate("the sea", under=Chemistry(), sampling=LONG) as reply:
+                    await reply.read()
 
         async def queued() -> bool:
             load = await client.get_load()
@@ -123,6 +125,7 @@ async def test_replies_under_way_those_that_wait_and_texts_are_counted_by_the_se
             for _ in range(5):
                 group.create_task(spoken())
             await until(queued)
+            seen.set()
         await until(quiet)
         found = await client.appraise(["I lost my job today", "The meeting is at ten."])
         after = await client.get_load()

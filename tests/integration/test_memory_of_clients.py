@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import psutil
 import pytest
@@ -10,6 +11,8 @@ from loopback import Served, service_process
 from emotional_ai import Client
 
 LEFT = 200
+ROUNDS = 3
+"""The least growth of them counts: what else there is in these processes may take memory once, a leak takes it each time."""
 EACH = 4_096
 """Bytes that a stream which was left may take, on average: what the allocator does by chance."""
 
@@ -40,12 +43,11 @@ def stream(client: Client) -> None:
 def test_streams_that_are_left_take_no_memory(served: Served, client: Client, leave: Callable[[Client], None]) -> None:
     client.create_session("ada", request_id="once")
     both = (psutil.Process(), psutil.Process(served.process.pid))
-    for _ in range(LEFT):
-        leave(client)
-    gc.collect()
-    before = [one.memory_info().rss for one in both]
-    for _ in range(LEFT):
-        leave(client)
-    gc.collect()
-    grown = [one.memory_info().rss - earlier for one, earlier in zip(both, before, strict=True)]
-    assert max(grown) < LEFT * EACH
+    sizes = []
+    for _ in range(1 + ROUNDS):
+        for _ in range(LEFT):
+            leave(client)
+        gc.collect()
+        sizes.append([one.memory_info().rss for one in both])
+    for before_and_after in zip(*sizes, strict=True):
+        assert min(after - before for before, after in pairwise(before_and_after)) < LEFT * EACH

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +40,14 @@ class Watched:
 
     def files(self) -> dict[str, bytes]:
         """Every file it has, and every file of the cache of models that it has changed."""
-        changed = [file for file in cache_dir(os.environ).rglob("*") if file.stat().st_mtime >= self.since]
-        found = [file for file in (*self.folder.rglob("*"), *changed) if file.is_file()]
-        return {str(file): file.read_bytes() for file in found} | self._opened()
+        found: dict[str, bytes] = {}
+        for root, since in ((self.folder, 0.0), (cache_dir(os.environ), self.since)):
+            for folder, _, names in os.walk(root):
+                for file in (Path(folder) / name for name in names):
+                    with suppress(FileNotFoundError):  # it may be gone by now
+                        if file.is_file() and file.stat().st_mtime >= since:
+                            found[str(file)] = file.read_bytes()
+        return found | self._opened()
 
     def _opened(self) -> dict[str, bytes]:
         """What is open for writing in its processes, files without a name among it."""
@@ -50,8 +55,9 @@ class Watched:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="utf-8").split()
         for process in (str(self.pid), *children):
             for link in Path(f"/proc/{process}/fd").iterdir():
-                if link.is_file() and os.access(link, os.W_OK) and not str(link.readlink()).startswith("/dev/"):
-                    opened[f"{process}: {link.readlink()}"] = link.read_bytes()
+                with suppress(FileNotFoundError):  # it may be closed by now
+                    if link.is_file() and os.access(link, os.W_OK) and not str(link.readlink()).startswith("/dev/"):
+                        opened[f"{process}: {link.readlink()}"] = link.read_bytes()
         return opened
 
 

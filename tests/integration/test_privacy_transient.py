@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,15 +29,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, P
 
 def seen(served: Served, folder: Path) -> dict[str, bytes]:
     """Every file beside the store, and every one that is open in the service, those without a name too."""
-    opened = Path(f"/proc/{served.process.pid}/fd")
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    return {str(file): file.read_bytes() for file in files} | {
-        f"{link}: {link.readlink()}": link.read_bytes()
-        for link in opened.iterdir()
-        if link.is_file()
-        and os.access(link, os.R_OK)
-        and not str(link.readlink()).startswith(("/dev/", "/usr/", "/proc/"))
-    }
+    found: dict[str, bytes] = {}
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # it may be gone by now
+            if file.is_file():
+                found[str(file)] = file.read_bytes()
+    for link in Path(f"/proc/{served.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it may be closed by now
+            target = str(link.readlink())
+            if link.is_file() and os.access(link, os.R_OK) and not target.startswith(("/dev/", "/usr/", "/proc/")):
+                found[f"{link}: {target}"] = link.read_bytes()
+    return found
 
 
 def lived(client: Client, session: str, *, transient: bool) -> pb.EmotionalState:

@@ -96,7 +96,9 @@ def test_a_fine_tuning_whose_server_is_killed_heals_by_itself(
 ) -> None:
     reporter = Told(4, lambda _: kill_server(place / "tinker"))
     fine_tuned(server, model, tmp_path, reporter)
-    assert reporter.steps == [1, 2, 3, 4, *range(4, STEPS + 1)]
+    # Step 5 was under way as well, and its result may have come before the kill.
+    assert reporter.steps[:-5] in ([1, 2, 3, 4], [1, 2, 3, 4, 5])
+    assert reporter.steps[-5:] == list(range(4, STEPS + 1))
     assert losses(tmp_path) == pytest.approx(undisturbed, abs=CLOSE)
 
 
@@ -104,16 +106,18 @@ def test_a_killed_training_takes_its_server_along_and_goes_on_exactly(
     model: Path, tmp_path: Path, undisturbed: list[float]
 ) -> None:
     command = [sys.executable, tiny_training.__file__, str(model), str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as child:
         assert child.stdout is not None
         for line in child.stdout:
-            if line == "step 5\n":
+            if line == f"step {tiny_training.STANDS}\n":
                 child.kill()
         assert child.wait(PATIENCE) == -9
     again = Told()
     with EmbeddedServer(model, tmp_path / "tinker", threads=1) as server:
         fine_tuned(server, model, tmp_path, again)
-    assert again.steps[0] in {4, 7}
+    assert again.steps[0] == 4
     assert losses(tmp_path) == pytest.approx(undisturbed, abs=CLOSE)
 
 

@@ -7,6 +7,7 @@ import gc
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -22,10 +23,15 @@ from emotional_ai import Client
 from emotional_ai_service.observing import ObservingSettings
 
 SHORT_SECONDS = 10.0
+JOBS, ROUNDS = 7, 9
+"""The fewest a week must have to show anything, however little the machine does in its seconds."""
 GROWTH = 12 << 20
 """Bytes by which resident memory may differ between two quarters of the week: what pages and caches do by chance."""
 PER_HOUR = 2_048
 """Bytes by which it may grow with each round beyond that: the logs of those who live all week are in a file."""
+MOMENTARY = 4
+"""Descriptors that are open only for the moment, such as the pipes of a job that ends. One that is lost in each round is more:
+between the quarters that are compared there are at least five rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +69,19 @@ def client(tmp_path: Path, clock: JumpingClock, monkeypatch: pytest.MonkeyPatch)
 def sample() -> Sample:
     gc.collect()
     own = psutil.Process()
-    children = sum(child.memory_info().rss for child in own.children())
+    children = 0
+    for child in own.children():
+        with suppress(psutil.NoSuchProcess):  # a job's may end meanwhile
+            children += child.memory_info().rss
     return Sample(own.memory_info().rss, children, own.num_fds())
 
 
 def lived(week: Week, seconds: float) -> list[Sample]:
     """A sample after each round of a week that takes so long."""
-    begun, samples = time.monotonic(), []
+    begun, samples = time.monotonic(), list[Sample]()
     week.begin()
-    while (passed := (time.monotonic() - begun) / seconds) < 1:
-        week.clock.jump_to(int(passed * WEEK_US))
+    while (passed := (time.monotonic() - begun) / seconds) < 1 or week.jobs < JOBS or len(samples) < ROUNDS:
+        week.clock.jump_to(int(min(passed, 1) * WEEK_US))
         week.hour()
         samples.append(sample())
     week.clock.jump_to(WEEK_US)
@@ -85,8 +94,8 @@ def test_a_week_leaves_nothing_behind_and_every_state_is_the_replay_of_its_log(
     week = Week(client, clock, script(tmp_path / "script", steps=1), random.Random(1))
     samples = lived(week, seconds)
     week.check_everything()
-    assert week.jobs >= 7
-    assert week.replies == len(samples) > 8
+    assert week.jobs >= JOBS
+    assert week.replies == len(samples) >= ROUNDS
     quarter = len(samples) // 4
     second, last = samples[quarter : 2 * quarter], samples[-quarter:]
     for grown in (
@@ -94,4 +103,4 @@ def test_a_week_leaves_nothing_behind_and_every_state_is_the_replay_of_its_log(
         median(one.children for one in last) - median(one.children for one in second),
     ):
         assert grown < GROWTH + PER_HOUR * len(samples)
-    assert max(one.descriptors for one in last) <= max(one.descriptors for one in second)
+    assert max(one.descriptors for one in last) <= max(one.descriptors for one in second) + MOMENTARY

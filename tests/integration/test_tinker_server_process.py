@@ -39,6 +39,14 @@ def client_of(server: LocalServer) -> tinker.ServiceClient:
     return tinker.ServiceClient(base_url=server.base_url, api_key=server.api_key)
 
 
+def leave(trainer: tinker.TrainingClient) -> None:
+    """Ends all that the SDK does for a client whose server is gone: it tries for minutes, and tells of it in later tests.
+
+    To close the client itself would have that server told first.
+    """
+    trainer.holder.run_coroutine_threadsafe(trainer.holder.aclose()).result(PATIENCE)
+
+
 def train(trainer: tinker.TrainingClient, seeds: range) -> list[float]:
     """Losses of one step for each seed."""
     sent = [
@@ -59,6 +67,7 @@ def test_training_killed_and_resumed_gives_the_losses_of_training_left_alone(mod
         trainer.forward_backward(training_data(seed=3), "cross_entropy")
         server.kill()
         assert not server.alive()
+        leave(trainer)
     with LocalServer(model, tmp_path, threads=1) as server:
         rest = tinker.RestClient(base_url=server.base_url, api_key=server.api_key)
         runs = rest.list_training_runs().result(PATIENCE).training_runs
@@ -77,6 +86,7 @@ def test_a_server_killed_while_it_saves_leaves_no_torn_checkpoint(model: Path, t
         killer = threading.Timer(0.02, server.kill)
         killer.start()
         killer.join(PATIENCE)
+        leave(trainer)
     found = list(tmp_path.glob("runs/*/weights/[!.]*.safetensors"))
     assert found
     for place in found:

@@ -353,7 +353,8 @@ async def test_a_service_that_went_away_and_came_back_is_followed_on(tmp_path: P
                         await followed.apply([reward()])
                     port = int(first.address.rpartition(":")[2])
                     with hosted(replace(settings, port=port)):
-                        assert await asyncio.wait_for(told.get(), PATIENCE) is None
+                        while await asyncio.wait_for(told.get(), PATIENCE) is not None:
+                            pass  # why it is away may change
                         await followed.apply([reward(0.9)])
                         await page.until(lambda: page.version == 3)
             await hub.close()

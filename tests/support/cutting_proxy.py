@@ -38,6 +38,7 @@ class CuttingProxy:
         self.answered = asyncio.Event()
         """Set when the server has said something; to be cleared by the test."""
         self._upstream = upstream
+        self._cuts = 0
         self._pairs: set[_Pair] = set()
         self._late: list[_Pair] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -45,6 +46,7 @@ class CuttingProxy:
 
     def cut(self) -> None:
         """Breaks every connection; what is held stays held, and its way to the server open."""
+        self._cuts += 1
         for pair in self._pairs:
             pair.client.transport.abort()
             if pair.held:
@@ -84,10 +86,15 @@ class CuttingProxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        cuts = self._cuts
         try:
             upstream, server = await asyncio.open_connection("127.0.0.1", self._upstream)
         except OSError:
             writer.transport.abort()
+            return
+        if self._cuts != cuts:  # It was a connection already when all were cut.
+            writer.transport.abort()
+            server.close()
             return
         pair = _Pair(writer, server)
         self._pairs.add(pair)

@@ -1,7 +1,8 @@
 """Trainings of a few steps on the tiny model, and reporters that act on them at a step.
 
 This file is also a process of its own: `python tiny_training.py MODEL WORK` trains with an embedded server in the directory
-WORK, says each step on standard output, and ends with the losses of all steps.
+WORK, says each step on standard output, stands still at step STANDS until it is killed or its standard input ends, and ends
+with the losses of all steps.
 """
 
 import gc
@@ -31,6 +32,7 @@ from emotional_ai_training.tinker_api import EmbeddedServer, TinkerServer
 STAGE = "conditioning"
 SETTINGS = FineTuning(learning_rate=1e-2, batch_size=2, save_every=3)
 STEPS = 8
+STANDS = 5
 EXPLORING = Curiosity(steps=4, prompts=2, group=3, max_tokens=6, save_every=2, divergence_bound=50.0)
 PROMPTS = ("I saw the sea.", "The wind is cold.", "The sky!", "And you?")
 
@@ -192,6 +194,8 @@ class _Loud(Told):
     ) -> None:
         sys.stdout.write(f"step {step}\n")
         sys.stdout.flush()
+        if step == STANDS:
+            sys.stdin.read()
 
 
 def main(model: Path, work: Path) -> None:
