@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 PATIENCE = 30.0
@@ -90,6 +90,8 @@ class FaultyProxy:
     _plans: dict[str, _Plan] = field(default_factory=dict)
     _held: set[asyncio.StreamWriter] = field(default_factory=set)
     """Connections without an answer."""
+    _serving: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Tasks that serve a connection. Once its client has hung up, nothing else holds one that waits for the server."""
     _loop: asyncio.AbstractEventLoop | None = None
     _stop: Callable[[], object] | None = None
     _thread: threading.Thread | None = None
@@ -147,6 +149,10 @@ class FaultyProxy:
             await _turns()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         try:
             if (request := await _read(reader)) is not None:
                 await self._answer(request, reader, writer)
