@@ -131,6 +131,36 @@ def test_an_unknown_state_is_refused_with_the_states(command: Callable[..., tupl
     assert all(word in said for word in ("happy", *ADAPTERS))
 
 
+def test_a_state_that_curiosity_does_not_train_is_refused(command: Callable[..., tuple[int, str, str]]) -> None:
+    status, _, said = command("--recipe", "curiosity", "--state", "high_cortisol")
+    assert status == 2
+    assert "high_cortisol: this recipe trains high_dopamine" in " ".join(said.replace("│", " ").split())
+
+
+def test_settings_of_a_file_that_is_not_text_are_refused(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"LORA_RANK=\xff\n")
+    assert ".env cannot be read" in refused()
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--rank", "3"), ("--data", "none.jsonl"), ("--loras", "file"), ("--model", "meta/retired")]
+)
+def test_a_training_that_is_refused_drops_no_earlier_one(
+    refused: Refused, rows: Path, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("EMOTIONAL_AI_MODEL", str(model))
+    (tmp_path / "file").touch()
+    stage = tmp_path / "checkpoints" / "conditioning"
+    stage.mkdir(parents=True)
+    (stage / "config.json").write_text('{"stage": "conditioning"}')
+    (tmp_path / "checkpoints" / "tinker").mkdir()
+    (tmp_path / "checkpoints" / "tinker" / "mine").touch()
+    refused("--data", str(rows), "--fresh", *wrong)
+    assert (stage / "config.json").is_file()
+    assert (tmp_path / "checkpoints" / "tinker" / "mine").is_file()
+    assert not (tmp_path / "checkpoints" / "replaced").exists()
+
+
 @pytest.mark.usefixtures("at_server")
 def test_a_base_model_the_server_does_not_train_is_refused_with_the_live_ones(refused: Refused, rows: Path) -> None:
     said = refused("--data", str(rows), "--model", "meta/retired")

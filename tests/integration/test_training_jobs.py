@@ -1,6 +1,7 @@
 """The Training service over real processes of scripted trainings: taken once, one at a time, watched, stopped, resumed."""
 
 import asyncio
+import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -331,6 +332,20 @@ def test_a_damaged_job_is_told_by_name_and_hides_no_other(client: Client, worksh
     listed: list[Job] = list(client.list_jobs())
     assert [one.job_id for one in listed] == [whole.job_id, broken.job_id]
     assert "plan.json" in listed[1].error
+
+
+def test_whatever_a_file_of_a_job_holds_the_list_is_told(client: Client, workshop: Workshop, tmp_path: Path) -> None:
+    damages = {
+        "plan.json": {"created_us": 10**20},
+        "outcome.json": {"attempt": 1, "status": "failed", "ended_us": 10**20, "error": [1], "adapters": []},
+        "progress.jsonl": {"sequence": -1},
+    }
+    for number, (name, change) in enumerate(damages.items()):
+        file = made(workshop.jobs, tmp_path, now_us=number + 1, token=f"{number:06}").path / name
+        before = json.loads(file.read_text()) if file.exists() else {}
+        file.write_text(json.dumps(before | change) + "\n")
+    listed = list(client.list_jobs())
+    assert [name in one.error for one, name in zip(listed, reversed(damages), strict=True)] == [True] * 3
 
 
 def test_a_damaged_adapter_hides_no_other(client: Client, workshop: Workshop) -> None:

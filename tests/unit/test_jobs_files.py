@@ -99,15 +99,45 @@ def test_a_record_that_is_none_is_refused_by_file(job: JobDirectory, change: dic
         ("learning_rate", "fast"),
         ("base_model", 5),
         ("states", 3),
+        ("states", "balanced"),
+        ("resume", 1),
+        ("seed", -5),
+        ("seed", 2**64),
+        ("epochs", 2**32),
+        ("learning_rate", 10**400),
+        ("base_model", "\ud800"),
+        ("data_path", "\ud800"),
     ],
 )
-def test_a_plan_of_the_wrong_types_is_refused(job: JobDirectory, name: str, value: object) -> None:
+def test_a_plan_of_what_cannot_be_told_is_refused(job: JobDirectory, name: str, value: object) -> None:
     file = job.path / "plan.json"
     entry = json.loads(file.read_text())
     entry["plan"][name] = value
     file.write_text(json.dumps(entry))
     with pytest.raises(JobDamaged):
         job.record()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("error", [1]),
+        ("error", "\ud800"),
+        ("adapters", [1, {}]),
+        ("adapters", "balanced"),
+        ("ended_us", 10**20),
+        ("ended_us", 1.5),
+        ("attempt", -1),
+        ("status", "running"),
+        ("colour", "red"),
+    ],
+)
+def test_an_end_of_what_cannot_be_told_is_refused(job: JobDirectory, name: str, value: object) -> None:
+    job.end(Outcome(attempt=1, status=Standing.FAILED, ended_us=5, error="no memory"))
+    file = job.path / "outcome.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {name: value}))
+    with pytest.raises(JobDamaged, match=r"outcome\.json does not say how the job ended"):
+        job.standing()
 
 
 @pytest.mark.parametrize("file", ["plan.json", "outcome.json"])
@@ -317,6 +347,30 @@ def test_a_line_that_is_no_report_is_refused_by_file(tmp_path: Path) -> None:
     with pytest.raises(JobDamaged, match=r"progress\.jsonl holds a line that is no report"):
         ProgressReader(path).read()
     with pytest.raises(JobDamaged):
+        latest_report(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sequence", -1),
+        ("sequence", 1.0),
+        ("time_us", 10**20),
+        ("stage", 5),
+        ("stage", "\ud800"),
+        ("step", 1.5),
+        ("total_steps", 2**32),
+        ("metrics", []),
+        ("metrics", {"loss": "low"}),
+        ("metrics", {"loss": 10**400}),
+        ("remaining_seconds", None),
+    ],
+)
+def test_a_report_of_what_cannot_be_told_is_refused(tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "progress.jsonl"
+    ProgressLog(path).append(1, "balanced", 1, 3, {"loss": 1.0}, 2.0)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}) + "\n")
+    with pytest.raises(JobDamaged, match=r"progress\.jsonl holds a line that is no report"):
         latest_report(path)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from emotional_ai_training.recipes.errors import RunConflict, RunUnwritable
+from emotional_ai_training.recipes.errors import RunConflict, RunDamaged, RunUnwritable
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
 
 CONFIG = {"stage": "conditioning", "seed": 0, "rank": 8}
@@ -62,3 +62,27 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunUnwritable, match="cannot write to"):
         RunDirectory(tmp_path / "file" / "run", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", "{"),
+        ("config.json", "[]"),
+        ("config.json", "\udcff"),
+        ("checkpoints.jsonl", "nonsense\n"),
+        ("checkpoints.jsonl", "{}\n"),
+        ("checkpoints.jsonl", '{"next_step": "1", "state": "tinker://a"}\n'),
+        ("metrics.jsonl", "nonsense\n"),
+        ("metrics.jsonl", '{"loss": 1}\n'),
+        ("final.json", "{}"),
+        ("final.json", "{"),
+    ],
+)
+def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path, name: str, content: str) -> None:
+    RunDirectory(tmp_path, CONFIG)
+    (tmp_path / name).write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(
+        RunDamaged, match=rf"{name} is damaged: .*; put a copy in its place, or begin anew with --fresh"
+    ):
+        RunDirectory(tmp_path, CONFIG).finished()

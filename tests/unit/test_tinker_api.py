@@ -133,6 +133,23 @@ def test_a_run_is_allowed_up_to_its_limit() -> None:
         ({"TINKER_SAMPLE_PRICE": "-1"}, "TINKER_SAMPLE_PRICE is '-1'; it must be 0 or more"),
         ({"TINKER_API_KEY": "sk-123"}, "a key begins with tml-"),
         ({"TINKER_BASE_URL": "http://127.0.0.1:1"}, "set the key its server knows"),
+        ({"TINKER_API_KEY": "tml-é"}, "a key is of printable ASCII characters without spaces"),
+        ({"TINKER_API_KEY": "tml-two words"}, "a key is of printable ASCII characters without spaces"),
+        *(
+            (
+                {"TINKER_API_KEY": "tml-a", "TINKER_BASE_URL": url},
+                f"TINKER_BASE_URL is {url!r}; it must be http://HOST:PORT",
+            )
+            for url in (
+                "not a url",
+                "ftp://127.0.0.1",
+                "127.0.0.1:1",
+                "http://[",
+                "http://[::1",
+                "http://a:abc",
+                "http://a:99999",
+            )
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_allowed(environ: dict[str, str], named: str) -> None:

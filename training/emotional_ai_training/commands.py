@@ -19,7 +19,11 @@ def _train() -> None:
     """Reads `.env` beside the command, before the environment; what is set there already stays."""
     from dotenv import load_dotenv
 
-    load_dotenv(".env")
+    try:
+        load_dotenv(".env")
+    except (OSError, UnicodeDecodeError) as error:
+        typer.echo(f"error: .env cannot be read: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 train.command("adapters")(train_adapters)

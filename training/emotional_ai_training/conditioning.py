@@ -17,6 +17,8 @@ ADAPTERS: Final = ("high_dopamine", "high_serotonin", "high_cortisol", "high_oxy
 """One adapter per emotional state, in the fixed order of blend weights."""
 BALANCED: Final = ADAPTERS[-1]
 """The adapter that speaks where no chemical is above its baseline."""
+CURIOUS: Final = ADAPTERS[0]
+"""The adapter that curiosity is rewarded of."""
 PEAKS: Final[Levels] = (0.90, 0.90, 0.85, 0.90)
 """Level at which each adapter speaks alone, the other chemicals at their baseline."""
 LEAST_TEMPERATURE: Final = 0.3

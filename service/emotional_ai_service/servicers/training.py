@@ -13,12 +13,10 @@ from emotional_ai_service.guard import Context
 from emotional_ai_service.jobs import Jobs
 from emotional_ai_service.settings import JobSettings
 from emotional_ai_service.wire import timestamp
-from emotional_ai_training.conditioning import ADAPTERS
+from emotional_ai_training.conditioning import ADAPTERS, CURIOUS
 from emotional_ai_training.jobs import JobDamaged, JobStanding, Plan, ProgressReport, Recipe, Standing, id_in
 
 DEFAULT_PAGE: Final = 100
-CURIOUS: Final = ("high_dopamine",)
-"""The states the curiosity recipe trains."""
 RECIPES: Final = {
     pb.RECIPE_CONDITIONING: Recipe.CONDITIONING,
     pb.RECIPE_STATE_ADAPTERS: Recipe.STATE_ADAPTERS,
@@ -127,7 +125,7 @@ def _is_file(path: Path) -> bool:
 
 def _states(asked: list[str], recipe: Recipe) -> tuple[tuple[str, ...], list[Violation]]:
     """The states to train in the fixed order of adapters, and what is wrong with those asked for."""
-    known = CURIOUS if recipe is Recipe.CURIOSITY else ADAPTERS
+    known = (CURIOUS,) if recipe is Recipe.CURIOSITY else ADAPTERS
     wrong = [
         Violation(f"config.states[{index}]", f"this recipe trains no state {name!r}, only {', '.join(known)}")
         for index, name in enumerate(asked)

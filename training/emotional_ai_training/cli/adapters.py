@@ -36,17 +36,17 @@ def train_adapters(
     """Train the emotional adapters on a Tinker server: the one TINKER_API_KEY names, or an embedded one without a key."""
     from rich.console import Console
 
-    from emotional_ai_training.conditioning import ADAPTERS
+    from emotional_ai_training.conditioning import ADAPTERS, CURIOUS
     from emotional_ai_training.evaluation.tables import before_after_table, curiosity_table, strength_table
     from emotional_ai_training.jobs import Plan, Recipe
     from emotional_ai_training.recipes.console import approval, console_reporter, readable
-    from emotional_ai_training.recipes.workplace import begin, finish
+    from emotional_ai_training.recipes.workplace import workplace
 
-    unknown = sorted(set(state or ()) - set(ADAPTERS))
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: the states are {', '.join(ADAPTERS)}", param_hint="--state")
+    trained = (CURIOUS,) if recipe is RecipeName.CURIOSITY else ADAPTERS
+    if unknown := sorted(set(state or ()) - set(trained)):
+        raise typer.BadParameter(f"{', '.join(unknown)}: this recipe trains {', '.join(trained)}", param_hint="--state")
     console = Console()
-    with readable():
+    with readable(), workplace(checkpoints, fresh=fresh) as place:
         from emotional_ai_training.recipes.plan import train
 
         plan = Plan(
@@ -61,13 +61,12 @@ def train_adapters(
             seed=seed,
             states=tuple(state or ADAPTERS),
             data_path=data,
-            resume=begin(checkpoints, fresh=fresh),
+            resume=place.resume,
         )
         if plan.resume:
             console.print(f"going on with the unfinished run in {checkpoints}/; --fresh begins anew")
         with console_reporter(console) as reporter:
-            outcome = train(plan, reporter, approval(console, max_cost_usd))
-        finish(checkpoints)
+            outcome = train(plan, reporter, approval(console, max_cost_usd), place.begun)
         console.print(before_after_table(outcome.reports))
         if outcome.strengths:
             console.print(strength_table(outcome.strengths))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, final
 
 from emotional_ai_training.jobs.errors import JobDamaged
+from emotional_ai_training.jobs.fields import text, whole
 from emotional_ai_training.jobs.locking import FileLock, held, holder, take_lock
 from emotional_ai_training.jobs.progress import ProgressReport, latest_report
 from emotional_ai_training.jobs.record import JobRecord, read_object, read_record, write_record
@@ -37,6 +38,8 @@ class Standing(Enum):
 
 OWNED: Final = "~"
 """Between an owner and the id of a job, in the name of its directory."""
+LONGEST_NUMBER: Final = 10
+"""Digits of the number of an attempt."""
 OUTCOMES: Final = (Standing.SUCCEEDED, Standing.FAILED, Standing.CANCELLED)
 """Ways a job can say it ended."""
 
@@ -119,13 +122,9 @@ class JobDirectory:
         except FileNotFoundError:
             return None
         try:
-            status, adapters = Standing(entry.pop("status")), tuple(entry.pop("adapters"))
-            outcome = Outcome(status=status, adapters=adapters, **entry)
-        except (ValueError, TypeError, KeyError) as error:
+            return _outcome(**entry)
+        except (ValueError, TypeError) as error:
             raise JobDamaged(self._outcome, f"does not say how the job ended: {error}") from error
-        if status not in OUTCOMES or type(outcome.attempt) is not int or type(outcome.ended_us) is not int:
-            raise JobDamaged(self._outcome, "does not say how the job ended")
-        return outcome
 
     def begin(self) -> FileLock | None:
         """Begins the attempt that is queued: the lock to hold while it lives, or None if it is not to be begun.
@@ -184,11 +183,25 @@ def id_in(name: str) -> str:
     return name.rpartition(OWNED)[2]
 
 
+def _outcome(*, attempt: object, status: object, ended_us: object, error: object, adapters: object) -> Outcome:
+    """An outcome of what a file holds. Raises TypeError or ValueError."""
+    standing = Standing(status)
+    if standing not in OUTCOMES or not isinstance(adapters, list):
+        raise ValueError("status or adapters are none of an end")
+    return Outcome(
+        attempt=whole(attempt, "attempt"),
+        status=standing,
+        ended_us=whole(ended_us, "ended_us"),
+        error=text(error, "error"),
+        adapters=tuple(text(name, "adapters") for name in adapters),
+    )
+
+
 def _number(path: Path) -> int:
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        held = path.read_bytes().strip()
     except FileNotFoundError:
         return 0
-    if not text.isdecimal():
+    if not held.isdigit() or len(held) > LONGEST_NUMBER:
         raise JobDamaged(path, "does not hold the number of an attempt")
-    return int(text)
+    return int(held)

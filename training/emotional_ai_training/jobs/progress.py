@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, final
 
 from emotional_ai_training.jobs.errors import JobDamaged
+from emotional_ai_training.jobs.fields import WIDE, number, shown, text, whole
 
 TAIL_BYTES: Final = 64 * 1024
 """Read from the end to find the latest report; a longer line costs a second look."""
@@ -36,9 +37,15 @@ class ProgressReport:
     """Wall seconds the whole job is expected to take from now on; 0 if unknown."""
 
     def __post_init__(self) -> None:
-        for name in ("step", "total_steps"):
-            if not 0 <= getattr(self, name) < 2**32:
-                raise ValueError(f"{name} must be in 0..2^32-1, is {getattr(self, name)}")
+        whole(self.sequence, "sequence", WIDE)
+        for name in ("time_us", "step", "total_steps"):
+            whole(getattr(self, name), name)
+        text(self.stage, "stage")
+        number(self.remaining_seconds, "remaining_seconds")
+        if not isinstance(self.metrics, Mapping):
+            raise TypeError(f"metrics must be numbers by name, is {shown(self.metrics)}")
+        for name, value in self.metrics.items():
+            number(value, text(name, "the name of a metric"))
 
 
 @final
@@ -136,5 +143,5 @@ def _whole_bytes(path: Path) -> int:
 def _report(path: Path, line: bytes) -> ProgressReport:
     try:
         return ProgressReport(**json.loads(line))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise JobDamaged(path, f"holds a line that is no report: {error}") from error

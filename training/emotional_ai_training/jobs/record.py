@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from emotional_ai_training.jobs.errors import JobDamaged
+from emotional_ai_training.jobs.fields import WIDE, number, shown, text, truth, whole
 from emotional_ai_training.jobs.plan import Plan
 from emotional_ai_training.whole_files import write_whole
 
@@ -84,11 +85,20 @@ def _value(hint: Any, value: Any, name: str) -> Any:
     if get_origin(hint) in (Union, types.UnionType):
         return None if value is None else _value(get_args(hint)[0], value, name)
     if get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise TypeError(f"{name} must be a list, is {shown(value)}")
         return tuple(_value(str, item, name) for item in value)
-    if hint is Path or issubclass(hint, Enum):
+    return _single(hint, value, name)
+
+
+def _single(hint: Any, value: Any, name: str) -> Any:
+    if issubclass(hint, Enum):
         return hint(value)
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        raise TypeError(f"{name} must be {hint.__name__}, is {value!r}")
-    return value
+    if hint is bool:
+        return truth(value, name)
+    if hint is int:
+        return whole(value, name, WIDE if name == "seed" else 2**32 - 1)
+    if hint is float:
+        return number(value, name)
+    told = text(value, name)
+    return Path(told) if hint is Path else told

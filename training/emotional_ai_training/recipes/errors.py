@@ -6,6 +6,7 @@ RecipeError
 ├── ExampleTooLong     a row has more tokens than a model is trained on at once
 ├── DataUnusable       the rows leave a recipe without anything to learn
 ├── RunConflict        a directory holds a run with other settings
+├── RunDamaged         a file of a run is not what a run writes
 ├── RunUnwritable      a directory cannot be written to
 ├── StateLost          the server no longer has what a run goes on from
 └── ExportRefused      an exported adapter is in a form that cannot be used
@@ -54,6 +55,13 @@ class RunConflict(RecipeError):
             f"{directory} holds a run with other settings ({', '.join(differing)}); "
             "remove it, name another directory, or train with --fresh"
         )
+
+
+class RunDamaged(RecipeError):
+    """A file of a run is not what a run writes."""
+
+    def __init__(self, file: Path, problem: str) -> None:
+        super().__init__(f"{file} is damaged: {problem}; put a copy in its place, or begin anew with --fresh")
 
 
 class RunUnwritable(RecipeError):

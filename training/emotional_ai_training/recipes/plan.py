@@ -48,7 +48,7 @@ from emotional_ai_training.recipes.workload import (
     ASKED,
     CONDITIONING_ROWS,
     asked,
-    sampled,
+    billed,
     states_of,
     strength_work,
     work,
@@ -80,10 +80,13 @@ def run_plan(plan: Plan, reporter: Reporter) -> tuple[str, ...]:
     return tuple(report.state for report in outcome.reports)
 
 
-def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -> Outcome:
+def train(
+    plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None], begun: Callable[[], None] = lambda: None
+) -> Outcome:
     """Runs a plan and returns what its adapters measured; raises as `run_plan` does.
 
-    `approve` is asked before a hosted run, and raises CostRefused to stop it.
+    `approve` is asked before a hosted run, and raises CostRefused to stop it. `begun` is called once there is nothing left
+    to refuse: settings, data, base model and price are right.
     """
     os.environ.setdefault("TINKER_TELEMETRY", "0")
     logging.getLogger("tinker").setLevel(logging.ERROR)  # it warns of every wait; deadlines and attempts are ours
@@ -102,9 +105,9 @@ def train(plan: Plan, reporter: Reporter, approve: Callable[[Estimate], None]) -
         tokenizer = ChatTokenizer(_tokenizer_dir(settings, directory))
         data = training_data(given, plan.data_path, tokenizer) if given and plan.data_path else None
         if settings.paid:
-            planned = work(chosen, data)
-            all_tokens, spoken = int(sum(planned.values())), sampled(planned)
-            approve(Estimate(all_tokens, spoken, settings.train_price, settings.sample_price))
+            trained, sampled = billed(work(chosen, data))
+            approve(Estimate(trained, sampled, settings.train_price, settings.sample_price))
+        begun()
         base = BaseModel(name, model_digest(directory, cache) if directory else digest_of_name(name), directory)
         judge = Judge(encoder_dir(cache))
         if data is None:

@@ -1,16 +1,16 @@
 """The rows a training prepares for itself, the base model speaking its own replay rows."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from emotional_ai_training.dataset import PrepareConfig, prepare, write_rows
+from emotional_ai_training.dataset import prepare, write_rows
 from emotional_ai_training.evaluation.before_after import Speaking, answers, continuations
 from emotional_ai_training.judge import Judge
 from emotional_ai_training.recipes.course import Course
 from emotional_ai_training.recipes.examples import ChatTokenizer
-from emotional_ai_training.recipes.workload import DATA, LOW_ROWS, ROWS
+from emotional_ai_training.recipes.workload import DATA, PREPARED
 from emotional_ai_training.tinker_api import session
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class BaseSpeaker:
 
 def prepared(checkpoints: Path, base_digest: str, course: Course, tokenizer: ChatTokenizer, judge: Judge) -> Path:
     """The file of rows among the checkpoints, prepared if it is not there: one for each seed, base model and preparation."""
-    config = PrepareConfig(seed=course.seed, train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS)
+    config = replace(PREPARED, seed=course.seed)
     file = checkpoints / f"training_data-{course.seed}-{base_digest[:12]}-{config.digest()[:8]}.jsonl"
     if not file.is_file():
         course.progress.report(DATA, 0, 2, {})

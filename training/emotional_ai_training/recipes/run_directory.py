@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emotional_ai_training.recipes.errors import RunConflict
-from emotional_ai_training.recipes.journal import append_line, read_lines, replace_text, writable
+from emotional_ai_training.recipes.errors import RunConflict, RunDamaged
+from emotional_ai_training.recipes.journal import append_line, read_lines, read_object, replace_text, writable
 
 Metrics = dict[str, float]
 
@@ -32,7 +32,10 @@ class Finished:
 
 
 class RunDirectory:
-    """One run. Opening it again finds where it stands. Every method raises RunUnwritable where the disk refuses."""
+    """One run. Opening it again finds where it stands. Every method raises RunUnwritable where the disk refuses.
+
+    What is read raises RunDamaged, naming the file, where that is not what a run writes.
+    """
 
     def __init__(self, directory: Path, config: Mapping[str, Any]) -> None:
         """Raises RunConflict if another run lies there, RunUnwritable if nothing can be written there."""
@@ -40,9 +43,7 @@ class RunDirectory:
         with writable(directory):
             directory.mkdir(parents=True, exist_ok=True)
         self._settle(dict(config))
-        saved = read_lines(directory / "checkpoints.jsonl")
-        self.next_step: int = int(saved[-1]["next_step"]) if saved else 0
-        self.state: str | None = str(saved[-1]["state"]) if saved else None
+        self.next_step, self.state = _last_saved(directory / "checkpoints.jsonl")
         self._forget_after(self.next_step)
 
     def checkpoint(self, next_step: int, state: str) -> None:
@@ -65,7 +66,12 @@ class RunDirectory:
     def finished(self) -> Finished | None:
         """Where the finished run lies, or None if it is not over."""
         file = self.path / "final.json"
-        return Finished(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+        if not file.is_file():
+            return None
+        try:
+            return Finished(**read_object(file, file.read_bytes()))
+        except TypeError as error:
+            raise RunDamaged(file, "it does not say where the finished run lies") from error
 
     def rewind(self) -> None:
         """Forgets metrics of steps that no checkpoint holds; they will be made again."""
@@ -76,7 +82,7 @@ class RunDirectory:
         if not file.is_file():
             replace_text(file, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
             return
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_object(file, file.read_bytes())
         differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
         if differing:
             raise RunConflict(self.path, differing)
@@ -84,6 +90,19 @@ class RunDirectory:
     def _forget_after(self, step: int) -> None:
         file = self.path / "metrics.jsonl"
         rows = read_lines(file)
+        if not all(type(row.get("step")) is int for row in rows):
+            raise RunDamaged(file, "not every line has its step")
         kept = [row for row in rows if row["step"] < step]
         if len(kept) < len(rows):
             replace_text(file, "".join(json.dumps(row) + "\n" for row in kept))
+
+
+def _last_saved(file: Path) -> tuple[int, str | None]:
+    """The step after the last checkpoint, and its state; (0, None) before the first."""
+    saved = read_lines(file)
+    if not saved:
+        return 0, None
+    next_step, state = saved[-1].get("next_step"), saved[-1].get("state")
+    if type(next_step) is not int or not isinstance(state, str):
+        raise RunDamaged(file, "its last line is no checkpoint")
+    return next_step, state

@@ -59,6 +59,10 @@ def training_settings(environ: Mapping[str, str]) -> TrainingSettings:
         )
     if key and not key.startswith(("tml-", "eyJ")):
         raise SettingRefused("TINKER_API_KEY", HIDDEN, "a key begins with tml-")
+    if not all("!" <= mark <= "~" for mark in key):
+        raise SettingRefused("TINKER_API_KEY", HIDDEN, "a key is of printable ASCII characters without spaces")
+    if url and not _is_address(url):
+        raise SettingRefused("TINKER_BASE_URL", _public(url), "it must be http://HOST:PORT or https://HOST")
     return TrainingSettings(
         remote=Address(url or None, key) if key else None,
         model_name=environ.get("MODEL_NAME", ""),
@@ -67,6 +71,14 @@ def training_settings(environ: Mapping[str, str]) -> TrainingSettings:
         train_price=_price(environ, "TINKER_TRAIN_PRICE"),
         sample_price=_price(environ, "TINKER_SAMPLE_PRICE"),
     )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def check_strength(lora_rank: int, learning_rate: float) -> None:

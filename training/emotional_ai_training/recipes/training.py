@@ -13,7 +13,7 @@ import numpy as np
 from peft import PeftModel
 
 from emotional_ai_training.adapters import Manifest, publish
-from emotional_ai_training.conditioning import ADAPTERS, prototype, spoken_temperature, told
+from emotional_ai_training.conditioning import ADAPTERS, CURIOUS, prototype, spoken_temperature, told
 from emotional_ai_training.evaluation.before_after import Speaking, StateReport, before_after, neutral_passages
 from emotional_ai_training.evaluation.diversity import Diversity, diversity
 from emotional_ai_training.evaluation.measures import auc, broken, distinct
@@ -46,7 +46,6 @@ from emotional_ai_training.tinker_api import rest_client, session
 EVALUATION: Final = "evaluation"
 STRENGTH: Final = "strength"
 CURIOSITY: Final = "curiosity"
-CURIOUS_STATE: Final = "high_dopamine"
 DIVERSITY_PROMPTS: Final = 15
 """Held-out prompts that diversity is measured on."""
 HELD_OUT: Final = 8
@@ -126,7 +125,7 @@ class Training:
             exported = [self._exported(finished[one.state], Path(folder) / one.state) for one in reports]
             strengths = self._strengths(reports, Path(folder))
             for report, rank in zip(reports, exported, strict=True):
-                more = explored[1].metrics("curious") if explored and report.state == CURIOUS_STATE else {}
+                more = explored[1].metrics("curious") if explored and report.state == CURIOUS else {}
                 self._publish(report, Path(folder) / report.state, rank, strengths.get(report.state), more)
         self._draw()
         return Outcome(reports, list(strengths.values()), explored)
@@ -146,8 +145,8 @@ class Training:
             found[PUBLISHED_AS] = base
         if recipe in (Recipe.STATE_ADAPTERS, Recipe.ALL):
             found |= {state: self._state(state, base) for state in ADAPTERS if state in chosen}
-        if recipe is Recipe.CURIOSITY or (recipe is Recipe.ALL and CURIOUS_STATE in found):
-            found[CURIOUS_STATE] = self._curiosity(found.get(CURIOUS_STATE) or self._state(CURIOUS_STATE, base))
+        if recipe is Recipe.CURIOSITY or (recipe is Recipe.ALL and CURIOUS in found):
+            found[CURIOUS] = self._curiosity(found.get(CURIOUS) or self._state(CURIOUS, base))
         return {name: found[name] for name in ADAPTERS if name in found}
 
     def _conditioning(self) -> Finished:
@@ -168,7 +167,7 @@ class Training:
     def _curiosity(self, start: Finished) -> Finished:
         config = self._settings.curiosity
         run = self._open(CURIOSITY, config)
-        judge = StateJudge(self._judge, CURIOUS_STATE)
+        judge = StateJudge(self._judge, CURIOUS)
         return explore(CURIOSITY, config, self._prompts["train"], start, self._tokenizer, judge, run, self._course)
 
     def _open(self, stage: str, config: FineTuning | Curiosity) -> RunDirectory:
@@ -210,14 +209,12 @@ class Training:
         prompts = self._prompts["test"][:DIVERSITY_PROMPTS]
         found = []
         with session(self._course.server) as service:
-            for name in (CURIOUS_STATE, CURIOSITY):
+            for name in (CURIOUS, CURIOSITY):
                 done = self._runs[name].finished()
                 assert done is not None
                 sampler = self._course.sampler(service, done.sampler)
                 speaking = self._settings.speaking
-                found.append(
-                    diversity(self._course, sampler, self._tokenizer, self._judge, CURIOUS_STATE, prompts, speaking)
-                )
+                found.append(diversity(self._course, sampler, self._tokenizer, self._judge, CURIOUS, prompts, speaking))
         return found[0], found[1]
 
     def _exported(self, finished: Finished, into: Path) -> int:
@@ -255,7 +252,7 @@ class Training:
 
     def _lineage(self, state: str) -> list[str]:
         """The runs an adapter has gone through."""
-        after = (state, CURIOSITY) if state == CURIOUS_STATE else (state,)
+        after = (state, CURIOSITY) if state == CURIOUS else (state,)
         return [name for name in (CONDITIONING, *after) if name in self._runs]
 
     def _strengths(self, reports: Sequence[StateReport], exported: Path) -> dict[str, Strength]:

@@ -4,15 +4,16 @@ from collections.abc import Callable, Sequence
 from itertools import chain, islice, zip_longest
 from typing import Final
 
-from emotional_ai_training.conditioning import ADAPTERS
-from emotional_ai_training.dataset import News, SpelledPrompt
+from emotional_ai_training.conditioning import ADAPTERS, BALANCED, CURIOUS
+from emotional_ai_training.dataset import News, PrepareConfig, SpelledPrompt
+from emotional_ai_training.dataset.preparing import OVERDRAFT
+from emotional_ai_training.dataset.rows import LOWS
 from emotional_ai_training.evaluation.scale import SCALES
 from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.recipes.data import REPLAY_SHARE, TrainingData
 from emotional_ai_training.recipes.examples import Example
 from emotional_ai_training.recipes.training import (
     CURIOSITY,
-    CURIOUS_STATE,
     EVALUATION,
     SPOKEN_TO,
     STRENGTH,
@@ -24,6 +25,8 @@ ROWS: Final = 80
 """Rows prepared for a state's own run."""
 LOW_ROWS: Final = 24
 """Rows of each chemical's low level, for the balanced adapter."""
+PREPARED: Final = PrepareConfig(train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS)
+"""How a training prepares the rows it is not given."""
 CONDITIONING_ROWS: Final = 50
 """Rows of a state in the base conditioning."""
 ASKED: Final = 40
@@ -46,15 +49,22 @@ def work(settings: Settings, data: TrainingData | None) -> dict[str, float]:
     together = learned(lambda known: known.for_conditioning(each, seed), CONDITIONING_ROWS * len(ADAPTERS))
     planned = {"conditioning": together * settings.conditioning.epochs}
     for state in states:
-        own = learned(lambda known, name=state: known.for_state(name, seed), ROWS)  # type: ignore[misc]
+        rows = ROWS + (len(LOWS) * LOW_ROWS if state == BALANCED else 0)
+        own = learned(lambda known, name=state: known.for_state(name, seed), rows)  # type: ignore[misc]
         planned[state] = own * settings.of(state).epochs
-    if CURIOUS_STATE in states and settings.recipe in (Recipe.CURIOSITY, Recipe.ALL):
+    if CURIOUS in states and settings.recipe in (Recipe.CURIOSITY, Recipe.ALL):
         replies = settings.curiosity.steps * settings.curiosity.prompts * settings.curiosity.group
         planned[CURIOSITY] = float(2 * replies * SPOKEN_TOKENS)
     planned[EVALUATION] = float(2 * max(len(states), 1) * ASKED * SPOKEN_TOKENS)
     if data is None:
-        planned[DATA] = ROWS * len(ADAPTERS) * REPLAY_SHARE * SPOKEN_TOKENS
+        planned[DATA] = _replies_prepared() * SPOKEN_TOKENS
     return planned
+
+
+def _replies_prepared() -> float:
+    """Replies the base model speaks, or goes on with, for the rows of a training."""
+    gone_on_with = PREPARED.continued_share * ROWS * len(ADAPTERS) + PREPARED.low_continued_share * LOW_ROWS * len(LOWS)
+    return REPLAY_SHARE * ROWS * len(ADAPTERS) + OVERDRAFT * gone_on_with
 
 
 def strength_work(settings: Settings) -> dict[str, float]:
@@ -62,9 +72,10 @@ def strength_work(settings: Settings) -> dict[str, float]:
     return {STRENGTH: float(len(states_of(settings)) * (len(SCALES) * SPOKEN_TO + ASKED) * SPOKEN_TOKENS)}
 
 
-def sampled(planned: dict[str, float]) -> int:
-    """Tokens of a plan that are sampled rather than trained on."""
-    return int(sum(planned.get(stage, 0.0) for stage in (CURIOSITY, EVALUATION, DATA)))
+def billed(planned: dict[str, float]) -> tuple[int, int]:
+    """Tokens of a plan that are trained on, and those that are sampled, their prompts with them; curiosity does both."""
+    sampled = sum(planned.get(stage, 0.0) for stage in (EVALUATION, DATA)) + planned.get(CURIOSITY, 0.0) / 2
+    return int(sum(planned.values()) - sampled), int(sampled)
 
 
 def states_of(settings: Settings) -> list[str]:
@@ -72,7 +83,7 @@ def states_of(settings: Settings) -> list[str]:
     if settings.recipe is Recipe.CONDITIONING:
         return []
     if settings.recipe is Recipe.CURIOSITY:
-        return [CURIOUS_STATE]
+        return [CURIOUS]
     return [state for state in ADAPTERS if state in settings.states]
 
 
