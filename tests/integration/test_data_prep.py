@@ -126,6 +126,23 @@ def test_a_target_that_cannot_be_written_ends_the_command_before_any_work(tmp_pa
     assert "data.jsonl: cannot be written: there is no directory" in result.output
 
 
+def test_a_target_that_is_a_pipe_ends_the_command_before_any_work_and_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    result = prepare(tmp_path / "pipe", "--encoder", str(tmp_path))
+    assert result.exit_code == 1
+    assert "pipe: cannot be written: it is not a regular file" in result.output
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_target_that_is_a_link_is_written_through_it(encoder: Path, tmp_path: Path) -> None:
+    link, target = tmp_path / "link.jsonl", tmp_path / "target.jsonl"
+    link.symlink_to(target)
+    result = prepare(link, "--encoder", str(encoder), "--state", "balanced", "--train-rows", "3")
+    assert result.exit_code == 0, result.output
+    assert link.is_symlink()
+    assert len(read_rows(target)) == 6
+
+
 def test_dialogues_of_another_format_end_the_command_with_their_line(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "talk.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     options = ("--encoder", str(encoder), "--dialogues", str(tmp_path / "talk.csv"))
@@ -149,6 +166,19 @@ def test_a_judge_is_trained_from_a_directory_the_user_brings(encoder: Path, tmp_
     assert result.exit_code == 0, result.output
     assert "replies, held_out" in result.output
     assert load_judge(into).by_terms.weights.shape[1] == len(ADAPTERS)
+
+
+@pytest.mark.parametrize("command", ["judge", "appraiser", "prepare"])
+def test_a_release_that_is_not_utf_8_ends_the_command_with_its_line(
+    encoder: Path, tmp_path: Path, command: str
+) -> None:
+    for part in ("train", "dev", "test"):
+        (tmp_path / f"{part}.tsv").write_bytes("café\t1\tid\n".encode("latin-1"))
+    place = ("--out", str(tmp_path / "data.jsonl")) if command == "prepare" else ("--into", str(tmp_path / "w"))
+    result = train(command, "--goemotions", str(tmp_path), "--encoder", str(encoder), *place)
+    assert result.exit_code == 1
+    assert ".tsv: line 1: not UTF-8: " in result.output
+    assert not result.exception or isinstance(result.exception, SystemExit)
 
 
 def test_a_directory_without_the_release_ends_the_judge_with_its_name(encoder: Path, tmp_path: Path) -> None:

@@ -76,6 +76,11 @@ def test_utterances_of_two_conversations_do_not_answer_each_other(tmp_path: Path
         ("hit:1,1,terrified", "line 3: 3 fields, not 6 to 8; a comma in a text is _comma_"),
         (TALK[1].replace("_comma_", ",") + ",", "line 3: 10 fields"),
         (TALK[1].replace(",2,", ",two,"), "line 3: utterance_idx: 'two' is not a number"),
+        (
+            TALK[1].replace(",2,", f",{'2' * 5000},"),
+            "line 3: utterance_idx: '2{79}... is not a number of at most 9 digits",
+        ),
+        (TALK[1].replace("terrified", "x" * 5000), "line 3: context: 'x{79}... is not one of afraid"),
         (TALK[1].replace("terrified", "gloomy"), "line 3: context: 'gloomy' is not one of afraid, angry"),
         (TALK[1].replace("hit:1", ""), "line 3: conv_id and speaker_idx may not be empty"),
     ],
@@ -83,6 +88,29 @@ def test_utterances_of_two_conversations_do_not_answer_each_other(tmp_path: Path
 def test_a_row_that_is_not_of_the_format_is_refused_with_its_line(tmp_path: Path, line: str, complaint: str) -> None:
     with pytest.raises(DatasetUnusable, match=rf"talk\.csv: {complaint}"):
         load_dialogues(dialogues(tmp_path, TALK[0], line))
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+def test_a_line_separator_within_a_text_does_not_end_its_row(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "talk.csv"
+    path.write_bytes("\n".join([HEADER, *TALK]).replace("go down", f"go{separator}down").encode())
+    assert [draft.prompt for draft in load_dialogues(path)] == ["Oh no, did you go down to look at it?"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_is_read_as_any_system_and_excel_write_it(tmp_path: Path, mark: str, end: str) -> None:
+    path = tmp_path / "talk.csv"
+    path.write_bytes((mark + end.join([HEADER, *TALK, ""])).encode())
+    assert load_dialogues(path) == load_dialogues(dialogues(tmp_path, *TALK)) != []
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_file_that_is_not_utf_8_is_refused_with_line_and_byte(tmp_path: Path, mark: bytes) -> None:
+    path = tmp_path / "talk.csv"
+    path.write_bytes(mark + "\n".join([HEADER, "hit:1,é"]).encode("latin-1"))
+    with pytest.raises(DatasetUnusable, match=r"talk\.csv: line 2: not UTF-8: .* at byte 6; save the file as UTF-8"):
+        load_dialogues(path)
 
 
 def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:

@@ -104,6 +104,19 @@ def test_a_damaged_data_file_is_refused_with_its_name(tmp_path, content: str, co
         load_split(tmp_path, Split.TEST)
 
 
+def test_a_data_file_that_is_not_utf_8_is_refused_with_its_line(tmp_path) -> None:
+    (tmp_path / "train.tsv").write_bytes("fine\t1\tid\ncafé\t1\tid\n".encode("latin-1"))
+    with pytest.raises(DatasetUnusable, match=r"train\.tsv: line 2: not UTF-8: .* at byte 3; save the file as UTF-8"):
+        load_split(tmp_path, Split.TRAIN)
+
+
+@pytest.mark.parametrize("digits", [4000, 5000])
+def test_a_long_label_id_is_shown_cut(tmp_path, digits: int) -> None:
+    (tmp_path / "train.tsv").write_text(f"fine\t{'9' * digits}\tid\n", encoding="utf-8")
+    with pytest.raises(DatasetUnusable, match=r"line 1: label ids .*, not '9{79}\.\.\.$"):
+        load_split(tmp_path, Split.TRAIN)
+
+
 def test_a_missing_data_directory_is_refused_with_its_name(tmp_path) -> None:
     with pytest.raises(DatasetUnusable, match=r"train\.tsv: cannot be read"):
         load_split(tmp_path, Split.TRAIN)

@@ -1,4 +1,4 @@
-"""A file is replaced whole, and stays whose it was."""
+"""A file is replaced whole, and stays whose it was; nothing but a file is replaced."""
 
 import os
 from pathlib import Path
@@ -14,6 +14,24 @@ def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> No
         assert (tmp_path / "file").read_bytes() == content
         assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"one")
+    (tmp_path / "file").symlink_to("other")
+    write_whole(tmp_path / "file", b"another")
+    assert not (tmp_path / "file").is_symlink()
+    assert ((tmp_path / "file").read_bytes(), (tmp_path / "other").read_bytes()) == (b"another", b"one")
+
+
+def test_a_pipe_or_a_directory_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "directory").mkdir()
+    for name in ("pipe", "directory"):
+        with pytest.raises(OSError, match="Not a regular file"):
+            write_whole(tmp_path / name, b"one")
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["directory", "pipe"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

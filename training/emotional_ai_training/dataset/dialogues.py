@@ -17,9 +17,12 @@ from emotional_ai_training.dataset.language import is_speakable
 from emotional_ai_training.dataset.prompts import split_of
 from emotional_ai_training.dataset.rows import News, Source
 from emotional_ai_training.emotions import DatasetUnusable, clean
+from emotional_ai_training.emotions.files import decoded, shown
 
 COLUMNS: Final = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance")
 """The columns every file starts with; what follows them is not read."""
+MOST_DIGITS: Final = 9
+"""Digits of an utterance_idx, leading zeros and all."""
 LICENCE: Final = "LicenseRef-brought-by-user"
 """EmpatheticDialogues itself is CC-BY-NC-4.0; another file of the format may not be."""
 
@@ -79,13 +82,21 @@ def _draft(before: _Utterance, said: _Utterance) -> Draft:
 
 def _utterances(path: Path) -> list[_Utterance]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetUnusable(path, f"cannot be read: {error}") from error
-    if not lines or tuple(lines[0].split(",")[: len(COLUMNS)]) != COLUMNS:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetUnusable(path, f"cannot be read: {error.strerror}") from error
+    lines = _lines(decoded(path, content))
+    if tuple(lines[0].split(",")[: len(COLUMNS)]) != COLUMNS:
         raise DatasetUnusable(path, f"line 1: the columns do not start with {','.join(COLUMNS)}")
     columns = len(lines[0].split(","))
     return [_parsed(path, i, line, columns) for i, line in enumerate(lines[1:], start=2) if line.strip()]
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a file as any system writes them; what Unicode also calls the end of a line may stand in a text."""
+    if "\n" not in text:
+        return text.split("\r")
+    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 def _parsed(path: Path, line: int, text: str, columns: int) -> _Utterance:
@@ -96,11 +107,13 @@ def _parsed(path: Path, line: int, text: str, columns: int) -> _Utterance:
             path, f"line {line}: {len(fields)} fields, not {len(COLUMNS)} to {columns}; a comma in a text is _comma_"
         )
     conversation, number, feeling, _, speaker, said = fields[: len(COLUMNS)]
-    if not number.isascii() or not number.isdigit():
-        raise DatasetUnusable(path, f"line {line}: utterance_idx: {number!r} is not a number")
+    if not number.isascii() or not number.isdigit() or len(number) > MOST_DIGITS:
+        raise DatasetUnusable(
+            path, f"line {line}: utterance_idx: {shown(number)} is not a number of at most {MOST_DIGITS} digits"
+        )
     if feeling not in _FEELINGS and feeling not in _UNUSED:
         known = ", ".join(sorted({*_FEELINGS, *_UNUSED}))
-        raise DatasetUnusable(path, f"line {line}: context: {feeling!r} is not one of {known}")
+        raise DatasetUnusable(path, f"line {line}: context: {shown(feeling)} is not one of {known}")
     if not conversation or not speaker:
         raise DatasetUnusable(path, f"line {line}: conv_id and speaker_idx may not be empty")
     return _Utterance(conversation, int(number), feeling, speaker, clean(said.replace("_comma_", ",")))

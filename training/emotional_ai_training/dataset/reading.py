@@ -1,6 +1,8 @@
 """Reading prepared rows back: every field is checked, and a bad one is named by line and field."""
 
+import codecs
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +12,7 @@ from emotional_ai_training.conditioning import ADAPTERS, Levels, conditioning_to
 from emotional_ai_training.dataset.errors import DataUnreadable, MalformedRow
 from emotional_ai_training.dataset.rows import (
     CHEMICALS,
+    HEAVIEST,
     REPLAY,
     SCHEMA,
     STATE_LABELS,
@@ -21,6 +24,7 @@ from emotional_ai_training.dataset.rows import (
     Source,
     Split,
 )
+from emotional_ai_training.emotions.files import shown
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _FIELDS: Final = ("id", "schema", *(name for name in Row.__dataclass_fields__ if name != "id"))
@@ -43,9 +47,11 @@ def read_rows(path: Path) -> list[Row]:
         try:
             row = _row(line)
             if row.id in seen:
-                raise _Refused("id", f"{row.id!r} is the id of an earlier row")
+                raise _Refused("id", f"{shown(row.id)} is the id of an earlier row")
         except _Refused as refused:
             raise MalformedRow(path, number, refused.field, refused.problem) from None
+        except RecursionError:  # by the parser, or by showing what it only just read
+            raise MalformedRow(path, number, "row", "lists or objects are nested too deeply for a row") from None
         seen.add(row.id)
         rows.append(row)
     return rows
@@ -56,6 +62,7 @@ def _lines(path: Path) -> Iterator[str]:
         content = path.read_bytes()
     except OSError as error:
         raise DataUnreadable(path, f"cannot be read: {error.strerror}") from error
+    content = content.removeprefix(codecs.BOM_UTF8)  # as editors on Windows write it
     if not content.strip():
         raise DataUnreadable(path, "it holds no rows")
     for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
@@ -68,7 +75,7 @@ def _lines(path: Path) -> Iterator[str]:
 def _row(line: str) -> Row:
     fields = _object(line)
     if fields["schema"] != SCHEMA:
-        raise _Refused("schema", f"{fields['schema']!r} is not {SCHEMA}")
+        raise _Refused("schema", f"{shown(fields['schema'])} is not {SCHEMA}")
     row = Row(
         id=_text(fields, "id", empty=False),
         split=_choice(fields, "split", Split),
@@ -102,7 +109,7 @@ def _object(line: str) -> dict[str, object]:
             raise _Refused(name, "the field is missing")
     for name in fields:
         if name not in _FIELDS:
-            raise _Refused(name, f"there is no such field; the fields are {', '.join(_FIELDS)}")
+            raise _Refused("row", f"there is no field {shown(name)}; the fields are {', '.join(_FIELDS)}")
     return fields
 
 
@@ -112,9 +119,9 @@ def _check_whole(row: Row) -> None:
         raise _Refused("neuro", f"null in rows of state {REPLAY}, and only there")
     expected = "" if row.neuro is None else conditioning_tokens(row.neuro)
     if row.prefix != expected:
-        raise _Refused("prefix", f"{row.prefix!r} does not tell neuro, which is {expected!r}")
-    if row.weight <= 0:
-        raise _Refused("weight", f"{row.weight} is not above 0")
+        raise _Refused("prefix", f"{shown(row.prefix)} does not tell neuro, which is {expected!r}")
+    if not 0 < row.weight <= HEAVIEST:
+        raise _Refused("weight", f"{row.weight} is not above 0 and at most {HEAVIEST:.0f}")
     if row.labels.replay != (row.state_label == REPLAY):
         raise _Refused("labels.replay", f"true in rows of state {REPLAY}, and only there")
 
@@ -122,14 +129,19 @@ def _check_whole(row: Row) -> None:
 def _text(fields: Mapping[str, object], name: str, *, inside: str = "", empty: bool = True) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not (value or empty):
-        raise _Refused(inside + name, f"{value!r} is not {'a' if empty else 'a non-empty'} string")
+        raise _Refused(inside + name, f"{shown(value)} is not {'a' if empty else 'a non-empty'} string")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:  # which JSON can spell
+        half = f"character {error.start + 1}, {value[error.start]!r}, is half a character"
+        raise _Refused(inside + name, f"{half}; a string must be valid Unicode") from error
     return value
 
 
 def _one_of(fields: Mapping[str, object], name: str, allowed: tuple[str, ...], inside: str = "") -> str:
     value = fields.get(name)
     if not isinstance(value, str) or value not in allowed:
-        raise _Refused(inside + name, f"{value!r} is not one of {', '.join(allowed)}")
+        raise _Refused(inside + name, f"{shown(value)} is not one of {', '.join(allowed)}")
     return value
 
 
@@ -140,15 +152,15 @@ def _choice(fields: Mapping[str, object], name: str, kind: type[_Choice], inside
 def _flag(fields: Mapping[str, object], name: str, inside: str) -> bool:
     value = fields.get(name)
     if not isinstance(value, bool):
-        raise _Refused(inside + name, f"{value!r} is not true or false")
+        raise _Refused(inside + name, f"{shown(value)} is not true or false")
     return value
 
 
 def _number(fields: Mapping[str, object], name: str, field: str) -> float:
     value = fields.get(name)
     # JSON as Python reads it knows NaN and Infinity; neither may reach a loss.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
-        raise _Refused(field, f"{value!r} is not a finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise _Refused(field, f"{shown(value)} is not a finite number of 64 bits")
     return float(value)
 
 

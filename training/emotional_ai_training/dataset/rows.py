@@ -6,7 +6,9 @@ model is served; of the messages only those with `train` are learned from.
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +23,8 @@ REPLAY: Final = "replay"
 """State label of a row that holds the base model's own reply, told no state: it holds the model in place."""
 LOWS: Final = ("low_dopamine", "low_serotonin", "low_cortisol", "low_oxytocin")
 """State labels of rows in which one chemical is below its baseline: the balanced adapter, which speaks there, learns them."""
+HEAVIEST: Final = 1e6
+"""Greatest weight of a row: far below 1e18, where the squares of the gradients leave what a float of 32 bits holds."""
 STATE_LABELS: Final = (*ADAPTERS, *LOWS, REPLAY)
 CHEMICALS: Final = ("dopamine", "serotonin", "cortisol", "oxytocin")
 
@@ -82,8 +86,8 @@ class Row:
     """One training example.
 
     neuro (levels in [0, 1]), prefix and gloss are the state it is told, absent (None and empty) in a replay row;
-    weight scales its loss, > 0; reward is None in supervised data; judge is the probability the judge gave each state,
-    None where it was not asked; licence is that of the reply, as an SPDX expression.
+    weight scales its loss, > 0 and at most HEAVIEST; reward is None in supervised data; judge is the probability the judge
+    gave each state, None where it was not asked; licence is that of the reply, as an SPDX expression.
     """
 
     id: str
@@ -119,18 +123,35 @@ def spelled(row: Row) -> str:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Writes one row a line, whole or not at all. Raises TargetUnwritable."""
+    """Writes one row a line, whole or not at all; links are followed. Raises TargetUnwritable."""
+    place = _place(path)
     try:
-        write_whole(path, "".join(f"{spelled(row)}\n" for row in rows).encode())
+        write_whole(place, "".join(f"{spelled(row)}\n" for row in rows).encode())
     except OSError as error:
         raise TargetUnwritable(path, error.strerror or str(error)) from error
 
 
 def check_writable(path: Path) -> None:
     """Makes sure, before long work, that `path` can be written. Raises TargetUnwritable."""
-    if path.is_dir():
+    directory = _place(path).parent
+    if not directory.is_dir():
+        raise TargetUnwritable(path, f"there is no directory {directory}")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise TargetUnwritable(path, f"the directory {directory} may not be written to")
+
+
+def _place(path: Path) -> Path:
+    """Where links lead, to a file that is there or may be made. Raises TargetUnwritable if it is anything else."""
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            _check_kind(path, path.stat().st_mode)
+        return path.resolve()
+    except OSError as error:
+        raise TargetUnwritable(path, error.strerror or str(error)) from error
+
+
+def _check_kind(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
         raise TargetUnwritable(path, "it is a directory")
-    if not path.parent.is_dir():
-        raise TargetUnwritable(path, f"there is no directory {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise TargetUnwritable(path, f"the directory {path.parent} may not be written to")
+    if not stat.S_ISREG(mode):
+        raise TargetUnwritable(path, "it is not a regular file, and only such a one is replaced")

@@ -1,6 +1,7 @@
 """Emotions in text: 28 emotions of GoEmotions and the twelve signals, from sentence embeddings and words.
 
 labels        the emotions, their Ekman groups, and the signals
+files         files that a user brings, as text
 text          cleaning, and windows of a long text
 encoder       sentence embeddings, from a local directory
 terms         words and word pairs, weighted

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotional_ai_training.emotions.errors import DatasetUnusable
+from emotional_ai_training.emotions.files import decoded, shown
 from emotional_ai_training.emotions.labels import EMOTIONS
 from emotional_ai_training.emotions.text import clean, unmask
 
@@ -37,7 +38,7 @@ def load_split(directory: Path, split: Split) -> LabelledTexts:
         content = path.read_bytes()
     except OSError as error:
         raise DatasetUnusable(path, f"cannot be read: {error.strerror}") from error
-    lines = content.decode("utf-8").rstrip("\n").split("\n")
+    lines = decoded(path, content).rstrip("\n").split("\n")
     if not lines[0]:
         raise DatasetUnusable(path, "it holds no rows")
     labels = np.zeros((len(lines), len(EMOTIONS)), dtype=np.int8)
@@ -56,7 +57,7 @@ def _parsed(path: Path, row: int, line: str) -> tuple[str, list[int]]:
     try:
         ids = [int(label) for label in fields[1].split(",")]
     except ValueError as error:
-        raise DatasetUnusable(path, f"line {row + 1}: label ids are numbers, not {fields[1]!r}") from error
+        raise DatasetUnusable(path, f"line {row + 1}: label ids are numbers, not {shown(fields[1])}") from error
     if not all(0 <= label < len(EMOTIONS) for label in ids):
-        raise DatasetUnusable(path, f"line {row + 1}: label ids lie in 0..{len(EMOTIONS) - 1}, not {fields[1]}")
+        raise DatasetUnusable(path, f"line {row + 1}: label ids lie in 0..{len(EMOTIONS) - 1}, not {shown(fields[1])}")
     return fields[0], ids
