@@ -1,5 +1,6 @@
 """What keeps a service from starting is said in a line that names it, and nothing is touched; a full disk passes."""
 
+import random
 import resource
 import socket
 import sqlite3
@@ -71,6 +72,36 @@ def test_a_file_that_is_no_sound_store_is_named_and_left_as_it_is(
     told = failed_start(db=path)
     assert str(path) in told.replace(" ", "")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("position", [0, 100, 20_000])
+def test_a_wrong_byte_in_the_log_of_a_killed_service_is_named_and_nothing_is_lost(
+    tmp_path: Path, position: int
+) -> None:
+    path, log = tmp_path / "sessions.db", tmp_path / "sessions.db-wal"
+    with service_process("--engine-only", db=path) as served, Client(served.address) as client:
+        client.create_session("ada")
+        for _ in range(50):
+            client.apply("ada", reward=0.1)
+        served.kill()
+    whole, database = log.read_bytes(), path.read_bytes()
+    damaged = bytearray(whole)
+    damaged[position] ^= 0xFF
+    log.write_bytes(damaged)
+    assert f"{log} is damaged" in failed_start(db=path)
+    assert (log.read_bytes(), path.read_bytes()) == (damaged, database)
+    log.write_bytes(whole)
+    with service(in_file(path)) as address, Client(address) as client:
+        assert client.state("ada").version == 51
+
+
+def test_a_log_of_random_bytes_beside_a_sound_database_is_named_and_left(tmp_path: Path) -> None:
+    path, log = tmp_path / "sessions.db", tmp_path / "sessions.db-wal"
+    filled(path)
+    log.write_bytes(random.Random(1).randbytes(50_000))
+    before = log.read_bytes(), path.read_bytes()
+    assert f"{log} is damaged" in failed_start(db=path)
+    assert (log.read_bytes(), path.read_bytes()) == before
 
 
 def test_a_store_in_use_by_another_service_is_named(tmp_path: Path) -> None:

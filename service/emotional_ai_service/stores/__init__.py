@@ -8,6 +8,7 @@ sqlite_writer        its writing thread
 sqlite_transaction   many appends as one transaction
 sqlite_file          its file: ownership, beginnings, damage
 sqlite_scrub         what was deleted leaves the file
+sqlite_wal           its write-ahead log: what is whole, what is damaged
 redis                in a Redis server that several processes share: the store
 redis_address        where the server is
 redis_fitness        whether it can keep what is promised

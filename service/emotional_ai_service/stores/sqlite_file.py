@@ -8,9 +8,11 @@
 """
 
 import fcntl
+import logging
 import os
+import shlex
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from enum import Enum
 from pathlib import Path
 from typing import final
@@ -24,6 +26,7 @@ from emotional_ai_service.stores.base import (
     StoreUnavailable,
     StoreUnwritable,
 )
+from emotional_ai_service.stores.sqlite_wal import LogReading, read_log
 
 APPLICATION_ID = 0x456D4149
 """Marks a database as ours in its header: "EmAI"."""
@@ -62,12 +65,17 @@ _FAILING = {
     sqlite3.SQLITE_NOMEM,
 }
 
+_log = logging.getLogger(__name__)
+
 
 class Durability(Enum):
     """What an acknowledged write survives."""
 
     PROCESS = "process"
-    """The end of the process, kill -9 included; a power cut may take the last moments, never the order."""
+    """The end of the process, kill -9 included.
+
+    A power cut may take the last moments, never the order; one that takes the middle of the log leaves a store that is refused.
+    """
     POWER = "power"
     """A power cut as well: each group of writes is forced to the disk before it is acknowledged."""
 
@@ -106,11 +114,16 @@ def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
     Raises StoreUnusable, or StoreUnavailable if the disk fails; then what was there is as it was.
     """
     try:
-        if path.exists():
-            _inspect(path)
-        else:
+        if not path.exists():
             _begin(path)
-        return _connect_writer(path, durability)
+            return _connect_writer(path, durability)
+        remains = _inspect(path, durability)
+        database = _connect_writer(path, durability)
+        if remains:
+            # Before anything is written over their beginning, which would make the rest look like damage.
+            with suppress(sqlite3.Error):
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return database
     except sqlite3.Error as error:
         raise store_error(path, error) from error
     except OSError as error:
@@ -177,8 +190,11 @@ def _begin(path: Path) -> None:
         os.close(folder)
 
 
-def _inspect(path: Path) -> None:
-    """Raises StoreUnusable unless `path` is a sound store of ours; reads only, not even a checkpoint is made."""
+def _inspect(path: Path, durability: Durability) -> bool:
+    """Raises StoreUnusable unless `path` is a sound store of ours; reads only, not even a checkpoint is made.
+
+    True if the last transaction in its log is torn, so that remains of it are there.
+    """
     with path.open("r+b") as file:
         header = file.read(100)
         size = file.seek(0, os.SEEK_END)
@@ -187,6 +203,7 @@ def _inspect(path: Path) -> None:
         raise StoreCorrupt(path, f"{problem}; name another file, or move it away to begin anew")
     log = _beside(path, "-wal")
     logged = log.exists() and log.stat().st_size > 0
+    remains = logged and _check_log(path, log, durability)
     if not logged:
         _check_length(path, header, size)
     # Without a log to read, SQLite need not lock the file, nor leave an empty log and its index beside it.
@@ -196,6 +213,43 @@ def _inspect(path: Path) -> None:
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise StoreCorrupt(path, f"is damaged ({found}); restore it from a backup, or move it away")
+    return remains
+
+
+def _check_log(path: Path, log: Path, durability: Durability) -> bool:
+    """Raises StoreCorrupt if SQLite would drop what was acknowledged; True if it drops a transaction that is torn.
+
+    Where commits are synced (Durability.POWER), a power cut can keep the end of the transaction under way and not its middle,
+    so a single one passes. Where they are not, it may keep any part of the log, and what then lacks its middle is refused.
+    """
+    reading = read_log(log)
+    if reading is None:
+        damage = "is damaged in its header, and nothing of it would be read; nothing was changed."
+        raise StoreCorrupt(log, f"{damage} {_advice(path, log)}")
+    if reading.dropped > 1 if durability is Durability.POWER else reading.followed:
+        raise StoreCorrupt(log, f"{_damage(reading)} {_advice(path, log)}; {_cut(reading, log)}")
+    if reading.dropped:
+        _log.warning("the last transaction in %s is torn and left out: it was under way, or is damaged", log)
+    return reading.dropped > 0
+
+
+def _damage(reading: LogReading) -> str:
+    lost = "a transaction" if reading.dropped == 1 else f"{reading.dropped} transactions"
+    return (
+        f"is damaged at byte {reading.broken_at}, and {lost} from there on would be dropped; nothing was changed."
+        " A power cut can do that as well, except with --durability power."
+    )
+
+
+def _advice(path: Path, log: Path) -> str:
+    return (
+        f"Put it and {path} aside and restore copies of both. To go on without, copy both and remove {log}:"
+        " what was written since it was last folded into the database is then lost"
+    )
+
+
+def _cut(reading: LogReading, log: Path) -> str:
+    return f"or cut it, and only what is behind the damage is lost: truncate -s {reading.kept_bytes} {shlex.quote(str(log))}"
 
 
 def _check_length(path: Path, header: bytes, size: int) -> None:
