@@ -45,7 +45,7 @@ def main() -> None:
         # A backward of one's own: any function of the log-probabilities, differentiated by torch.
         def hinge(data: list[tinker.Datum], logprobs: list[torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
             loss = torch.stack([torch.relu(-1.0 - found[-example.trained :]).mean() for found in logprobs]).sum()
-            return loss, {"hinge": float(loss)}
+            return loss, {"hinge": float(loss.detach())}
 
         custom = client.forward_backward_custom([example.datum(1.0)], hinge).result(SECONDS)
         client.optim_step(tinker.AdamParams(learning_rate=1e-3)).result(SECONDS)

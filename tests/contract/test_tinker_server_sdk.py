@@ -1,6 +1,7 @@
 """The unmodified tinker SDK through every call that the local server serves."""
 
 import json
+import runpy
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from tinker_loopback import (
     training_data,
 )
 from tiny_model import write_tiny_model
+from tiny_training import roomy_model
 from transformers import LlamaForCausalLM
 
 # PEFT asks transformers for a name that is being retired, and warns of any adapter on an output layer tied to the
@@ -33,6 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Model .*tie:UserWarning"),
 ]
 ADAM = tinker.AdamParams(learning_rate=1e-2, eps=1e-8)
+EXAMPLE = Path(__file__).parents[2] / "examples" / "tinker_usage.py"
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +205,34 @@ def test_steps_sent_ahead_run_in_order(client: tinker.ServiceClient) -> None:
     one_by_one = [step(waiting, batch) for batch in batches]
     sent = [(ahead.forward_backward(batch, "cross_entropy"), ahead.optim_step(ADAM)) for batch in batches]
     assert [passed.result(PATIENCE).metrics["loss:sum"] for passed, _ in sent] == one_by_one
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "beta1", "beta2", "eps", "weight_decay", "grad_clip_norm"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_step_with_a_setting_that_is_no_number_is_refused_in_its_turn(
+    trainer: tinker.TrainingClient, name: str, value: float
+) -> None:
+    before = trainer.forward_backward(training_data(), "cross_entropy")
+    refused = trainer.optim_step(tinker.AdamParams(**{name: value}))  # the SDK sends null
+    again, after = trainer.optim_step(ADAM), trainer.forward(training_data(), "cross_entropy")
+    with pytest.raises(tinker.RequestFailedError, match=f"{name}: Input should be a valid number") as told:
+        refused.result(PATIENCE)
+    assert told.value.category == "user"
+    with pytest.raises(tinker.RequestFailedError, match="no gradient since the last step"):
+        again.result(PATIENCE)
+    assert after.result(PATIENCE).metrics["loss:sum"] == before.result(PATIENCE).metrics["loss:sum"]
+
+
+def test_tokens_without_a_target_are_the_callers_mistake(trainer: tinker.TrainingClient) -> None:
+    none = tinker.Datum(
+        model_input=prompt([1, 2, 3]),
+        loss_fn_inputs={"target_tokens": np.zeros((3, 0), np.int64), "weights": np.zeros((3, 0), np.float32)},
+    )
+    with pytest.raises(tinker.RequestFailedError, match=r"datum 0: target_tokens has shape \[3, 0\]") as told:
+        trainer.forward_backward([none], "cross_entropy").result(PATIENCE)
+    assert told.value.category == "user"
+    with pytest.raises(tinker.RequestFailedError, match="no gradient since the last step"):
+        trainer.optim_step(ADAM).result(PATIENCE)
 
 
 def test_a_state_saved_with_its_optimizer_goes_on_bit_for_bit(
@@ -419,6 +450,13 @@ def test_prompts_are_scored_as_asked(client: tinker.ServiceClient) -> None:
     assert len(scored.sequences[0].topk_logprobs[0] or []) == 2
 
 
+def test_a_prompt_may_be_scored_up_to_one_token_less_than_the_context(client: tinker.ServiceClient) -> None:
+    sampler = client.create_sampling_client(base_model="tiny").result(PATIENCE)
+    assert len(sampler.compute_logprobs(prompt([1] * 255)).result(PATIENCE)) == 255
+    with pytest.raises(tinker.BadRequestError, match=r"256 prompt tokens leave no room .* a prompt may have 255"):
+        sampler.compute_logprobs(prompt([1] * 256)).result(PATIENCE)
+
+
 def test_another_process_may_use_a_sampler_by_its_handle(client: tinker.ServiceClient) -> None:
     sampler = client.create_sampling_client(base_model="tiny").result(PATIENCE)
     other = tinker.SamplingClient.from_sampler_handle(sampler.get_sampler_handle(), api_key=KEY)
@@ -455,3 +493,14 @@ def test_a_finished_session_drops_its_models_and_keeps_its_checkpoints(server: L
     with server.client() as again:
         resumed = again.create_training_client_from_state(path).result(PATIENCE)
         assert step(resumed, training_data()) > 0
+
+
+def test_the_example_of_each_primitive_warns_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = roomy_model(tmp_path / "tiny")
+    with tinker_service(base_model(model), tmp_path / "state") as server:
+        monkeypatch.setenv("TINKER_TELEMETRY", "0")
+        monkeypatch.setenv("TINKER_BASE_URL", server.base_url)
+        monkeypatch.setenv("TINKER_API_KEY", KEY)
+        monkeypatch.setenv("MODEL_TOKENIZER", str(model))
+        monkeypatch.delenv("MODEL_NAME", raising=False)
+        runpy.run_path(str(EXAMPLE))["main"]()

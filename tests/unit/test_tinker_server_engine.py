@@ -224,6 +224,12 @@ def test_no_step_is_taken_without_its_gradient(base: BaseModel) -> None:
     assert not torch.equal(run.adapter.flat, before)
 
 
+def test_tokens_without_a_target_are_refused(base: BaseModel) -> None:
+    none = Datum([1, 2, 3], torch.zeros(3, 0, dtype=torch.int64), {"weights": torch.zeros(3, 0)})
+    with pytest.raises(InvalidRequest, match=r"datum 0: target_tokens has shape \[3, 0\]; each token needs 1 target"):
+        moved_run(base, steps=0).forward([none], CROSS_ENTROPY)
+
+
 def test_a_loss_that_is_not_finite_is_refused_and_never_stepped_on(base: BaseModel) -> None:
     run = moved_run(base)
     before = run.adapter.flat.clone()

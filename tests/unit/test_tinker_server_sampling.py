@@ -1,10 +1,16 @@
 """Which tokens are drawn, and that a sample depends on its own request alone."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from tinker_loopback import base_model, sequences
-from tiny_model import write_tiny_model
+from tiny_model import tiny_tokenizer, write_tiny_model
+from tokenizers import Tokenizer, decoders, models, normalizers
+from transformers import PreTrainedTokenizerFast
 
 from emotional_ai_training.tinker_server.engine import (
     BaseModel,
@@ -16,10 +22,13 @@ from emotional_ai_training.tinker_server.engine import (
     StopReason,
     Stops,
 )
-from emotional_ai_training.tinker_server.engine.choosing import choose
+from emotional_ai_training.tinker_server.engine.choosing import LONGEST_STOP, choose, text_stops
 from emotional_ai_training.tinker_server.engine.sampling import TOGETHER, sample
+from emotional_ai_training.tinker_server.errors import InvalidRequest
 
 LOGITS = torch.log_softmax(torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0, -3.0]), -1)
+WIDE = ("é", "日", "🧬")
+"""Characters of two, three and four bytes."""
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +123,73 @@ def test_an_end_token_is_the_last_one_returned(base: BaseModel) -> None:
     assert sequence.tokens == free.sequences[0].tokens[: len(sequence.tokens)]
     assert sequence.tokens[-1] == stop
     assert stop not in sequence.tokens[:-1]
+
+
+def bytewise() -> PreTrainedTokenizerFast:
+    """Letters and their pairs, and bytes for all else, which are read together or not at all."""
+    letters = {letter: place for place, letter in enumerate(["\u2581", "a", "b", "ab"])}
+    core = Tokenizer(
+        models.BPE(
+            {f"<0x{byte:02X}>": byte for byte in range(256)} | {text: 256 + place for text, place in letters.items()},
+            [("a", "b")],
+            byte_fallback=True,
+        )
+    )
+    core.normalizer = normalizers.Replace(" ", "\u2581")
+    core.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=core)
+
+
+TOKENIZERS = {"bytes in letters": tiny_tokenizer(), "bytes apart": bytewise()}
+TEXTS = st.text(st.sampled_from("ab \n" + "".join(WIDE)), max_size=150)
+STOP = st.text(st.sampled_from("ab " + "".join(WIDE)), min_size=1, max_size=LONGEST_STOP)
+LONG_STOP = st.text(st.sampled_from(WIDE), min_size=LONGEST_STOP // 2, max_size=LONGEST_STOP)
+STOPS = st.lists(STOP | LONG_STOP, min_size=1, max_size=3)
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("character", WIDE)
+def test_the_longest_stop_string_of_wide_characters_is_found(name: str, character: str) -> None:
+    tokenizer, stop = TOKENIZERS[name], character * LONGEST_STOP
+    tokens = tokenizer.encode("b" + stop, add_special_tokens=False)
+    assert len(tokens) > LONGEST_STOP
+    assert text_stops(tokenizer.decode, tokens, (stop,))
+    assert not text_stops(tokenizer.decode, tokens[:-1], (stop,))
+
+
+@given(st.sampled_from(list(TOKENIZERS)), TEXTS, STOPS)
+def test_a_text_stops_with_the_token_that_completes_a_stop_string(name: str, said: str, stops: list[str]) -> None:
+    tokenizer = TOKENIZERS[name]
+    tokens = tokenizer.encode(said + stops[0], add_special_tokens=False)
+    assume(any(stop in tokenizer.decode(tokens) for stop in stops))  # a space that begins a text may be dropped
+    first = next(
+        end for end in range(1, len(tokens) + 1) if any(stop in tokenizer.decode(tokens[:end]) for stop in stops)
+    )
+    found = [text_stops(tokenizer.decode, tokens[:end], tuple(stops)) for end in range(1, first + 1)]
+    assert found == [False] * (first - 1) + [True]
+
+
+def test_a_short_stop_string_is_looked_for_in_few_tokens() -> None:
+    asked: list[int] = []
+
+    def decode(tokens: Sequence[int]) -> str:
+        asked.append(len(tokens))
+        return "a" * len(tokens)
+
+    assert not text_stops(decode, range(1000), ("\n\n", "é"))
+    assert asked == [3]
+
+
+def test_a_stop_string_that_is_too_long_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="1 to 64 characters"):
+        Stops(frozenset(), ("日" * (LONGEST_STOP + 1),))
+
+
+def test_a_prompt_as_long_as_the_context_is_refused_with_the_length_that_fits(base: BaseModel) -> None:
+    request(base.context_length - 2, 1, 0, 1).check(base)
+    with pytest.raises(
+        InvalidRequest, match=r"256 prompt tokens leave no room .* a prompt may have 255, for compute_log"
+    ):
+        request(base.context_length - 1, 1, 0, 1).check(base)

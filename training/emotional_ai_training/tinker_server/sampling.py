@@ -61,7 +61,8 @@ class Samplers:
             request_id = f"sample:{uuid.uuid4().hex}"
         else:
             weights = self._of(request.sampling_session_id).weights
-            request_id = f"{request.sampling_session_id}:{request.seq_id}"
+            number = uuid.uuid4().hex if request.seq_id is None else request.seq_id
+            request_id = f"{request.sampling_session_id}:{number}"
         base = self._desk.engine.base
         asked = sample_request(request, base.ends, base.context_length, fresh_seed())
         asked.check(base)

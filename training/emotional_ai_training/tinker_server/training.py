@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tinker import types
 
+from emotional_ai_training.tinker_server.bodies import Turn
 from emotional_ai_training.tinker_server.desk import Desk, fresh_seed, wall_clock
 from emotional_ai_training.tinker_server.engine import (
     AdamParams,
@@ -141,6 +142,24 @@ class Training:
             "is_lora": True,
             "lora_rank": record.settings.rank,
         }
+
+    def refuse(self, turn: Turn, reason: InvalidRequest) -> Content:
+        """A body that is no request; the turn it names is taken, if its model is live."""
+        return self._refuse_in_turn(turn, reason, lambda: None)
+
+    def refuse_step(self, turn: Turn, reason: InvalidRequest) -> Content:
+        """As refuse, for an optim_step: the gradient meant for it is forgotten."""
+        return self._refuse_in_turn(turn, reason, lambda: self._desk.engine.run(turn.model_id).refuse_step())
+
+    def _refuse_in_turn(self, turn: Turn, reason: InvalidRequest, before: Callable[[], None]) -> Content:
+        if not self._desk.live(turn.model_id):
+            raise reason
+
+        def run() -> Reply:
+            before()
+            return _refuse(str(reason))
+
+        return self._in_turn(turn.model_id, turn.seq_id, run)
 
     def _save(
         self,

@@ -206,7 +206,11 @@ def _dense(
 def _json_tensor(tensor: TensorData) -> Tensor:
     if tensor.sparse_crow_indices is not None:
         raise InvalidRequest("sparse target_prompt_logprobs are not served here")
-    return torch.tensor(tensor.data, dtype=torch.int64).reshape(list(tensor.shape or [-1]))
+    shape = list(tensor.shape or [-1])
+    try:
+        return torch.tensor(tensor.data, dtype=torch.int64).reshape(shape)
+    except (ValueError, RuntimeError) as error:
+        raise InvalidRequest(f"target_prompt_logprobs is no tensor of shape {shape}: {error}") from error
 
 
 def _stops(stop: str | Sequence[str] | Sequence[int] | None, ends: frozenset[int]) -> Stops:

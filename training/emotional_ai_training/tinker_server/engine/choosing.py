@@ -10,8 +10,10 @@ from torch import Tensor
 
 from emotional_ai_training.tinker_server.errors import InvalidRequest
 
-STOP_WINDOW: Final = 64
-"""Last tokens decoded to look for a stop string; longer stop strings are refused."""
+LONGEST_STOP: Final = 64
+"""Characters of a stop string; longer ones are refused."""
+CHARACTER_BYTES: Final = 4
+"""The most that UTF-8 takes for a character."""
 LEAST_TEMPERATURE: Final = 1e-30
 """Below it the likeliest token is taken, as fp32 cannot divide by it."""
 LIKELIEST: Final = 1024
@@ -34,8 +36,8 @@ class Stops:
 
     def __post_init__(self) -> None:
         for text in self.strings:
-            if not text or len(text) > STOP_WINDOW:
-                raise InvalidRequest(f"a stop string must have 1 to {STOP_WINDOW} characters, got {text[:200]!r}")
+            if not text or len(text) > LONGEST_STOP:
+                raise InvalidRequest(f"a stop string must have 1 to {LONGEST_STOP} characters, got {text[:200]!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,17 @@ def _inverse(cumulative: Tensor, draw: torch.Generator) -> int:
 
 
 def text_stops(decode: Callable[[Sequence[int]], str], tokens: Sequence[int], strings: tuple[str, ...]) -> bool:
-    """Whether the text of `tokens` holds a stop string that its last token completed."""
-    tail = decode(tokens[-STOP_WINDOW:])
-    return any(text in tail for text in strings)
+    """Whether the text of `tokens` holds a stop string that its last token completed.
+
+    As many tokens are decoded as the longest string has bytes, because each carries one or more, and one before them,
+    because some decoders drop the space that begins a text.
+    """
+    longest = max(len(text.encode()) for text in strings)
+    for before in range(1, 1 + CHARACTER_BYTES):
+        tail = decode(tokens[-longest - before :])
+        if any(text in tail for text in strings):
+            return True
+        # Begun inside a character, a run of bytes may be unreadable to its end.
+        if not tail.startswith("\ufffd"):
+            return False
+    return False

@@ -38,6 +38,10 @@ class Datum:
         if len(self.tokens) > base.context_length:
             raise InvalidRequest(f"{len(self.tokens)} tokens exceed the model's {base.context_length}")
         base.check_tokens(min(self.tokens), max(self.tokens))
+        if not self.targets.numel():
+            raise InvalidRequest(
+                f"target_tokens has shape {list(self.targets.shape)}; each token needs 1 target or more"
+            )
         base.check_tokens(int(self.targets.min()), int(self.targets.max()))
 
 

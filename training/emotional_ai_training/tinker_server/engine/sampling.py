@@ -44,6 +44,11 @@ class SampleRequest:
         base.check_tokens(min(self.prompt), max(self.prompt))
         if not 1 <= self.samples <= 1024:
             raise InvalidRequest(f"num_samples must be 1 to 1024, got {self.samples}")
+        if len(self.prompt) >= base.context_length:
+            raise InvalidRequest(
+                f"{len(self.prompt)} prompt tokens leave no room for another in the model's {base.context_length}; a prompt "
+                f"may have {base.context_length - 1}, for compute_logprobs too, as it is sent as sampling one token"
+            )
         if len(self.prompt) + self.choice.max_tokens > base.context_length:
             raise InvalidRequest(
                 f"{len(self.prompt)} prompt tokens and max_tokens {self.choice.max_tokens} exceed the model's "
