@@ -114,6 +114,7 @@ class AsyncClient:
         self._trace = trace_metadata() if tracing else None
         self._deadlines = deadlines or Deadlines()
         self._backoff = backoff or Backoff()
+        self._closed = False
         patience = self._backoff.longest_seconds
         self._channel = async_channel(target, credentials, channel_options(target, patience))
         self._watch_channel = async_channel(target, credentials, watch_options(target, patience))
@@ -191,7 +192,7 @@ class AsyncClient:
             lambda: method(metadata=self._metadata),
             Flow(session_id, credit=credit, interval_ms=interval_ms),
             self._backoff,
-            self._deadlines.update,
+            self._deadlines.seconds(Effort.UPDATE, None),
         )
 
     async def __aenter__(self) -> Self:
@@ -201,12 +202,16 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections; calls still open are cancelled."""
+        """Closes the connections; calls still open are cancelled, and none can be made any more."""
+        self._closed = True
         await self._channel.close(None)
         await self._watch_channel.close(None)
 
     @property
     def _metadata(self) -> Metadata:
+        """Metadata of a call about to be made. Raises ValueError once the client is closed."""
+        if self._closed:
+            raise ValueError("the client is closed")
         return self._own_metadata if self._trace is None else (*self._own_metadata, *self._trace())
 
     async def _result(self, call: Unary[Result]) -> Result:

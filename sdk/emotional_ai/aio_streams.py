@@ -11,6 +11,7 @@ from grpc.aio import StreamStreamCall, UnaryStreamCall
 
 from emotional_ai.ahead import AsyncAhead
 from emotional_ai.backoff import Attempts, Backoff
+from emotional_ai.calls.call import bounded
 from emotional_ai.calls.watching import Watching
 from emotional_ai.errors import Cancelled, EmotionalAIError, Unavailable, raised
 from emotional_ai.flow import Flow
@@ -22,6 +23,8 @@ from emotional_ai.v1 import engine_pb2 as pb
 Item = TypeVar("Item")
 Outbox = asyncio.Queue[pb.StreamStateRequest]
 Duplex = StreamStreamCall[pb.StreamStateRequest, pb.StreamStateResponse]
+
+NOT_OPEN = "the stream is not open; use it inside its `async with` block"
 
 
 class AsyncStateStream:
@@ -80,7 +83,7 @@ class AsyncStateStream:
 
     async def flush(self, within: float | None = None) -> None:
         """Waits until everything sent is stored, at most `within` seconds. Raises DeadlineExceeded."""
-        seconds = self._flush_seconds if within is None else within
+        seconds = bounded("`within`", self._flush_seconds if within is None else within)
         try:
             async with asyncio.timeout(seconds):
                 await self._until(lambda: self._flow.settled)
@@ -93,6 +96,8 @@ class AsyncStateStream:
         return self
 
     async def __anext__(self) -> pb.EmotionalState:
+        if self._task is None:
+            raise ValueError(NOT_OPEN)
         await self._until(lambda: self._flow.news)
         if self._flow.news:
             return self._flow.take()
@@ -128,7 +133,7 @@ class AsyncStateStream:
         if self._failure is not None:
             raise self._failure
         if self._over:
-            raise ValueError("the stream is not open; use it inside its `async with` block")
+            raise ValueError(NOT_OPEN)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         """Waits for the condition, or the end of the stream."""

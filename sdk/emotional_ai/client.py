@@ -113,6 +113,7 @@ class Client:
         self._trace = trace_metadata() if tracing else None
         self._deadlines = deadlines or Deadlines()
         self._backoff = backoff or Backoff()
+        self._closed = False
         patience = self._backoff.longest_seconds
         self._channel = channel(target, credentials, channel_options(target, patience))
         self._watch_channel = channel(target, credentials, watch_options(target, patience))
@@ -187,7 +188,7 @@ class Client:
             lambda requests: self._stubs.engine.StreamState(requests, metadata=self._metadata),
             Flow(session_id, credit=credit, interval_ms=interval_ms),
             self._backoff,
-            self._deadlines.update,
+            self._deadlines.seconds(Effort.UPDATE, None),
         )
 
     def __enter__(self) -> Self:
@@ -197,12 +198,16 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections; calls still open are cancelled."""
+        """Closes the connections; calls still open are cancelled, and none can be made any more."""
+        self._closed = True
         self._channel.close()
         self._watch_channel.close()
 
     @property
     def _metadata(self) -> Metadata:
+        """Metadata of a call about to be made. Raises ValueError once the client is closed."""
+        if self._closed:
+            raise ValueError("the client is closed")
         return self._own_metadata if self._trace is None else (*self._own_metadata, *self._trace())
 
     def _result(self, call: Unary[Result]) -> Result:

@@ -10,6 +10,7 @@ import grpc
 
 from emotional_ai.ahead import Ahead
 from emotional_ai.backoff import Attempts, Backoff
+from emotional_ai.calls.call import bounded
 from emotional_ai.calls.watching import Watching
 from emotional_ai.errors import Cancelled, DeadlineExceeded, Details, EmotionalAIError, Unavailable, raised
 from emotional_ai.flow import Flow
@@ -81,7 +82,7 @@ class StateStream:
 
     def flush(self, within: float | None = None) -> None:
         """Waits until everything sent is stored, at most `within` seconds. Raises DeadlineExceeded."""
-        seconds = self._flush_seconds if within is None else within
+        seconds = bounded("`within`", self._flush_seconds if within is None else within)
         with self._changed:
             in_time = self._changed.wait_for(lambda: self._over or self._flow.settled, seconds)
             if self._flow.settled:
@@ -94,6 +95,7 @@ class StateStream:
         return self
 
     def __next__(self) -> pb.EmotionalState:
+        self._check_opened()
         with self._changed:
             self._changed.wait_for(lambda: self._over or self._flow.news)
             if self._flow.news:
@@ -122,8 +124,12 @@ class StateStream:
             self._changed.notify_all()
             if self._call is not None:
                 _cancel(self._call)
-        if self._thread is not threading.current_thread():
+        if self._opened and self._thread is not threading.current_thread():
             self._thread.join()
+
+    @property
+    def _opened(self) -> bool:
+        return self._thread.ident is not None
 
     @property
     def _over(self) -> bool:
@@ -134,6 +140,11 @@ class StateStream:
             raise self._failure
         if self._closed.is_set():
             raise ValueError("the stream is closed")
+        self._check_opened()
+
+    def _check_opened(self) -> None:
+        if not self._opened:
+            raise ValueError("the stream is not open; use it inside its `with` block")
 
     def _run(self) -> None:
         attempts = Attempts(self._backoff)

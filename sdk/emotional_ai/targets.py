@@ -12,6 +12,9 @@ from typing import Final
 SEPARATOR: Final = ","
 SCHEMES: Final = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:", "xds:")
 """Of targets that are gRPC's own, and reach it as they are."""
+WITH_PORTS: Final = ("dns:", "ipv4:", "ipv6:")
+"""Schemes whose targets end in ports."""
+LAST_PORT: Final = 65_535
 SPREADING: Final[Mapping[str, object]] = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "healthCheckConfig": {"serviceName": ""},
@@ -22,11 +25,15 @@ LOOKED_UP_AGAIN_MS: Final = 1_000
 
 
 def joined(target: str | Sequence[str]) -> str:
-    """A target as one text. Raises ValueError for several addresses that gRPC could not take together."""
+    """A target as one text. Raises ValueError for none, a port there is not, and several that gRPC could not take together."""
     texts = addresses(target) if isinstance(target, str) else tuple(target)
     text = SEPARATOR.join(texts)
     if len(texts) != 1:
         _versions(text, texts)
+    elif not text.strip():
+        raise ValueError(f"a target is HOST:PORT, such as 127.0.0.1:50051; got {text!r}")
+    for one in texts:
+        _check_ports(one)
     return text
 
 
@@ -61,6 +68,28 @@ def authority(target: str) -> str | None:
 def host(address: str) -> str:
     """HOST of HOST:PORT."""
     return address.rpartition(":")[0] or address
+
+
+def _check_ports(text: str) -> None:
+    """Raises ValueError for a number that is no port; gRPC would take another in its place."""
+    scheme = next((one for one in SCHEMES if text.startswith(one)), "")
+    if scheme and scheme not in WITH_PORTS:
+        return
+    for address in text.removeprefix(scheme).split(SEPARATOR):
+        number = _number(address)
+        if number is not None and not 1 <= number <= LAST_PORT:
+            raise ValueError(f"a port is in 1..{LAST_PORT}, such as 50051; got {address!r}")
+
+
+def _number(address: str) -> int | None:
+    """The number after the last colon; None for an address of IPv6 without a port, and for the name of a service."""
+    before, colon, port = address.rpartition(":")
+    if not colon or (":" in before and not before.endswith("]")):
+        return None
+    try:
+        return int(port)
+    except ValueError:
+        return None
 
 
 def _versions(target: str, several: Sequence[str]) -> int:

@@ -215,6 +215,53 @@ def test_a_calls_own_timeout_wins_over_the_clients_deadline(target: str) -> None
         client.state("slow", timeout=0.1)
 
 
+@pytest.mark.parametrize("seconds", [float("inf"), 1e12, 10**30])
+def test_a_call_may_wait_without_an_end(target: str, seconds: float) -> None:
+    with Client(target, deadlines=Deadlines(update=seconds)) as client:
+        assert client.state("ada", timeout=seconds).session_id == "ada"
+        assert client.apply("ada", reward=0.8).version == 1
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), -1, float("-inf")])
+def test_a_timeout_that_is_none_is_refused_unsent(client: Client, service: Scripted, seconds: float) -> None:
+    with pytest.raises(ValueError, match="`timeout` must be a number of seconds, 0 or more; got"):
+        client.state("ada", timeout=seconds)
+    with pytest.raises(ValueError, match="the deadline `work` must be a number of seconds, 0 or more; got"):
+        Deadlines(work=seconds)
+    assert not service.requests
+
+
+def test_a_closed_client_makes_no_calls_and_says_so(client: Client) -> None:
+    client.close()
+    with pytest.raises(ValueError, match="the client is closed"):
+        client.state("ada")
+    with pytest.raises(ValueError, match="the client is closed"):
+        next(client.list_sessions())
+    with client.watch("ada") as watch, pytest.raises(ValueError, match="the client is closed"):
+        next(iter(watch))
+    with client.stream("ada") as stream, pytest.raises(ValueError, match="the client is closed"):
+        next(stream)
+    with pytest.raises(ValueError, match="the client is closed"), client.converse("ada", "hello"):
+        pass
+
+
+async def test_a_closed_asyncio_client_makes_no_calls_and_says_so(target: str) -> None:
+    client = AsyncClient(target)
+    await client.close()
+    with pytest.raises(ValueError, match="the client is closed"):
+        await client.state("ada")
+    with pytest.raises(ValueError, match="the client is closed"):
+        await anext(client.list_sessions())
+    with pytest.raises(ValueError, match="the client is closed"):
+        await anext(aiter(client.watch("ada")))
+    async with client.stream("ada") as stream:
+        with pytest.raises(ValueError, match="the client is closed"):
+            await anext(stream)
+    with pytest.raises(ValueError, match="the client is closed"):
+        async with client.converse("ada", "hello"):
+            pass
+
+
 def test_an_error_carries_reason_and_facts_of_the_service(client: Client) -> None:
     with pytest.raises(NotFound, match="no session 'unknown'") as caught:
         client.state("unknown")
@@ -265,8 +312,9 @@ def test_a_list_fetches_page_after_page(client: Client, service: Scripted) -> No
 
 def test_the_json_of_an_export_can_be_imported_without_loss(client: Client, service: Scripted) -> None:
     text = client.export_json("ada")
-    assert client.import_json(text, session_id="copy").session_id == "copy"
-    assert service.requests[-1].session == client.export_session("ada")
+    for written in (text, f"\ufeff{text}"):
+        assert client.import_json(written, session_id="copy").session_id == "copy"
+        assert service.requests[-1].session == client.export_session("ada")
 
 
 @pytest.mark.parametrize(

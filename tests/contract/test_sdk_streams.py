@@ -297,6 +297,29 @@ def test_closing_from_another_thread_ends_the_iteration(client: Client) -> None:
             stream.send(reward=0.1)
 
 
+def test_a_stream_outside_its_block_takes_nothing_and_says_so(client: Client, service: Scripted) -> None:
+    stream = client.stream("ada")
+    with pytest.raises(ValueError, match="not open; use it inside its `with` block"):
+        stream.send(reward=0.1)
+    with pytest.raises(ValueError, match="not open"):
+        next(stream)
+    stream.flush(PATIENCE)
+    stream.close()
+    with pytest.raises(ValueError, match="the stream is closed"):
+        stream.send(reward=0.1)
+    assert not service.opened
+
+
+def test_a_flush_may_wait_without_an_end(client: Client, service: Scripted) -> None:
+    with client.stream("ada") as stream:
+        stream.send(reward=0.1)
+        stream.flush(float("inf"))
+        assert service.applied == [1]
+        for seconds in (float("nan"), -1.0):
+            with pytest.raises(ValueError, match="`within` must be a number of seconds, 0 or more; got"):
+                stream.flush(seconds)
+
+
 # ---- watches, blocking
 
 
@@ -393,6 +416,20 @@ async def test_by_asyncio_a_fatal_error_is_raised_where_the_stream_is_used(targe
         with pytest.raises(InvalidArgument, match="must be in"):
             async with client.stream("ada") as stream:
                 await stream.send(reward=1.5)
+
+
+async def test_by_asyncio_a_stream_outside_its_block_says_so_and_one_that_ended_ends(target: str) -> None:
+    async with AsyncClient(target) as client:
+        stream = client.stream("ada")
+        with pytest.raises(ValueError, match="not open; use it inside its `async with` block"):
+            await stream.send(reward=0.1)
+        with pytest.raises(ValueError, match="not open"):
+            await anext(stream)
+        await stream.close()
+        async with asyncio.timeout(PATIENCE), client.stream("ada") as opened:
+            await anext(opened)
+            await opened.close()
+            assert [state async for state in opened] == []
 
 
 async def test_by_asyncio_cancelling_the_task_cancels_the_call_and_is_not_swallowed(

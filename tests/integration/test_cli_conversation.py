@@ -11,6 +11,7 @@ import pytest
 from command_line import CommandLine
 from keyboard import Keyboard, keyboard
 from loopback import PATIENCE
+from ports import nowhere
 from scripted_speech import Script, scripted_service
 
 from emotional_ai import Chemistry
@@ -86,6 +87,19 @@ def test_a_time_scale_is_given_to_new_and_to_known_sessions(cli: CommandLine, sc
     configured = [entry["configured"] for entry in exported["entries"] if "configured" in entry]
     assert exported["entries"][0]["created"]["config"]["dynamics"]["timeScale"] == 60
     assert [one["dynamics"].get("timeScale", 0) for one in configured] == [0]
+
+
+@pytest.mark.parametrize("given", ["nan", "-1", "10001", "inf"])
+def test_a_time_scale_that_is_none_is_refused_with_what_is_one(cli: CommandLine, script: Script, given: str) -> None:
+    ran = cli("chat", "--session", "unscaled", "--time-scale", given, stdin="hello\n")
+    assert ran.status == 2
+    assert f"must be a number from 0 to 10000, got {float(given)}" in " ".join(ran.err.split())
+    assert not script.asked
+
+
+def test_a_byte_order_mark_is_not_said(cli: CommandLine, script: Script) -> None:
+    assert cli("chat", "--session", "marked", stdin=b"\xef\xbb\xbfhello\n").status == 0
+    assert [request.text for request in script.asked] == ["hello"]
 
 
 def test_a_turn_that_fails_is_named_and_the_others_go_on(cli: CommandLine, script: Script) -> None:
@@ -198,18 +212,27 @@ def test_lines_are_appraised_in_order_and_in_batches(address: str, script: Scrip
     assert sum(script.batches) == 701
 
 
-@pytest.mark.parametrize("line", [b"\xff", b"x" * 32_769])
-def test_a_line_that_cannot_be_appraised_is_named(address: str, line: bytes) -> None:
-    ran = appraise(address, b"fine\n" + line + b"\n")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"\xff\xfe", "line 3 of the input is not UTF-8 text"),
+        (b"x" * 1_000_000, "line 3 has 1000000 characters; a text has at most 32768"),
+    ],
+)
+def test_a_line_that_cannot_be_appraised_is_named_and_the_others_go_on(address: str, line: bytes, said: str) -> None:
+    ran = appraise(address, b"you are kind\r\n\r\n" + line + b"\nI lost it\n")
     assert ran.returncode == 1
-    assert b"line 2" in ran.stderr
+    assert ran.stderr.decode() == f"error: {said}\nerror: 1 of 4 lines could not be appraised: 3\n"
+    first, blank, wrong, last = [json.loads(one) for one in ran.stdout.splitlines()]
+    assert (first["text"], blank["text"], last["signals"]) == ("you are kind", "", {"loss": 0.9})
+    assert wrong["error"] == said
 
 
-def test_an_error_ends_appraise_though_its_input_goes_on(address: str) -> None:
-    command = (sys.executable, "-m", "emotional_ai", "--target", address, "appraise")
+def test_an_error_ends_appraise_though_its_input_goes_on() -> None:
+    command = (sys.executable, "-m", "emotional_ai", "--target", nowhere(), "appraise")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write(b"\xff\n")
+        process.stdin.write(b"fine\n")
         process.stdin.flush()
         assert process.wait(PATIENCE) == 1
 

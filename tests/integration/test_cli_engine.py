@@ -193,6 +193,44 @@ def test_a_simulation_is_computed_and_drawn(cli: CommandLine, tmp_path: Path) ->
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("name", ["curve", "-", "curve.", "curve.PNG"])
+def test_a_picture_is_drawn_in_the_file_that_is_named_and_in_no_other(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("curve.png").write_bytes(b"kept")
+    ran = cli("simulate", "-", "--plot", name, stdin='{"times": [0, 1]}')
+    assert (ran.status, ran.err) == (0, f"drawn in {name}\n")
+    assert Path(name).read_bytes().startswith(b"\x89PNG")
+    assert Path("curve.png").read_bytes() == b"kept"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "said"),
+    [
+        ("curve.foo", 1, "cannot draw in curve.foo: Format 'foo' is not supported (supported formats:"),
+        ("", 2, "'.' is a directory; name a file"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_refused(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, status: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = cli("simulate", "-", "--plot", name, stdin='{"times": [0, 1]}')
+    assert ran.status == status
+    assert said in " ".join(ran.err.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_may_begin_with_a_byte_order_mark(cli: CommandLine, tmp_path: Path) -> None:
+    marked = tmp_path / "marked.json"
+    marked.write_text(REFERENCE.read_text(), encoding="utf-8-sig")
+    assert cli("conformance", str(marked)).status == 0
+    marked.write_text('{"times": [0]}', encoding="utf-8-sig")
+    assert cli("simulate", str(marked), "--json").status == 0
+
+
 def test_a_simulation_that_is_misspelt_is_refused(cli: CommandLine) -> None:
     ran = cli("simulate", "-", stdin='{"tmes": [0]}')
     assert ran.status == 1

@@ -41,3 +41,13 @@ def test_encryption_is_asked_for_as_by_every_command(tmp_path: Path, trusted: bo
     with service(replace(IN_MEMORY, access=AccessSettings(tls=TlsSettings(own.certificate, own.key)))) as address:
         given = ("--ca", str(own.certificate)) if trusted else ()
         assert CommandLine(address)(*given, "health", "--within", "5").status == int(not trusted)
+
+
+def test_a_port_there_is_not_is_refused_before_another_one_is_asked() -> None:
+    with service() as address:
+        host, _, port = address.rpartition(":")
+        wrapped = f"{host}:{int(port) + 65_536}"
+        for command in ("health", "state"):
+            ran = CommandLine(wrapped)(command)
+            assert (ran.status, ran.out) == (1, "")
+            assert ran.err == f"error: a port is in 1..65535, such as 50051; got '{wrapped}'\n"

@@ -297,6 +297,16 @@ def test_flags_of_another_store_are_refused_as_the_service_refuses_them(tmp_path
     assert by_name.returncode == 0, by_name.stderr
 
 
+@pytest.mark.parametrize("target", ["localhost:119587", "one.example:1,two.example:2"])
+def test_a_target_that_cannot_be_is_told_with_how_to_name_one(target: str, tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "emotional_ai", "--target", target, "doctor", "--json", "--engine-only")
+    environ = {**os.environ, "HOME": str(tmp_path)}
+    ran = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, "")
+    (told,) = [one for one in json.loads(ran.stdout)["findings"] if one["subject"] == "client"]
+    assert "HOST:PORT" in told["mend"]
+
+
 def test_the_command_runs_where_packages_of_the_service_are_broken(tmp_path: Path) -> None:
     broken = "import sys; sys.modules['tenacity'] = sys.modules['scipy'] = sys.modules['protovalidate'] = None; "
     run = "sys.argv = ['emotional-ai', 'doctor', '--json', '--db', 's.db']; from emotional_ai.__main__ import main; main()"

@@ -73,6 +73,8 @@ def test_blank_lines_are_left_out_and_lines_keep_their_numbers() -> None:
         ('{"prompt": "\\ud800"}', "line 1: holds text that is none"),
         ('{"prompt": "a", "reply": "b"}', "line 1: reply:"),
         ('{"prompt": "a", "session": "s", "state": {}}', "line 1: session:"),
+        ('{"prompt": "a", "prompt": "b"}', "line 1: has the field 'prompt' twice in one object"),
+        ('{"prompt": "a", "state": {"cortisol": 1, "cortisol": 0}}', "line 1: has the field 'cortisol' twice"),
         ('{"prompt": "a"', "line 1: is not JSON"),
         ("[1]", "line 1: must be an object"),
     ],
@@ -98,9 +100,10 @@ def test_an_output_is_not_written_over(tmp_path: Path) -> None:
         answered(out, by_line("a"), resume=False)
 
 
-def test_a_half_written_last_line_is_cut_off_and_its_row_done_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_half_written_last_line_is_cut_off_and_its_row_done_again(tmp_path: Path, mark: str) -> None:
     out = tmp_path / "out.jsonl"
-    whole = '{"prompt": "é", "input_line": 2}\n'
+    whole = mark + '{"prompt": "é", "input_line": 2}\n'
     out.write_text(whole + '{"prompt": "a", "inp')
     assert answered(out, by_line("a", "é"), resume=True) == {2}
     assert out.read_text() == whole

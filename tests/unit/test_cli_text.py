@@ -16,7 +16,7 @@ import typer
 from emotional_ai.backoff import Attempts
 from emotional_ai.causes import sentence
 from emotional_ai.cli.figures import bar, sparkline
-from emotional_ai.cli.files import parse_message, write_text
+from emotional_ai.cli.files import parse_message, read_text, write_text
 from emotional_ai.cli.joined import joined
 from emotional_ai.cli.language import BATCH, BATCH_BYTES, Arrivals
 from emotional_ai.cli.lines import Line, decoded
@@ -52,6 +52,17 @@ def test_columns_line_up() -> None:
 
 def test_lines_that_are_not_text_are_told_from_those_that_are() -> None:
     assert list(decoded([b"a\r\n", b"\xff\n", b"\xc3\xa9"])) == [Line(1, "a"), Line(2, None), Line(3, "é")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    mark = b"\xef\xbb\xbf"
+    assert list(decoded([mark + b"a\n", mark + b"b\n"])) == [Line(1, "a"), Line(2, "\ufeffb")]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "marked"
+    file.write_bytes(b"\xef\xbb\xbf{}")
+    assert read_text(file) == "{}"
 
 
 @pytest.mark.parametrize(
@@ -239,6 +250,35 @@ def test_a_closed_standard_input_is_said(command: list[str]) -> None:
     )
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr == "error: standard input is closed; give it a file, a pipe or a terminal\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "number"),
+    [
+        ((b"signal", b"--session", b"\xff", b"reward=.5"), 3),
+        ((b"signal", b"reward=.5", b"--note=caf\xe9"), 3),
+        ((b"state", b"\xff"), 2),
+        ((b"simulate", b"\xff.json"), 2),
+    ],
+)
+def test_an_argument_that_is_not_text_is_wrong_usage_and_named(arguments: tuple[bytes, ...], number: int) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "emotional_ai", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == f"error: argument {number} is not UTF-8 text: {arguments[number - 1]!r}\n"
+
+
+def test_a_reader_that_leaves_ends_a_command_quietly_as_its_help_says() -> None:
+    command = (sys.executable, "-m", "emotional_ai", "--help")
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "1 refused or failed" in told.stdout
+    assert "with none where the reader of the output left" in " ".join(told.stdout.split())
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as unread:
+        ran = subprocess.run(command, stdout=unread, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (1, "")
 
 
 def test_output_that_cannot_be_written_is_one_error() -> None:

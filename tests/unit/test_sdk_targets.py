@@ -77,9 +77,66 @@ def test_addresses_that_grpc_could_not_take_together_are_refused_with_what_to_do
         service_address(target)
 
 
+@pytest.mark.parametrize("target", ["", "  ", [""]])
+@pytest.mark.parametrize("made", [Client, AsyncClient])
+def test_a_target_that_names_nothing_is_refused(
+    target: str | list[str], made: type[Client] | type[AsyncClient]
+) -> None:
+    with pytest.raises(ValueError, match=r"a target is HOST:PORT, such as 127\.0\.0\.1:50051; got ''"):
+        made(target)
+
+
 def test_no_address_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="such as 10"):
         joined([])
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "localhost:119587",
+        "localhost:65536",
+        "engine.example:0",
+        "127.0.0.1:-1",
+        "[::1]:65536",
+        "10.0.0.1:1,10.0.0.2:65536",
+        "dns:engine.example:65536",
+        "dns:///engine.example:65536",
+        "ipv4:10.0.0.1:1,10.0.0.2:65536",
+        "ipv6:[::1]:65536",
+    ],
+)
+@pytest.mark.parametrize("made", [Client, AsyncClient])
+def test_a_port_there_is_not_is_refused_where_grpc_would_take_another(
+    target: str, made: type[Client] | type[AsyncClient]
+) -> None:
+    with pytest.raises(ValueError, match=r"a port is in 1\.\.65535, such as 50051; got "):
+        made(target)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "engine.example",
+        "engine.example:65535",
+        "engine.example:https",
+        "::1",
+        "fe80::99999",
+        "[::1]",
+        "[::1]:65535",
+        "dns:engine.example",
+        "dns:///engine.example:65535",
+        "dns://10.0.0.53:53/engine.example:1",
+        "ipv4:10.0.0.1:1,10.0.0.2:65535",
+        "ipv6:[::1]:1,[::2]:2",
+        "unix:/tmp/a:99999",
+        "unix-abstract:a:99999",
+        "vsock:2:99999",
+        "xds:///engine:99999",
+    ],
+)
+def test_other_targets_stay_as_they_are(target: str) -> None:
+    assert joined(target) == target
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """What a call is, before anyone carries it out."""
 
+import math
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import grpc
 
@@ -15,6 +16,9 @@ from emotional_ai.v1.training_pb2_grpc import TrainingStub
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Result = TypeVar("Result")
+
+LONGEST_SECONDS: Final = 1e8
+"""Three years: as good as no deadline. gRPC takes one that is too far away for past, and threads cannot wait for it."""
 
 
 class Effort(Enum):
@@ -28,7 +32,7 @@ class Effort(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds after which a call without its own `timeout` is given up."""
+    """Seconds after which a call without its own `timeout` is given up; infinite for never. Raises ValueError below 0."""
 
     read: float = 2.0
     """Sessions, states, jobs."""
@@ -39,18 +43,28 @@ class Deadlines:
     reply: float = 60.0
     """A whole streamed reply."""
 
+    def __post_init__(self) -> None:
+        for effort in Effort:
+            bounded(f"the deadline `{effort.value}`", self._of(effort))
+
     def seconds(self, effort: Effort, timeout: float | None) -> float:
-        """`timeout` where there is one."""
-        return (
-            {
-                Effort.READ: self.read,
-                Effort.UPDATE: self.update,
-                Effort.WORK: self.work,
-                Effort.REPLY: self.reply,
-            }[effort]
-            if timeout is None
-            else timeout
-        )
+        """`timeout` where there is one. Raises ValueError for one below 0, or that is no number."""
+        return bounded("`timeout`", self._of(effort) if timeout is None else timeout)
+
+    def _of(self, effort: Effort) -> float:
+        return {
+            Effort.READ: self.read,
+            Effort.UPDATE: self.update,
+            Effort.WORK: self.work,
+            Effort.REPLY: self.reply,
+        }[effort]
+
+
+def bounded(name: str, seconds: float) -> float:
+    """As long a wait as there can be, where it is longer. Raises ValueError for one below 0, or that is no number."""
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"{name} must be a number of seconds, 0 or more; got {seconds}")
+    return min(seconds, LONGEST_SECONDS)
 
 
 class Stubs(NamedTuple):

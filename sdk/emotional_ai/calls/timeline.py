@@ -81,6 +81,7 @@ def import_session(
 
 def import_json(text: str, *, session_id: str = "", timeout: float | None = None) -> Unary[pb.Session]:
     """As `import_session`, from JSON. Raises InvalidArgument saying where, if it is not the JSON of an export."""
+    text = text.removeprefix("\ufeff")  # the byte order mark of a file
     if not text.lstrip().startswith("{"):  # the parser takes an empty list, or null, for an empty message
         raise InvalidArgument.of("MALFORMED_JSON", "session", "is not the JSON of an export, which is an object")
     try:

@@ -1,11 +1,13 @@
 """The root of the command line.
 
-Exit codes: 0 done; 1 refused or failed, with one message on standard error; 2 wrong usage; 130 interrupted.
+Exit codes: 0 done; 1 refused or failed, with one message on standard error, or with none where the reader of the output left;
+2 wrong usage; 130 interrupted.
 """
 
 import io
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from importlib.metadata import version
@@ -33,11 +35,13 @@ from emotional_ai.cli import (
 from emotional_ai.cli.joined import Joined, joined
 from emotional_ai.cli.output import CommandFailed, note, say, told
 from emotional_ai.cli.reach import Service
+from emotional_ai.cli.shapes import shown
 from emotional_ai.connection import DEFAULT_TARGET
 from emotional_ai.credentials import CA, CLIENT_CERT, CLIENT_KEY, TOKEN, Credentials
 from emotional_ai.errors import EmotionalAIError
 
 FAILED: Final = 1
+WRONG_USAGE: Final = 2
 PROGRAM: Final = "emotional-ai"
 
 
@@ -136,7 +140,8 @@ def root(
 ) -> None:
     """Agents with a living emotional state: talk to them, move them, ask why they feel as they do.
 
-    Exit codes: 0 done; 1 refused or failed, with a message on standard error; 2 wrong usage; 130 interrupted.
+    Exit codes: 0 done; 1 refused or failed, with a message on standard error, or with none where the reader of the output
+    left; 2 wrong usage; 130 interrupted.
     """
     ctx.obj = Service(target, Credentials(token, ca, client_cert, client_key))
 
@@ -151,12 +156,26 @@ def run() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        _check_arguments(sys.argv[1:])
         app(prog_name=PROGRAM)
     except OSError as error:  # of files a CommandFailed tells, of a reader that left the command framework
         with suppress(OSError):
             note(f"error: cannot write the output: {error.strerror or error}")
         _discard_output()
         sys.exit(FAILED)
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Ends the process for an argument that is not UTF-8 text, which nothing the service is sent can hold.
+
+    A file whose name is not UTF-8 is refused with it: which arguments name files is not known yet.
+    """
+    for number, argument in enumerate(arguments, start=1):
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError:
+            note(f"error: argument {number} is not UTF-8 text: {shown(os.fsencode(argument))}")
+            sys.exit(WRONG_USAGE)
 
 
 def _discard_output() -> None:

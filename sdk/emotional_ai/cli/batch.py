@@ -152,7 +152,7 @@ def answered(out: Path, rows: dict[int, Row], resume: bool) -> set[int]:
     if rest:
         note(f"the last line of {out} was half-written and is generated anew")
         with out.open("r+b") as file:
-            file.truncate(len(text.encode()) - len(rest.encode()))
+            file.truncate(out.stat().st_size - len(rest.encode()))
     return {_line_of(out, number, line, rows) for number, line in enumerate(whole.split("\n"), start=1) if line}
 
 

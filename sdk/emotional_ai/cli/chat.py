@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -17,6 +17,9 @@ from emotional_ai.limits import GREATEST_SEED, MOST_TOKENS
 from emotional_ai.names import DEFAULT_SESSION
 from emotional_ai.v1.inference_pb2 import Sampling
 
+FASTEST: Final = 10_000
+"""Greatest time scale of the contract."""
+
 Seed = Annotated[
     int | None,
     typer.Option(min=0, max=GREATEST_SEED, help="Seed of every reply, which makes the conversation repeatable."),
@@ -24,11 +27,23 @@ Seed = Annotated[
 MaxTokens = Annotated[
     int | None, typer.Option(min=1, max=MOST_TOKENS, help="Most tokens of a reply.", show_default="the service's")
 ]
+
+
+def _time_scale(given: float | None) -> float | None:
+    """A time scale as given. Raises BadParameter for one no session can have."""
+    if given is not None and not 0 <= given <= FASTEST:  # typer's own `max` says of NaN that it is too great
+        raise typer.BadParameter(f"must be a number from 0 to {FASTEST}, got {given}")
+    return given
+
+
 TimeScale = Annotated[
     float | None,
-    typer.Option(min=0, max=10_000, help="Simulated minutes per wall minute.", show_default="the session's, 10 if new"),
+    typer.Option(
+        help=f"Simulated minutes per wall minute, 0 to {FASTEST}.",
+        show_default="the session's, 10 if new",
+        callback=_time_scale,
+    ),
 ]
-
 
 FixedBlend = Annotated[
     bool, typer.Option("--fixed-blend", help="Speak each reply as it began, although the state goes on moving.")

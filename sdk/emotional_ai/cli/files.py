@@ -16,11 +16,18 @@ Parsed = TypeVar("Parsed", bound=Message)
 Input = Annotated[Path, typer.Argument(metavar="FILE", help="File to read; - reads standard input.", allow_dash=True)]
 
 
+def named_file(path: Path | None) -> Path | None:
+    """A file to write as given. Raises BadParameter for a directory; no name at all is the one the command runs in."""
+    if path is not None and path.is_dir():
+        raise typer.BadParameter(f"'{path}' is a directory; name a file")
+    return path
+
+
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, or of standard input if the path is `-`."""
+    """The text of a UTF-8 file, with or without a byte order mark, or of standard input if the path is `-`."""
     try:
         raw = standard_input().read() if str(path) == "-" else path.read_bytes()
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")
     except OSError as error:
         raise CommandFailed(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

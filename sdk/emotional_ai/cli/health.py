@@ -13,7 +13,7 @@ from emotional_ai.cli.output import CommandFailed, say
 from emotional_ai.cli.reach import Target, named_service
 from emotional_ai.connection import channel, is_local
 from emotional_ai.credentials import Credentials
-from emotional_ai.targets import addresses
+from emotional_ai.targets import addresses, joined
 
 CHECK: Final = "/grpc.health.v1.Health/Check"
 SERVING: Final = b"\x08\x01"
@@ -60,8 +60,8 @@ def health(ctx: typer.Context, service: Name = "", within: Within = 3.0, target:
 def takes_calls(target: str, credentials: Credentials, *, service: str = "", within: float) -> bool:
     """Whether a service says that it takes calls; it tells this without a token.
 
-    Raises grpc.RpcError where it does not say within so many seconds, ValueError for a name that no service has, and for
-    credentials that do not fit together.
+    Raises grpc.RpcError where it does not say within so many seconds, ValueError for a name or an address that no service has,
+    and for credentials that do not fit together.
     """
     name = service.encode()
     if len(name) > LONGEST:
@@ -69,6 +69,6 @@ def takes_calls(target: str, credentials: Credentials, *, service: str = "", wit
     request = bytes((10, len(name))) + name if name else b""
     encryption = replace(credentials, token=None).of_channel(target)
     proxy = ("grpc.enable_http_proxy", 0 if is_local(target) else 1)
-    with channel(target, encryption, (proxy,)) as opened:
+    with channel(joined(target), encryption, (proxy,)) as opened:
         answer = opened.unary_unary(CHECK, bytes, bytes)(request, timeout=within)
     return bool(answer == SERVING)

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from emotional_ai import names
-from emotional_ai.cli.files import Input, parse_message, read_text
+from emotional_ai.cli.files import Input, named_file, parse_message, read_text
 from emotional_ai.cli.output import CommandFailed, Record, aligned, emit, note, say
 from emotional_ai.cli.reach import AsJson, Target, connected
 from emotional_ai.cli.reference import Case, read_reference
@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
 def simulate(
     ctx: typer.Context,
     file: Input,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the trajectory.", dir_okay=False)] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the trajectory.", callback=named_file)
+    ] = None,
     json: AsJson = False,
     target: Target = None,
 ) -> None:

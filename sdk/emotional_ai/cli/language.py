@@ -10,7 +10,7 @@ import typer
 from emotional_ai.cli import records
 from emotional_ai.cli.files import standard_input
 from emotional_ai.cli.lines import Line, decoded
-from emotional_ai.cli.output import CommandFailed, emit
+from emotional_ai.cli.output import CommandFailed, emit, note
 from emotional_ai.cli.reach import Target, connected
 from emotional_ai.client import Client
 from emotional_ai.errors import InvalidArgument
@@ -38,32 +38,52 @@ def appraise(
     target: Target = None,
 ) -> None:
     """Read lines of text and print, in order, an object for each: text, classified, signals (those that are not 0), valence,
-    confidence, emotions. Each line is appraised by itself. A blank line carries nothing and is answered so.
+    confidence, emotions. Each line is appraised by itself. A blank line carries nothing and is answered so. Of a line that
+    cannot be appraised the object has text and error; the others go on, and the command ends with status 1.
     """
     # A reader of its own: the interpreter could not end while a thread waits inside sys.stdin.
     stdin = open(standard_input().fileno(), "rb", closefd=False)  # noqa: SIM115
+    read = 0
+    failed: list[int] = []
     with connected(ctx, target) as client:
         for batch in Arrivals(decoded(stdin)):
-            for line, appraisal in zip(batch, _appraised(client, batch), strict=True):
-                emit(records.appraisal(line.text or "", appraisal))
+            read += len(batch)
+            found = _appraised(client, [line for line in batch if _fault(line) is None])
+            for line in batch:
+                outcome = _fault(line) or found[line.number]
+                if isinstance(outcome, str):
+                    failed.append(line.number)
+                    note(f"error: {outcome}")
+                    emit({"text": line.text, "error": outcome})
+                else:
+                    emit(records.appraisal(line.text or "", outcome))
+    if failed:
+        which = ", ".join(map(str, failed))
+        raise CommandFailed(f"{len(failed)} of {read} lines could not be appraised: {which}")
 
 
-def _appraised(client: Client, batch: Sequence[Line]) -> list[Appraisal]:
-    """One appraisal per line, in order. Raises CommandFailed, naming the line, for one that cannot be appraised."""
-    for line in batch:
-        if line.text is None:
-            raise CommandFailed(f"line {line.number} of the input is not UTF-8 text")
-        if len(line.text) > LONGEST_TEXT:
-            raise CommandFailed(
-                f"line {line.number} has {len(line.text)} characters; a text has at most {LONGEST_TEXT}"
-            )
-    texts = [line.text or "" for line in batch]
-    sent = [text for text in texts if text.strip()]
+def _fault(line: Line) -> str | None:
+    """Why a line is not sent, if it cannot be."""
+    if line.text is None:
+        return f"line {line.number} of the input is not UTF-8 text"
+    if len(line.text) > LONGEST_TEXT:
+        return f"line {line.number} has {len(line.text)} characters; a text has at most {LONGEST_TEXT}"
+    return None
+
+
+def _appraised(client: Client, lines: Sequence[Line]) -> dict[int, Appraisal | str]:
+    """By its number the appraisal of each line, or why the service refuses it."""
+    texts = {line.number: line.text for line in lines if line.text and line.text.strip()}
+    blank: dict[int, Appraisal | str] = {line.number: Appraisal() for line in lines}
+    if not texts:
+        return blank
     try:
-        found = iter(client.appraise(sent, timeout=SECONDS) if sent else ())
+        return blank | dict(zip(texts, client.appraise(list(texts.values()), timeout=SECONDS), strict=True))
     except InvalidArgument as error:
-        raise CommandFailed(f"lines {batch[0].number}..{batch[-1].number} were refused: {error.message}") from error
-    return [next(found) if text.strip() else Appraisal() for text in texts]
+        if len(texts) == 1:
+            return blank | {number: f"line {number} was refused: {error.message}" for number in texts}
+    middle = len(lines) // 2
+    return _appraised(client, lines[:middle]) | _appraised(client, lines[middle:])
 
 
 class Arrivals:

@@ -26,10 +26,10 @@ class Line:
 
 
 def decoded(stream: Iterable[bytes]) -> Iterator[Line]:
-    """The lines of a stream as they come."""
+    """The lines of a stream as they come, a byte order mark before the first left out."""
     for number, raw in enumerate(stream, start=1):
         try:
-            yield Line(number, raw.decode("utf-8").rstrip("\r\n"))
+            yield Line(number, raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"))
         except UnicodeDecodeError:
             yield Line(number, None)
 

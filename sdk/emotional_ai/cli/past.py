@@ -8,6 +8,7 @@ import typer
 from emotional_ai import names
 from emotional_ai.causes import parts, sentences
 from emotional_ai.cli import figures, records
+from emotional_ai.cli.files import named_file
 from emotional_ai.cli.output import Record, aligned, emit, note, printable, say
 from emotional_ai.cli.reach import AsJson, SessionId, Target, connected
 from emotional_ai.cli.spans import End, Start, last_minutes, span
@@ -34,7 +35,8 @@ def history(
         int | None, typer.Option(min=2, max=10_000, help="Samples over the span.", show_default="60; 200 with --plot")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw the four chemicals and the events.", dir_okay=False)
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw the four chemicals and the events.", callback=named_file),
     ] = None,
     json: AsJson = False,
     target: Target = None,

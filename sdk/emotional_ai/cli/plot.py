@@ -102,8 +102,8 @@ def _figure(curves: Curves, baseline: pb.Chemistry | None) -> tuple[Figure, Axes
 
 def _save(figure: Figure, path: Path) -> None:
     try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:
+        figure.savefig(path, format=path.suffix[1:] or "png")  # left to itself, matplotlib draws in another file
+    except (OSError, ValueError, RuntimeError) as error:  # the last where a format needs a program that is not there
         raise CommandFailed(f"cannot draw in {path}: {error}") from error
 
 

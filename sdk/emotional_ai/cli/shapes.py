@@ -85,13 +85,23 @@ class Node:
 
 
 def parsed(text: str) -> Node:
-    """JSON of any shape. Raises Malformed for text that is not JSON, and for numbers and nesting beyond what can be read."""
+    """JSON of any shape. Raises Malformed for text that is not JSON, for an object that has a field twice, and for numbers and
+    nesting beyond what can be read."""
     try:
-        return Node("", json.loads(text, parse_int=_whole))
+        return Node("", json.loads(text, parse_int=_whole, object_pairs_hook=_object))
     except json.JSONDecodeError as error:
         raise Malformed("", f"is not JSON: {error}") from error
     except RecursionError as error:
         raise Malformed("", "is nested too deeply") from error
+
+
+def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise Malformed("", f"has the field {shown(name)} twice in one object")
+        fields[name] = value
+    return fields
 
 
 def _whole(digits: str) -> int:

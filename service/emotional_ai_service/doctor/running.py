@@ -40,7 +40,13 @@ def running(target: str, credentials: Credentials) -> Answer:
         advice = f"set {TOKEN} and {CA}, or the flags --token and --ca, so that they fit together"
         return Answer([wrong("client", str(error), advice)])
     try:
-        with Client(target, credentials=channel, token=credentials.token) as client:
+        made = Client(target, credentials=channel, token=credentials.token)
+    except ValueError as error:
+        return Answer(
+            [wrong("client", str(error), "name the service as HOST:PORT: emotional-ai --target HOST:PORT doctor")]
+        )
+    try:
+        with made as client:
             return Answer(list(_asked(client, target)), answers=True)
     except (Unauthenticated, PermissionDenied) as error:
         advice = f"set {TOKEN} to a token of the service: emotional-ai tokens add makes one"
