@@ -19,7 +19,7 @@ from scipy.optimize import least_squares
 from scipy.stats import t as student
 
 from emotional_ai_service.core.configuration import Dynamics
-from emotional_ai_service.core.errors import InvalidInput
+from emotional_ai_service.core.errors import CoreError, InvalidInput
 from emotional_ai_service.core.names import CHEMICALS, SIGNALS, Vector4
 from emotional_ai_service.core.simulation import Event, Span, simulate
 
@@ -32,6 +32,8 @@ _STEP: Final = 1e-5
 """Half-width of the central differences, in fitted coordinates: far above the error of the simulation, 1e-12."""
 _OPEN: Final = 1e-6
 """Singular value, relative to the largest, below which the data say nothing about a direction."""
+_FAR: Final = 1e3
+"""Residual, in levels, of dynamics that cannot be simulated: further off than any that can."""
 _SHARE: Final = 0.01
 """Share of a parameter in the open directions from which it is not identified."""
 _VAGUE: Final = 1.0
@@ -83,9 +85,9 @@ class Observed:
     times: Sequence[float]
     """Simulated minutes, >= 0, not descending; n of them."""
     levels: npt.ArrayLike
-    """Shape (n, 4); NaN where a level was not seen."""
+    """Shape (n, 4), with their noise each in [-1, 2]; NaN where a level was not seen."""
     initial: Vector4 | None = None
-    """Levels at time 0; the fitted baseline if None."""
+    """Levels at time 0, each in [0, 1]; the fitted baseline if None."""
     start_hour: float = 12.0
     """Local hour at time 0, for agents with a daily rhythm."""
 
@@ -119,6 +121,7 @@ class Calibration:
     condition: float
     """Ratio of the largest to the smallest singular value of the Jacobian; infinite where a direction is open."""
     converged: bool
+    """False where the evaluations ran out, or the fit ended beside dynamics that cannot be simulated in bounded time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +159,13 @@ def calibrate(
     """Dynamics nearest to what was observed under these inputs, everything else as in `start`.
 
     `fit` names what is free: `baseline`, `half_life`, and signals whose four gains are. Raises InvalidInput for names that are
-    neither, for wrong shapes or values, and for fewer than one observed level more than there are free parameters.
+    neither, for wrong shapes or values, and for fewer than one observed level more than there are free parameters; and
+    InvalidConfiguration for a start that cannot be simulated in bounded time. Where such dynamics are on the way of the fit, it
+    turns back before them.
     """
     free = _free(fit)
+    if most_evaluations < 1:
+        raise InvalidInput("most_evaluations", f"must be at least 1, got {most_evaluations}")
     times, levels = _checked(observed, len(free))
     seen, happening, acting = ~np.isnan(levels), list(events), list(sustained)
     bounds = _bounds(free)
@@ -175,20 +182,31 @@ def calibrate(
         )
         return (np.array([sample.levels for sample in samples]) - levels)[seen]
 
+    def tried(coordinates: Array) -> Array | None:
+        try:
+            return residuals(coordinates)
+        except CoreError:
+            return None
+
     def reported(coordinates: Array) -> Array:
         nonlocal evaluations
+        missed = tried(coordinates)
+        if missed is None:
+            return np.full(int(seen.sum()), _FAR)
         evaluations += 1
-        missed = residuals(coordinates)
         if progress:
             progress(evaluations, float(np.sqrt(np.mean(missed**2))))
         return missed
 
     def slopes(coordinates: Array) -> Array:
-        return _jacobian(residuals, coordinates)
+        return _jacobian(tried, coordinates)[0]
 
     begin = _beginning(start, free, bounds)
+    # What is wrong with the start, or with what acted, is said here: from now on it would count as far off.
+    residuals(begin)
     found = least_squares(reported, begin, jac=slopes, bounds=bounds, max_nfev=most_evaluations)
-    return _judged(start, free, found.x, residuals(found.x), slopes(found.x), converged=found.status > 0)
+    jacobian, inside = _jacobian(tried, found.x)
+    return _judged(start, free, found.x, residuals(found.x), jacobian, converged=found.status > 0 and inside)
 
 
 def _free(fit: Sequence[str]) -> list[_Free]:
@@ -215,8 +233,14 @@ def _checked(observed: Observed, free: int) -> tuple[list[float], Array]:
         raise InvalidInput("levels", f"must have shape ({len(times)}, 4), one row a time, got {levels.shape}")
     if not all(math.isfinite(time) and time >= 0 for time in times):
         raise InvalidInput("times", "must be finite and >= 0")
-    if np.isinf(levels).any():
-        raise InvalidInput("levels", "must be numbers, or NaN where a level was not seen")
+    outside = np.argwhere((levels < -1) | (levels > 2))
+    if len(outside):
+        row, chemical = outside[0]
+        raise InvalidInput(
+            f"levels[{row}].{CHEMICALS[chemical]}",
+            "must be in [-1, 2], where levels lie with their noise, or NaN where a level was not seen; got "
+            f"{levels[row, chemical]:g}",
+        )
     count = int((~np.isnan(levels)).sum())
     if count <= free:
         raise InvalidInput(
@@ -262,10 +286,20 @@ def _vector(values: Sequence[float]) -> Vector4:
     return a, b, c, d
 
 
-def _jacobian(residuals: Callable[[Array], Array], at: Array) -> Array:
-    """Central differences, shape (observations, parameters)."""
-    steps = _STEP * np.eye(len(at))
-    return np.stack([(residuals(at + step) - residuals(at - step)) / (2 * _STEP) for step in steps], axis=1)
+def _jacobian(residuals: Callable[[Array], Array | None], at: Array) -> tuple[Array, bool]:
+    """Central differences, shape (observations, parameters), and whether there are residuals on all sides of `at`.
+
+    Where there are none on one side the difference is to the other.
+    """
+    here, columns, inside = residuals(at), [], True
+    assert here is not None
+    for step in _STEP * np.eye(len(at)):
+        ahead, behind = residuals(at + step), residuals(at - step)
+        sides = (ahead is not None) + (behind is not None)
+        change = (here if ahead is None else ahead) - (here if behind is None else behind)
+        columns.append(change / (_STEP * max(sides, 1)))
+        inside = inside and sides == 2
+    return np.stack(columns, axis=1), inside
 
 
 def _judged(

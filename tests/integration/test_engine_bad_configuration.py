@@ -100,6 +100,13 @@ def test_a_configuration_that_cannot_be_is_refused_by_field(client: Client, what
 def test_a_simulation_is_refused_by_field_as_well(client: Client) -> None:
     error = refused(lambda: client.simulate([0.0], config=DynamicsConfig(coupling=UNSTABLE)))
     assert error.reason == "UNSTABLE_CONFIGURATION"
+    assert fields(error) == ["config.coupling.cortisol"]
+    for what in ("baseline at the edge", "time scale", "gain too great", "baseline and personality"):
+        dynamics, reason, field, _ = CONFIGURATIONS[what]
+        error = refused(lambda: client.simulate([0.0], config=dynamics))  # noqa: B023
+        assert (error.reason, fields(error)) == (reason, [f"config.{field}"])
+    apart = DynamicsConfig(half_life_minutes=ChemicalVector(dopamine=1e5, serotonin=0.1, cortisol=0.1, oxytocin=0.1))
+    assert fields(refused(lambda: client.simulate([0.0], config=apart))) == ["config.half_life_minutes"]
     assert fields(refused(lambda: client.simulate([2.0, 1.0]))) == ["times[1]"]
     backwards = pb.SimulatedSpan(start=5, end=5, signals=pb.Signals(loss=0.1))
     assert fields(refused(lambda: client.simulate([2.0], sustained=[backwards]))) == ["sustained[0].end"]

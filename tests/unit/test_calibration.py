@@ -9,7 +9,9 @@ import pytest
 
 from emotional_ai_service.calibration import Calibration, Observed, calibrate
 from emotional_ai_service.core.configuration import GAINS, Dynamics
-from emotional_ai_service.core.errors import InvalidInput
+from emotional_ai_service.core.dynamics import Model
+from emotional_ai_service.core.errors import InvalidConfiguration, InvalidInput
+from emotional_ai_service.core.flow import check_speeds
 from emotional_ai_service.core.names import SIGNALS, SignalVector
 from emotional_ai_service.core.simulation import Event, Span, simulate
 
@@ -149,6 +151,34 @@ def test_a_fit_cut_short_says_so() -> None:
     assert not found.converged
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_noisy_data_of_ordinary_events_are_fitted_whatever_the_fit_comes_past(seed: int) -> None:
+    """The data leave the slow half-lives open, so that trials reach for dynamics that no session may have."""
+    events = [
+        Event(10.0, signal("praise", 0.5)),
+        Event(40.0, signal("threat", 0.6)),
+        Event(90.0, signal("reward", 0.4)),
+    ]
+    times = np.linspace(0.0, 150.0, 40).tolist()
+    levels = np.array([sample.levels for sample in simulate(Dynamics(), times, events=events)])
+    noise = 0.05 * np.random.default_rng(seed).normal(size=levels.shape)
+    found = calibrate(Observed(times, levels + noise), Dynamics(), events=events)
+    assert found.sigma == pytest.approx(0.05, rel=0.2)
+    check_speeds(Model(found.dynamics))
+
+
+def test_a_fit_that_ends_beside_what_no_session_may_have_says_so() -> None:
+    """Serotonin stands still from the start, as it would with a half-life without end."""
+    times = np.linspace(0.0, 3000.0, 40).tolist()
+    begin = Dynamics(half_life_minutes=(0.7, 5000.0, 66.0, 20.0), coupling=((0.0,) * 4,) * 4)
+    start = (0.5, 0.1, 0.5, 0.5)
+    levels = np.array([sample.levels for sample in simulate(begin, times, initial=start)])
+    levels[:, 1] = 0.1
+    found = calibrate(Observed(times, levels, start), begin, fit=("half_life",))
+    assert not found.converged
+    check_speeds(Model(found.dynamics))
+
+
 def test_what_cannot_be_fitted_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput, match="13 needed"):
         calibrate(Observed([1.0, 2.0, 3.0], np.full((3, 4), 0.5)), Dynamics(), fit=EVERYTHING)
@@ -158,8 +188,18 @@ def test_what_cannot_be_fitted_is_refused_by_name() -> None:
         calibrate(Observed([1.0, math.nan, 3.0], np.full((3, 4), 0.5)), Dynamics())
     with pytest.raises(InvalidInput, match=r"times\[1\]"):
         calibrate(Observed([3.0, 2.0, 4.0], np.full((3, 4), 0.5)), Dynamics())
-    with pytest.raises(InvalidInput, match=r"levels: must be numbers"):
+    with pytest.raises(InvalidInput, match=r"levels\[0\].dopamine: must be in \[-1, 2\]"):
         calibrate(Observed([1.0, 2.0, 3.0], np.full((3, 4), math.inf)), Dynamics())
+    with pytest.raises(InvalidInput, match=r"levels\[2\].oxytocin: must be in \[-1, 2\], .* got 50"):
+        calibrate(Observed([1.0, 2.0, 3.0], [[0.5] * 4, [0.5] * 4, [0.5, 0.5, 0.5, 50.0]]), Dynamics())
+    with pytest.raises(InvalidInput, match=r"initial.serotonin: must be in \[0, 1\], got nan"):
+        calibrate(Observed([1.0, 2.0, 3.0], np.full((3, 4), 0.5), (0.5, math.nan, 0.5, 0.5)), Dynamics())
+    with pytest.raises(InvalidInput, match=r"start_hour: must be finite"):
+        calibrate(Observed([1.0, 2.0, 3.0], np.full((3, 4), 0.5), start_hour=math.nan), Dynamics())
+    with pytest.raises(InvalidInput, match=r"most_evaluations: must be at least 1, got 0"):
+        calibrate(observed(0), Dynamics(), most_evaluations=0)
+    with pytest.raises(InvalidConfiguration, match=r"half_life_minutes"):
+        calibrate(observed(0), Dynamics(half_life_minutes=(1e5, 0.1, 0.1, 0.1)))
     with pytest.raises(InvalidInput, match="'coupling'"):
         calibrate(observed(0), Dynamics(), fit=("coupling",))
     with pytest.raises(InvalidInput, match="each once"):

@@ -4,6 +4,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from core_strategies import distance, dynamics, levels, maybe_signals, number, signals, vector
 from hypothesis import given, settings
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 
 from emotional_ai_service.core.configuration import Circadian, Dynamics, Mood
 from emotional_ai_service.core.dynamics import NO_INPUTS, Inputs, Model
-from emotional_ai_service.core.flow import CYCLES, CYCLES_KEPT, FORGOTTEN, STABLE, Trajectory
+from emotional_ai_service.core.flow import (
+    CYCLES,
+    CYCLES_KEPT,
+    FORGOTTEN,
+    STABLE,
+    Trajectory,
+    exposure,
+    steps_of_exposure,
+)
 from emotional_ai_service.core.integration import Field, State
 from emotional_ai_service.core.names import NO_SIGNALS, SignalVector, Vector4
 
@@ -305,3 +314,68 @@ def test_reading_again_costs_at_most_one_step() -> None:
     before = model.evaluations
     trajectory.at(500.0)
     assert model.evaluations - before <= 12
+
+
+def held(n: int) -> Inputs:
+    """An input with `n` turns of the daily rhythm to ten memories of the agent at its defaults."""
+    memory = FORGOTTEN / Dynamics().contraction_rate()
+    return Inputs((0.05,) * 12, 3.0, 24 * n / (10 * memory))
+
+
+EXPOSED = {
+    "plain": (Dynamics(), Inputs((0.05,) * 12)),
+    "mood": (Dynamics(mood=Mood(tau_minutes=60.0)), Inputs((0.05,) * 12)),
+    "standing clock": (Dynamics(circadian=Circadian()), Inputs((0.05,) * 12, 3.0, 0.0)),
+    "slow days": (Dynamics(circadian=Circadian()), held(2)),
+    "quick days": (Dynamics(circadian=Circadian((0.5, -0.5, 0.8, 0.3)), tau_u_minutes=2.0), held(60)),
+}
+
+
+def quadrature(model: Model, start: State, acting: Inputs, minutes: float) -> list[float]:
+    """The integrals of `exposure` by Gauss-Legendre quadrature over readings of the trajectory."""
+    trajectory, panels = Trajectory(model, start, acting), max(1, math.ceil(minutes / 10.0))
+    nodes, weights = np.polynomial.legendre.leggauss(7)
+    half, total = minutes / panels / 2, np.zeros(8)
+    for panel in range(panels):
+        for node, weight in zip(nodes, weights, strict=True):
+            x = trajectory.at(half * (2 * panel + 1 + node))[:4]
+            free = [m * (1 - level) for m, level in zip(model.receptivity(x), x, strict=True)]
+            total += half * weight * np.array([*free, *x])
+    return (total / model.dynamics.tau_u_minutes).tolist()
+
+
+@pytest.mark.parametrize("variant", EXPOSED)
+@pytest.mark.parametrize("minutes", [1e-4, 0.1, 20.0, 1500.0, 20_000.0])
+def test_what_a_signal_acts_on_is_what_quadrature_over_the_trajectory_gives(variant: str, minutes: float) -> None:
+    parameters, acting = EXPOSED[variant]
+    model = Model(parameters)
+    start = start_of(parameters, CORNER, (0.5,) * 4)
+    free, full = exposure(model, start, acting, minutes)
+    assert (*free, *full) == pytest.approx(quadrature(model, start, acting, minutes), rel=1e-9, abs=1e-9)
+
+
+@given(dynamics(strength=2.5), levels, vector(-1.0, 1.0), inputs, number(0.0, 600.0), number(0.0, 1.0))
+@settings(deadline=None, max_examples=20)
+def test_what_a_signal_acts_on_adds_up_over_two_parts_of_a_span(
+    parameters: Dynamics, x: Vector4, z: Vector4, acting: Inputs, minutes: float, share: float
+) -> None:
+    model, start = Model(parameters), start_of(parameters, x, z)
+    first = minutes * share
+    halfway = Trajectory(model, start, acting).at(first)
+    later = replace(acting, hour=acting.hour + first * acting.hours_per_minute)
+    whole, begun = exposure(model, start, acting, minutes), exposure(model, start, acting, first)
+    ended = exposure(model, halfway, later, minutes - first)
+    for one, a, b in zip(whole, begun, ended, strict=True):
+        assert one == pytest.approx([u + v for u, v in zip(a, b, strict=True)], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_a_signal_acts_on_costs_the_same_over_a_month_and_over_ages(variant: str) -> None:
+    parameters, acting = VARIANTS[variant]
+    model = Counted(parameters)
+    counts = []
+    for days in (30, 30_000_000):
+        exposure(model, start_of(parameters, CORNER, (0.0,) * 4), acting, days * 14_400.0)
+        counts.append(model.evaluations - sum(counts))
+    assert counts[1] <= 1.01 * counts[0]
+    assert counts[0] <= 4 * 12 * steps_of_exposure(model, acting, 30 * 14_400.0)

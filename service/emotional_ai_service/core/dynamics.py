@@ -109,14 +109,6 @@ class Model:
                 parts[index] = _vector(a * (m[i] * up[i] * (1 - x[i]) - down[i] * x[i]) * share[i] for i in range(4))
         return parts
 
-    def sustained_slopes(self, x: Sequence[float], signals: SignalVector) -> list[Vector4]:
-        """Part of x' owed to each of the twelve sustained signals, per simulated minute."""
-        m, unit = self.receptivity(x), self.dynamics.tau_u_minutes
-        return [
-            _vector(u / unit * (m[i] * up[i] * (1 - x[i]) - down[i] * x[i]) for i in range(4))
-            for u, (up, down) in zip(signals, self._effects, strict=True)
-        ]
-
     def habituate(self, habituation: SignalVector, signals: SignalVector) -> tuple[SignalVector, SignalVector]:
         """Effective signals of an event, and the habituation after it; each vector has 12 numbers in [0, 1]."""
         rule = self.dynamics.habituation

@@ -1,14 +1,17 @@
 """Trajectories without a session: configuration, events, sustained spans and sample times in, states out."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from emotional_ai_service.core.abandoning import unless_abandoned
 from emotional_ai_service.core.configuration import Dynamics
 from emotional_ai_service.core.dynamics import Inputs, Model
 from emotional_ai_service.core.errors import InvalidInput
 from emotional_ai_service.core.flow import GREATEST_SPAN, Trajectory, check_speeds, split
-from emotional_ai_service.core.names import NO_SIGNALS, ZERO4, SignalVector, Vector4
+from emotional_ai_service.core.names import CHEMICALS, NO_SIGNALS, SIGNALS, ZERO4, SignalVector, Vector4
+from emotional_ai_service.core.timeline import check_levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,15 @@ def simulate(
 ) -> list[Sample]:
     """Samples at `times`, in simulated minutes from the start, >= 0 and not descending.
 
-    Events at one time act together as one. Raises InvalidInput for times out of order, spans that end before they start, or
-    more than about `most` steps of integration; InvalidConfiguration where check_speeds does.
+    `start_hour` is the local hour at time 0, for a daily rhythm. Events at one time act together as one. Raises InvalidInput
+    for what no simulation can be of (levels outside [0, 1], signals or times that are negative or not finite), times out of
+    order, spans that end before they start, or more than about `most` steps of integration; InvalidConfiguration where
+    check_speeds does.
     """
-    _check(times, sustained)
+    events = list(events)
+    _check_start(initial, initial_mood, start_hour)
+    _check_times(times)
+    _check_inputs(events, sustained)
     happening = _by_time(events)
     changes = {edge for span in sustained for edge in (span.start, span.end)}
     model = Model(dynamics)
@@ -68,6 +76,7 @@ def simulate(
 
     trajectory, samples, pending, steps = flow_from_now(), [], list(times), 0.0
     for moment in sorted({0.0, *happening, *changes, *times}):
+        unless_abandoned()
         steps += trajectory.steps_to(moment - now)
         if steps > most:
             raise InvalidInput(
@@ -86,15 +95,56 @@ def simulate(
     return samples
 
 
-def _check(times: Sequence[float], sustained: Sequence[Span]) -> None:
+def _check_start(initial: Vector4 | None, mood: Vector4, hour: float) -> None:
+    if initial is not None:
+        _check_four(initial, "initial")
+        check_levels(initial, "initial")
+    _check_four(mood, "initial_mood")
+    for name, value in zip(CHEMICALS, mood, strict=True):
+        if not math.isfinite(value):
+            raise InvalidInput(f"initial_mood.{name}", f"must be finite, got {value:g}")
+    if not math.isfinite(hour):
+        raise InvalidInput("start_hour", f"must be finite, got {hour:g}")
+
+
+def _check_four(values: Sequence[float], path: str) -> None:
+    if len(values) != len(CHEMICALS):
+        raise InvalidInput(path, f"must be {len(CHEMICALS)} numbers, {', '.join(CHEMICALS)}, got {len(values)}")
+
+
+def _check_times(times: Sequence[float]) -> None:
+    for index, time in enumerate(times):
+        _check_time(time, f"times[{index}]")
     for index, (before, after) in enumerate(pairwise(times), start=1):
         if after < before:
             raise InvalidInput(
                 f"times[{index}]", f"must not be before the time before it, got {after:g} after {before:g}"
             )
+
+
+def _check_time(time: float, path: str) -> None:
+    if not 0 <= time < math.inf:
+        raise InvalidInput(path, f"must be finite and >= 0, got {time:g}")
+
+
+def _check_inputs(events: Sequence[Event], sustained: Sequence[Span]) -> None:
+    for index, event in enumerate(events):
+        _check_time(event.time, f"events[{index}].time")
+        _check_signals(event.signals, f"events[{index}].signals")
     for index, span in enumerate(sustained):
+        _check_time(span.start, f"sustained[{index}].start")
+        _check_time(span.end, f"sustained[{index}].end")
         if span.end <= span.start:
             raise InvalidInput(f"sustained[{index}].end", f"must be after its start {span.start:g}, got {span.end:g}")
+        _check_signals(span.signals, f"sustained[{index}].signals")
+
+
+def _check_signals(signals: SignalVector, path: str) -> None:
+    if len(signals) != len(SIGNALS):
+        raise InvalidInput(path, f"must be {len(SIGNALS)} numbers, one a signal, got {len(signals)}")
+    for name, value in zip(SIGNALS, signals, strict=True):
+        if not 0 <= value < math.inf:
+            raise InvalidInput(f"{path}.{name}", f"must be finite and >= 0, got {value:g}")
 
 
 def _by_time(events: Iterable[Event]) -> dict[float, SignalVector]:

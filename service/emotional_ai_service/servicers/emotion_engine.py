@@ -1,6 +1,5 @@
 """The EmotionEngine service."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 
@@ -8,11 +7,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from emotional_ai.v1 import engine_pb2 as pb
 from emotional_ai.v1 import engine_pb2_grpc
-from emotional_ai_service.core.errors import InvalidInput
+from emotional_ai_service.computing import Computing
+from emotional_ai_service.core.errors import InvalidConfiguration, InvalidInput
 from emotional_ai_service.core.names import SIGNALS, ZERO4, Vector4
 from emotional_ai_service.core.replay import Explanation, explain, replay, sample, spread
 from emotional_ai_service.core.simulation import Event, Sample, Span, simulate
-from emotional_ai_service.core.timeline import Configured, Moment, Restored, check_levels
+from emotional_ai_service.core.timeline import Configured, Moment, Restored
 from emotional_ai_service.engine import EXPORT_FORMAT, Engine
 from emotional_ai_service.errors import PastLetGo
 from emotional_ai_service.guard import Context
@@ -46,11 +46,15 @@ GREATEST_EXPLANATION = 1_000
 
 
 class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
-    """Serves each caller the engine of its tenant; `drain` ends the streams at shutdown."""
+    """Serves each caller the engine of its tenant; `drain` ends the streams at shutdown.
+
+    What may take seconds is computed in threads of its own, and abandoned once its call ends.
+    """
 
     def __init__(self, engines: Engines, drain: Drain) -> None:
         self._engines = engines
         self._drain = drain
+        self._computing = Computing()
 
     @property
     def _engine(self) -> Engine:
@@ -130,7 +134,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
             else:
                 _since_creation(session, at, "at")
                 life = await self._engine.life(request.session_id)
-                moment = sample(life.path, [_known(life, at, "at")])[0]
+                (moment,) = await self._computing.run(sample, life.path, [_known(life, at, "at")])
         return pb.GetStateResponse(state=state_to(request.session_id, moment))
 
     async def ApplyStimuli(
@@ -161,7 +165,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     ) -> pb.GetHistoryResponse:
         session, life, start, end = await self._span(request)
         times = spread(start, end, request.points or DEFAULT_POINTS)
-        samples = await asyncio.to_thread(sample, life.path, times)
+        samples = await self._computing.run(sample, life.path, times)
         inside = [entry for entry in life.messages if start <= microseconds(entry.time) <= end]
         kept = inside[-GREATEST_HISTORY:]
         return pb.GetHistoryResponse(
@@ -174,7 +178,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
         self, request: pb.ExplainRequest, context: Context[pb.ExplainRequest, pb.ExplainResponse]
     ) -> pb.ExplainResponse:
         session, life, start, end = await self._span(request)
-        told = await asyncio.to_thread(explain, life.path, life.entries, start, end)
+        told = await self._computing.run(explain, life.path, life.entries, start, end)
         return _explanation(session.session_id, told, life)
 
     async def ReplayCounterfactual(
@@ -199,7 +203,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
         def both() -> tuple[list[Moment], list[Moment]]:
             return sample(life.path, times), sample(replay(life.path[0].moment, kept), times)
 
-        actual, other = await asyncio.to_thread(both)
+        actual, other = await self._computing.run(both)
         return pb.ReplayCounterfactualResponse(
             actual=[state_to(session.session_id, moment) for moment in actual],
             counterfactual=[state_to(session.session_id, moment) for moment in other],
@@ -223,7 +227,7 @@ class EmotionEngineServicer(engine_pb2_grpc.EmotionEngineServicer):
     async def Simulate(
         self, request: pb.SimulateRequest, context: Context[pb.SimulateRequest, pb.SimulateResponse]
     ) -> pb.SimulateResponse:
-        return await asyncio.to_thread(_simulate, request)
+        return await self._computing.run(_simulate, request)
 
     async def _session(self, session: Session) -> pb.Session:
         moment = await session.read(self._engine.clock())
@@ -314,24 +318,25 @@ def _explanation(session_id: str, told: Explanation, life: Life) -> pb.ExplainRe
 
 def _simulate(request: pb.SimulateRequest) -> pb.SimulateResponse:
     initial = levels_from(request.initial) if request.HasField("initial") else None
-    if initial is not None:
-        check_levels(initial, "initial")
     check_mood(request.initial_mood, "initial_mood")
-    samples = simulate(
-        dynamics_from(request.config),
-        list(request.times),
-        initial=initial,
-        initial_mood=vector_from(request.initial_mood),
-        events=[
-            Event(event.time, signals_from(event.signals, f"events[{i}].signals"))
-            for i, event in enumerate(request.events)
-        ],
-        sustained=[
-            Span(span.start, span.end, signals_from(span.signals, f"sustained[{i}].signals"))
-            for i, span in enumerate(request.sustained)
-        ],
-        start_hour=request.start_hour if request.HasField("start_hour") else 12.0,
-    )
+    try:
+        samples = simulate(
+            dynamics_from(request.config),
+            list(request.times),
+            initial=initial,
+            initial_mood=vector_from(request.initial_mood),
+            events=[
+                Event(event.time, signals_from(event.signals, f"events[{i}].signals"))
+                for i, event in enumerate(request.events)
+            ],
+            sustained=[
+                Span(span.start, span.end, signals_from(span.signals, f"sustained[{i}].signals"))
+                for i, span in enumerate(request.sustained)
+            ],
+            start_hour=request.start_hour if request.HasField("start_hour") else 12.0,
+        )
+    except InvalidConfiguration as error:
+        raise type(error)(f"config.{error.field}", error.description) from error
     return pb.SimulateResponse(samples=[_sample(one) for one in samples])
 
 
