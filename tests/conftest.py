@@ -18,7 +18,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Models that run in the process of the tests are as lean as in a worker; libraries read this once, when they are first used.
+# Threads that wait for each other let others run meanwhile: several files are tested at once.
 os.environ.update(LEAN)
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # How long an example takes says nothing on a machine that has other things to do.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
