@@ -166,8 +166,8 @@ def test_a_missing_command_is_asked_for(address: str) -> None:
 
 
 WAITS = (
-    "import signal, sys, time\n"
-    "def ended(number, _):\n    print('got', number, flush=True); sys.exit(9)\n"
+    "import os, signal, sys\n"
+    "def ended(number, _):\n    os.write(1, f'got {number}\\n'.encode()); sys.exit(9)\n"
     "signal.signal(signal.SIGINT, ended); signal.signal(signal.SIGTERM, ended)\n"
     "print('ready', flush=True)\n"
     "signal.pause()\n"

@@ -387,7 +387,7 @@ def test_a_report_the_disk_took_half_of_is_as_if_it_had_not_been_made(tmp_path: 
 def test_a_reporter_raises_nothing_and_a_report_that_is_none_is_logged(
     job: JobDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reporter = JobReporter(job, 1, threading.Event(), lambda: 7)
+    reporter = JobReporter(job, 1, lambda: False, lambda: 7)
     reporter.report("warm", 1, 2, {"loss": math.nan}, 3.0)
     reporter.report("warm", -1, 2, {}, 0.0)
     reporter.report("warm", 2**32, 2, {}, 0.0)
@@ -403,12 +403,12 @@ def test_a_reporter_hears_a_signal_and_a_request_but_not_one_of_an_earlier_attem
     job: JobDirectory, jobs: JobsDirectory
 ) -> None:
     stop = threading.Event()
-    first = JobReporter(job, 1, stop, lambda: 0)
+    first = JobReporter(job, 1, stop.is_set, lambda: 0)
     assert not first.cancelled
     job.ask_to_stop()
     assert first.cancelled
     assert first.cancelled_by_request
-    second = JobReporter(job, 2, stop, lambda: 0)
+    second = JobReporter(job, 2, stop.is_set, lambda: 0)
     assert not second.cancelled
     stop.set()
     assert second.cancelled

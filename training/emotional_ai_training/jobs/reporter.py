@@ -1,7 +1,6 @@
 """What a training says while it runs, and whether it is asked to stop."""
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol, final
 
@@ -30,8 +29,8 @@ class Reporter(Protocol):
 class JobReporter:
     """Reports into a job's directory. What cannot be written is logged, and the training goes on."""
 
-    def __init__(self, job: JobDirectory, attempt: int, stop: threading.Event, clock: Callable[[], int]) -> None:
-        """`stop` is set by signals; `clock` gives wall microseconds. Raises OSError, or JobDamaged."""
+    def __init__(self, job: JobDirectory, attempt: int, stop: Callable[[], bool], clock: Callable[[], int]) -> None:
+        """`stop` tells whether a signal has come; `clock` gives wall microseconds. Raises OSError, or JobDamaged."""
         self._job = job
         self._attempt = attempt
         self._stop = stop
@@ -50,7 +49,7 @@ class JobReporter:
     @property
     def cancelled(self) -> bool:
         """As the Protocol."""
-        return self._stop.is_set() or self.cancelled_by_request
+        return self._stop() or self.cancelled_by_request
 
     @property
     def cancelled_by_request(self) -> bool:

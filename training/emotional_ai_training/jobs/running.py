@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -52,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def run(job: JobDirectory, target: str, stop: threading.Event, clock: Callable[[], int], key: str = "") -> int:
+def run(job: JobDirectory, target: str, stop: Callable[[], bool], clock: Callable[[], int], key: str = "") -> int:
     """Runs an attempt that has begun and writes how it ended; returns the exit status.
 
-    `clock` gives wall microseconds. `key` is left out of what is written of an error: a server that refuses a request may
+    `stop` tells whether a signal has come; `clock` gives wall microseconds. `key` is left out of what is written of an error: a server that refuses a request may
     repeat it. Raises OSError or JobDamaged where the directory cannot be used.
     """
     record = job.record()
@@ -89,17 +88,18 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set. A second Ctrl-C ends the process at once."""
-    stop = threading.Event()
+def _stop_on_signals() -> Callable[[], bool]:
+    """Whether SIGTERM or SIGINT has come. A second Ctrl-C ends the process at once."""
+    came: list[int] = []
 
     def heard(number: int, _: object) -> None:
-        stop.set()
+        # An event has a lock, for which a handler that interrupts another one would wait for ever.
         signal.signal(number, signal.SIG_IGN if number == signal.SIGTERM else signal.default_int_handler)
+        came.append(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, heard)
-    return stop
+    return lambda: bool(came)
 
 
 def _load(target: str) -> Target:
