@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(job: JobDirectory, target: str, stop: Callable[[], bool], clock: Callable[[], int], key: str = "") -> int:
     """Runs an attempt that has begun and writes how it ended; returns the exit status.
 
-    `stop` tells whether a signal has come; `clock` gives wall microseconds. `key` is left out of what is written of an error: a server that refuses a request may
-    repeat it. Raises OSError or JobDamaged where the directory cannot be used.
+    `stop` tells whether a signal has come; `clock` gives wall microseconds. `key` is left out of what is written of an error:
+    a server that refuses a request may repeat it. Raises OSError or JobDamaged where the directory cannot be used.
     """
     record = job.record()
     reporter = JobReporter(job, record.attempt, stop, clock)
