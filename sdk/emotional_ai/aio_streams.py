@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, Unpack
 
@@ -159,7 +158,7 @@ class AsyncStateStream:
         outbox.put_nowait(self._flow.opening())
         call = self._start()
         # Handed the outbox, gRPC would leave a task behind that waits for a request after the call has ended.
-        writing = asyncio.create_task(_written(outbox, call), name="emotional-ai requests of a state stream")
+        writing = asyncio.create_task(write(_taken_from(outbox), call), name="emotional-ai requests of a state stream")
         try:
             async for response in call:
                 attempts.worked()
@@ -187,11 +186,22 @@ def _written_too_late(error: grpc.RpcError) -> bool:
     )
 
 
-async def _written(outbox: Outbox, call: Duplex) -> None:
-    """Writes what is in the outbox until the call ends; how it ends is told to its reader."""
-    with suppress(grpc.RpcError, asyncio.InvalidStateError):
-        while True:
-            await call.write(await outbox.get())
+async def _taken_from(outbox: Outbox) -> AsyncIterator[pb.StreamStateRequest]:
+    while True:
+        yield await outbox.get()
+
+
+async def write(requests: AsyncIterator[Item], call: StreamStreamCall[Item, Any]) -> None:
+    """Writes requests until they or the call end. Raises what is wrong with them, once the call is cancelled."""
+    try:
+        async for request in requests:
+            await call.write(request)
+        await call.done_writing()
+    except (grpc.RpcError, asyncio.InvalidStateError):
+        return  # How the call itself ends is told to its reader.
+    except Exception:
+        call.cancel()
+        raise
 
 
 class AsyncWatch(Generic[Item]):

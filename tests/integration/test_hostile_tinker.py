@@ -9,17 +9,12 @@ import httpx
 import pytest
 import zstandard
 from tinker.proto import tinker_public_pb2 as pb
-from tinker_loopback import KEY, PATIENCE, base_model, tinker_service
-from tiny_model import write_tiny_model
+from tinker_loopback import tinker_http
 
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    root = tmp_path_factory.mktemp("tinker")
-    with (
-        tinker_service(base_model(write_tiny_model(root / "model")), root / "state") as served,
-        httpx.Client(base_url=f"{served.base_url}/api/v1", headers={"x-api-key": KEY}, timeout=PATIENCE) as http,
-    ):
+    with tinker_http(tmp_path_factory.mktemp("tinker")) as http:
         yield http
 
 

@@ -6,17 +6,12 @@ from collections.abc import Iterator, Mapping
 import httpx
 import pytest
 from tinker.proto import tinker_public_pb2 as pb
-from tinker_loopback import KEY, PATIENCE, base_model, tinker_service
-from tiny_model import write_tiny_model
+from tinker_loopback import PATIENCE, tinker_http
 
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    root = tmp_path_factory.mktemp("tinker")
-    with (
-        tinker_service(base_model(write_tiny_model(root / "tiny")), root / "state") as served,
-        httpx.Client(base_url=f"{served.base_url}/api/v1", headers={"x-api-key": KEY}, timeout=PATIENCE) as http,
-    ):
+    with tinker_http(tmp_path_factory.mktemp("tinker")) as http:
         yield http
 
 

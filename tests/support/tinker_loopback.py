@@ -1,6 +1,7 @@
 """The local Tinker-compatible server for tests, on the loopback interface, and what to send it.
 
 tinker_service    serves in a thread of this process
+tinker_http       a client of HTTP of one, without the SDK
 training_data     sequences of several lengths, as the SDK sends them
 """
 
@@ -14,9 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import numpy as np
 import tinker
 import torch
+from tiny_model import write_tiny_model
 
 from emotional_ai_training.tinker_server.engine import BaseModel, CheckpointStore, Engine, load_base
 from emotional_ai_training.tinker_server.service import serving
@@ -28,6 +31,16 @@ PATIENCE = 100.0
 """Seconds a test waits for what must come."""
 LEFT_OPEN = "ignore:Exception ignored in. <(socket|function _SelectorTransport):pytest.PytestUnraisableExceptionWarning"
 """For tests that use the SDK: it fetches its configuration over a connection of its own that it never closes."""
+
+
+@contextmanager
+def tinker_http(root: Path) -> Iterator[httpx.Client]:
+    """A client of HTTP, with the key, of a server of a tiny model; both are kept below `root`."""
+    with (
+        tinker_service(base_model(write_tiny_model(root / "tiny")), root / "state") as served,
+        httpx.Client(base_url=f"{served.base_url}/api/v1", headers={"x-api-key": KEY}, timeout=PATIENCE) as http,
+    ):
+        yield http
 
 
 def base_model(directory: Path) -> BaseModel:

@@ -35,6 +35,12 @@ def start_of(parameters: Dynamics, x: Vector4, z: Vector4) -> State:
     return x + (z if parameters.mood else ())
 
 
+def parted(model: Model, start: State, acting: Inputs, minutes: float) -> tuple[State, Inputs]:
+    """Where a trajectory is after so many minutes, and what acts from there on."""
+    later = replace(acting, hour=acting.hour + minutes * acting.hours_per_minute)
+    return Trajectory(model, start, acting).at(minutes), later
+
+
 class Counted(Model):
     """A model that counts how often its field is evaluated."""
 
@@ -196,8 +202,7 @@ def test_a_span_may_be_lived_in_two_parts(
 ) -> None:
     model, start = Model(parameters), start_of(parameters, x, z)
     first = minutes * share
-    halfway = Trajectory(model, start, acting).at(first)
-    later = replace(acting, hour=acting.hour + first * acting.hours_per_minute)
+    halfway, later = parted(model, start, acting, first)
     direct = Trajectory(model, start, acting).at(minutes)
     assert distance(Trajectory(model, halfway, later).at(minutes - first), direct) <= 1e-10
 
@@ -361,8 +366,7 @@ def test_what_a_signal_acts_on_adds_up_over_two_parts_of_a_span(
 ) -> None:
     model, start = Model(parameters), start_of(parameters, x, z)
     first = minutes * share
-    halfway = Trajectory(model, start, acting).at(first)
-    later = replace(acting, hour=acting.hour + first * acting.hours_per_minute)
+    halfway, later = parted(model, start, acting, first)
     whole, begun = exposure(model, start, acting, minutes), exposure(model, start, acting, first)
     ended = exposure(model, halfway, later, minutes - first)
     for one, a, b in zip(whole, begun, ended, strict=True):

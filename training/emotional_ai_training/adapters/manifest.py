@@ -19,6 +19,7 @@ from typing import Final
 from emotional_ai_training.adapters.errors import AdapterDamaged
 from emotional_ai_training.adapters.weights import WEIGHTS, content_of, sound_weights
 from emotional_ai_training.conditioning import Levels
+from emotional_ai_training.showing import shown
 
 MANIFEST: Final = "manifest.json"
 CONFIG: Final = "adapter_config.json"
@@ -113,7 +114,7 @@ def check_manifest(directory: Path, manifest: Manifest) -> None:
     for name, (fits, wanted) in _RANGES.items():
         value: object = getattr(manifest, name)
         if not fits(value):
-            raise AdapterDamaged(directory, MANIFEST, f"must be {wanted}, is {_shown(value)}", field=name)
+            raise AdapterDamaged(directory, MANIFEST, f"must be {wanted}, is {shown(value)}", field=name)
     config = _object(directory, CONFIG)
     rank = config.get("r")
     if rank != manifest.rank:
@@ -125,7 +126,7 @@ def check_config(directory: Path, config: Mapping[str, object]) -> None:
     """Raises AdapterDamaged for a configuration of PEFT's that is not of plain LoRA, which is all a sum of adapters knows."""
     alpha = config.get("lora_alpha")
     if not (_number(alpha) and abs(alpha) <= LARGEST_FACTOR):  # type: ignore[arg-type]  # a number by now
-        problem = f"must be a number of at most {LARGEST_FACTOR:g}, is {_shown(alpha)}"
+        problem = f"must be a number of at most {LARGEST_FACTOR:g}, is {shown(alpha)}"
         raise AdapterDamaged(directory, CONFIG, problem, field="lora_alpha")
     if unusual := [name for name in UNUSUAL if config.get(name)]:
         raise AdapterDamaged(directory, CONFIG, f"uses {', '.join(unusual)}, which a sum of adapters does not know")
@@ -211,11 +212,6 @@ def _words(value: object) -> bool:
 def _encodable(value: str) -> bool:
     """Whether a text is whole: JSON can hold half a character."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 _A_DIGEST: Final = (_digest, "64 hexadecimal digits")

@@ -17,7 +17,8 @@ from emotional_ai_training.dataset.language import is_speakable
 from emotional_ai_training.dataset.prompts import split_of
 from emotional_ai_training.dataset.rows import News, Source
 from emotional_ai_training.emotions import DatasetUnusable, clean
-from emotional_ai_training.emotions.files import decoded, shown
+from emotional_ai_training.emotions.files import decoded
+from emotional_ai_training.showing import shown
 
 COLUMNS: Final = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance")
 """The columns every file starts with; what follows them is not read."""

@@ -24,7 +24,7 @@ from emotional_ai_training.dataset.rows import (
     Source,
     Split,
 )
-from emotional_ai_training.emotions.files import shown
+from emotional_ai_training.showing import shown
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _FIELDS: Final = ("id", "schema", *(name for name in Row.__dataclass_fields__ if name != "id"))

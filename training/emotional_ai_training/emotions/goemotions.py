@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotional_ai_training.emotions.errors import DatasetUnusable
-from emotional_ai_training.emotions.files import decoded, shown
+from emotional_ai_training.emotions.files import decoded
 from emotional_ai_training.emotions.labels import EMOTIONS
 from emotional_ai_training.emotions.text import clean, unmask
+from emotional_ai_training.showing import shown
 
 
 class Split(StrEnum):

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from emotional_ai_training.showing import shown
+
 LAST_US: Final = 253_402_300_799_999_999
 """The end of the year 9999, the last moment that can be told, in microseconds since the epoch."""
 WIDE: Final = 2**64 - 1
@@ -45,9 +47,3 @@ def text(value: Any, name: str) -> str:
     except UnicodeEncodeError:
         raise ValueError(f"{name} holds half a character") from None
     return value
-
-
-def shown(value: Any) -> str:
-    """A value as it is told of: its beginning, where it is long."""
-    told = repr(value)
-    return told if len(told) <= 40 else f"{told[:40]}..."

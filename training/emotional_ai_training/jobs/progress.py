@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final, final
 
 from emotional_ai_training.jobs.errors import JobDamaged
-from emotional_ai_training.jobs.fields import WIDE, number, shown, text, whole
+from emotional_ai_training.jobs.fields import WIDE, number, text, whole
+from emotional_ai_training.showing import shown
 
 TAIL_BYTES: Final = 64 * 1024
 """Read from the end to find the latest report; a longer line costs a second look."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from emotional_ai_training.jobs.errors import JobDamaged
-from emotional_ai_training.jobs.fields import WIDE, number, shown, text, truth, whole
+from emotional_ai_training.jobs.fields import WIDE, number, text, truth, whole
 from emotional_ai_training.jobs.plan import Plan
+from emotional_ai_training.showing import shown
 from emotional_ai_training.whole_files import write_whole
 
 FORMAT: Final = 1

@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final, cast
 
-import grpc
 from connectrpc.request import RequestContext
 from google.protobuf.message import Message
 from grpc import aio
 
+from emotional_ai.aio_streams import write
 from emotional_ai.web.doors.codecs import Written
 from emotional_ai.web.doors.refusals import refusing
 from emotional_ai.web.doors.upstream import Method, Upstream
@@ -54,7 +54,7 @@ class Forwarding:
         """Requests and responses as they come."""
         with refusing(self._upstream.target):
             call = self._upstream.duplex(self._method)(**self._terms(context))
-            sending = asyncio.create_task(_send(requests, call), name="emotional-ai forwarding")
+            sending = asyncio.create_task(write(requests, call), name="emotional-ai forwarding")
             try:
                 while isinstance(response := await _next(call, sending), Message):
                     yield response
@@ -66,19 +66,6 @@ class Forwarding:
     def _terms(self, context: Context) -> dict[str, Any]:
         left = context.timeout_ms
         return {"timeout": None if left is None else max(left / 1000, 0.0), "metadata": self._upstream.metadata}
-
-
-async def _send(requests: AsyncIterator[Message], call: Duplex) -> None:
-    """Raises what is wrong with the requests, once the call is cancelled."""
-    try:
-        async for request in requests:
-            await call.write(request)
-        await call.done_writing()
-    except (grpc.RpcError, asyncio.InvalidStateError):
-        return  # How the call itself ends is told to its reader.
-    except Exception:
-        call.cancel()
-        raise
 
 
 async def _next(call: Duplex, sending: asyncio.Task[None]) -> Any:
