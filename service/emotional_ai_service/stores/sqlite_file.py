@@ -12,7 +12,7 @@ import logging
 import os
 import shlex
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from enum import Enum
 from pathlib import Path
 from typing import final
@@ -121,8 +121,10 @@ def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
         database = _connect_writer(path, durability)
         if remains:
             # Before anything is written over their beginning, which would make the rest look like damage.
-            with suppress(sqlite3.Error):
+            try:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                _log.warning("the log of %s, with its torn end, stays beside it: %s", path, error)
         return database
     except sqlite3.Error as error:
         raise store_error(path, error) from error
