@@ -91,7 +91,7 @@ class Ours:
             resolved = perf_counter()
             adapters = union([sequence.blend])
             table = weights_of([sequence.blend], [1], adapters, layers)
-            runtime._take_weights(scheduler._stacks.of(adapters), table)
+            runtime.take_weights(scheduler._stacks.of(adapters), table)
             ended = perf_counter()
             if len(changes) != 1:
                 raise RuntimeError("the blend did not change")

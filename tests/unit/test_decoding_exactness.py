@@ -1,7 +1,6 @@
 """The logits of blended adapters against a transformers model into which the blend was merged, on both runtimes, in fp32."""
 
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,52 +9,32 @@ import numpy as np
 import pytest
 import torch
 from flat_batches import Piece, Rows, compute, lanes, named
+from flat_models import (
+    ADAPTERS,
+    BLOCKS,
+    LARGEST_ERROR,
+    SHAPES,
+    error,
+    read_adapters,
+    some_tokens,
+    write_adapter,
+    write_model,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from merging import Weights, logits, merged
-from safetensors.numpy import save_file
-from tiny_adapters import manifest
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 from emotional_ai_service.decoding import Precision
-from emotional_ai_service.decoding.adapters import load_adapter
 from emotional_ai_service.decoding.batch import Runtime
-from emotional_ai_service.decoding.llama import MODULES, Checkpoint, LlamaShape, read_shape
+from emotional_ai_service.decoding.llama import Checkpoint, LlamaShape, read_shape
 from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 from emotional_ai_service.decoding.stack import Stack, stack
 from emotional_ai_service.decoding.torch_runtime import TorchRuntime
-from emotional_ai_training.adapters import load_manifest, publish
 from emotional_ai_training.models import cpu_description, multiplies_bf16
 
-LARGEST_ERROR = 1e-3
 LARGEST_ROUNDING = 0.1
 """Share of what a blend changes that bfloat16 may round away: eight bits in each of some tens of sums."""
-BLOCKS = 64
-LAYERS = 3
-ADAPTERS = {"thrilled": (2, 6), "calm": (8, 16), "afraid": (5, 5)}
-"""Rank and alpha by name; the first adapts every linear layer, the others some."""
-SOME = {"thrilled": MODULES, "calm": ("qkv", "o"), "afraid": ("down",)}
-SHAPES = {
-    "plain": {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}, "tie_word_embeddings": False},
-    "llama-3.2": {
-        "rope_parameters": {
-            "rope_type": "llama3",
-            "rope_theta": 500000.0,
-            "factor": 32.0,
-            "low_freq_factor": 1.0,
-            "high_freq_factor": 4.0,
-            "original_max_position_embeddings": 64,
-        },
-        "tie_word_embeddings": True,
-        "num_attention_heads": 6,
-        "num_key_value_heads": 2,
-        "head_dim": 16,
-        "rms_norm_eps": 1e-5,
-    },
-    "sixteen-bit": {"kept": torch.bfloat16},
-    "linear": {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0}},
-}
-"""Configurations; the second is that of Llama 3.2 in all but size."""
 
 
 @dataclass(frozen=True)
@@ -70,48 +49,6 @@ class Case:
 
     def reference(self, blend: Mapping[str, Weights], tokens: list[int]) -> Rows:
         return logits(merged(self.model, self.loras, blend), tokens)
-
-
-def write_model(directory: Path, kept: torch.dtype = torch.float32, **numbers: object) -> LlamaForCausalLM:
-    """A random model whose weights are as a checkpoint of the format `kept` holds them."""
-    torch.manual_seed(1)
-    config = LlamaConfig(
-        **{
-            "vocab_size": 150,
-            "hidden_size": 48,
-            "intermediate_size": 80,
-            "num_hidden_layers": LAYERS,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 512,
-            "initializer_range": 0.15,
-            **numbers,
-        }
-    )
-    model = LlamaForCausalLM(config).float()
-    if kept is torch.bfloat16:
-        for parameter in model.parameters():
-            parameter.data = parameter.data.to(kept).float()
-    model.save_pretrained(directory)
-    return model
-
-
-def write_adapter(loras: Path, name: str, shape: LlamaShape) -> None:
-    """Random factors whose effect on the logits is of the logits' own size."""
-    rank, alpha = ADAPTERS[name]
-    random = np.random.default_rng(sum(map(ord, name)))
-    modules = [module for group in SOME[name] for module in MODULES[group]]
-    tensors = {}
-    for layer, module in itertools.product(range(shape.layers), modules):
-        inputs, outputs = shape.widths(module)
-        at = f"base_model.model.model.layers.{layer}.{module}"
-        tensors[f"{at}.lora_A.weight"] = random.normal(0, 0.15, (rank, inputs)).astype(np.float32)
-        tensors[f"{at}.lora_B.weight"] = random.normal(0, 0.15, (outputs, rank)).astype(np.float32)
-    source = loras.parent / f"peft-{name}"
-    source.mkdir()
-    save_file(tensors, source / "adapter_model.safetensors")
-    (source / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": rank, "lora_alpha": alpha}))
-    publish(source, manifest(name, rank=rank, scale=0.75), loras)
 
 
 @pytest.fixture(scope="module", params=[*itertools.product(SHAPES, ("torch", "openvino"))], ids="-".join)
@@ -129,16 +66,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if runtime == "torch"
         else OpenVinoRuntime(shape, weights, precision=Precision.FLOAT32, blocks=BLOCKS, threads=1)
     )
-    loaded = [load_adapter(loras / name, load_manifest(loras / name), shape) for name in ADAPTERS]
-    return Case(model, loras, made, shape, stack(loaded, shape))
-
-
-def some_tokens(count: int, seed: int = 0) -> list[int]:
-    return [int(token) for token in np.random.default_rng(seed).integers(0, 150, count)]
-
-
-def error(one: Rows, other: Rows) -> float:
-    return float(np.abs(one - other).max())
+    return Case(model, loras, made, shape, stack(read_adapters(loras, shape), shape))
 
 
 def test_without_adapters_the_logits_are_those_of_transformers(case: Case) -> None:
@@ -250,9 +178,7 @@ def test_in_bfloat16_a_blend_is_the_merged_model_but_for_rounding(tmp_path: Path
         write_adapter(tmp_path / "loras", name, shape)
     weights = Checkpoint(tmp_path / "model", shape)
     runtime = OpenVinoRuntime(shape, weights, precision=Precision.BFLOAT16, blocks=BLOCKS, threads=1)
-    adapters = [
-        load_adapter(tmp_path / "loras" / one, load_manifest(tmp_path / "loras" / one), shape) for one in ADAPTERS
-    ]
+    adapters = read_adapters(tmp_path / "loras", shape)
     tokens = some_tokens(70, seed=1)
     plain = logits(model, tokens)
     for blend in ({"thrilled": 0.4, "calm": 0.35, "afraid": 0.25}, {"thrilled": -0.7, "calm": 1.3}, {"afraid": 1.0}):

@@ -37,6 +37,11 @@ class LoadedAdapter:
     up: Mapping[tuple[int, str], Floats]
     """By (layer, group): [rows, outputs], zero outside the outputs of the row's own linear layer."""
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers its factors are."""
+        return sum(factor.size for factors in (self.down, self.up) for factor in factors.values())
+
 
 def load_adapter(directory: Path, manifest: Manifest, shape: LlamaShape) -> LoadedAdapter:
     """Reads a published adapter for a model of this shape.

@@ -4,13 +4,14 @@ Replies hold the content they were begun with, so an adapter that is replaced or
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter, load_adapter
 from emotional_ai_service.decoding.errors import AdapterRefused, UnknownAdapter
 from emotional_ai_service.decoding.llama import LlamaShape
-from emotional_ai_training.adapters import AdapterDamaged, AdapterError, Listing, Manifest, Registry
+from emotional_ai_training.adapters import AdapterDamaged, AdapterError, Listing, Manifest, Registry, place_of
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,18 @@ class Bank:
                 log.info("adapter %s of content %.12s is no longer there", name, adapter.digest)
                 del self._loaded[name]
                 self._let_go(adapter)
+
+    def read_all(self) -> None:
+        """Reads what can be applied before anybody asks for it; what cannot is refused by name when it is asked for."""
+        self.refresh()
+        for manifest in self._listing.adapters:
+            with suppress(UnknownAdapter, AdapterRefused):
+                self.named(manifest.name)
+
+    @property
+    def at_hand(self) -> tuple[LoadedAdapter, ...]:
+        """Every content that was read and that a reply which begins now would speak with, in the fixed order."""
+        return in_order(self._loaded.values())
 
     def holds(self, adapter: LoadedAdapter) -> bool:
         """Whether a reply that begins now would speak with this content."""
@@ -83,6 +96,11 @@ class Bank:
         for damaged in self._listing.damaged:
             if damaged.directory.name == name:
                 raise AdapterRefused(name, str(damaged))
+
+
+def in_order(adapters: Iterable[LoadedAdapter]) -> tuple[LoadedAdapter, ...]:
+    """The order in which adapters are summed; two contents of one name may be among them."""
+    return tuple(sorted(adapters, key=lambda one: (place_of(one.name), one.digest)))
 
 
 def refusal(manifest: Manifest, model_digest: str) -> str | None:

@@ -60,6 +60,24 @@ class Batch:
             weights=np.pad(self.weights, [*deep, (0, more), (0, 0)]),
         )
 
+    def filled(self, count: int, block: int) -> "Batch":
+        """The same, of one token a sequence, filled up to `count` sequences; those added are wanted, and write into `block`."""
+        more = count - len(self.tokens)
+        if not more:
+            return self
+        deep = [(0, 0)] * (self.weights.ndim - 2)
+        last = len(self.blocks)
+        return Batch(
+            tokens=np.pad(self.tokens, (0, more)),
+            past=np.pad(self.past, (0, more)),
+            begins=np.arange(count + 1, dtype=np.int32),
+            blocks=np.concatenate([self.blocks, np.full(more, block, np.int32)]),
+            block_begins=np.concatenate([self.block_begins, np.arange(last + 1, last + more + 1, dtype=np.int32)]),
+            wanted=np.arange(count, dtype=np.int32),
+            stack=self.stack,
+            weights=np.pad(self.weights, [*deep, (0, more), (0, 0)]),
+        )
+
     def positions(self) -> NDArray[np.int64]:
         """[T]: where in its sequence each token stands."""
         lengths = np.diff(self.begins)

@@ -7,7 +7,7 @@ Grouped heads, tied or separate output embeddings, and the rope kinds "default",
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,10 +26,12 @@ Floats = NDArray[np.float32]
 MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     "o": ("self_attn.o_proj",),
-    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
+    "gate": ("mlp.gate_proj",),
+    "up": ("mlp.up_proj",),
     "down": ("mlp.down_proj",),
 }
-"""Linear layers by the group that is multiplied at once, since its members read the same input."""
+"""Linear layers by the group whose adapters are multiplied at once: queries, keys and values read the same input and are
+narrow. Gate and up read the same input too, but side by side their factors would be half zeros, and they are wide."""
 GROUPS: Final = tuple(MODULES)
 
 
@@ -145,9 +147,9 @@ class Checkpoint:
         """Input embeddings [vocabulary, hidden]."""
         return self._tensor("model.embed_tokens.weight")
 
-    def head(self) -> Floats | None:
-        """Output embeddings [vocabulary, hidden]; None where they are the input's."""
-        return None if self._shape.tied else self._tensor("lm_head.weight")
+    def head(self) -> Floats:
+        """Output embeddings [vocabulary, hidden], of a model that has them apart from the input's."""
+        return self._tensor("lm_head.weight")
 
     def final_norm(self) -> Floats:
         """Weights [hidden] of the last norm."""
@@ -158,10 +160,11 @@ class Checkpoint:
         at = f"model.layers.{layer}"
         return self._tensor(f"{at}.input_layernorm.weight"), self._tensor(f"{at}.post_attention_layernorm.weight")
 
-    def group(self, layer: int, group: str) -> Floats:
-        """The layers of a group, one below the other: [sum of outputs, inputs]."""
+    def groups(self, layer: int, groups: Iterable[str]) -> Floats:
+        """The layers of groups that read the same input, one below the other: [sum of outputs, inputs]."""
+        modules = [module for group in groups for module in MODULES[group]]
         return np.concatenate(
-            [self._tensor(f"model.layers.{layer}.{m}.weight", *self._shape.widths(m)) for m in MODULES[group]]
+            [self._tensor(f"model.layers.{layer}.{module}.weight", *self._shape.widths(module)) for module in modules]
         )
 
     def _tensor(self, name: str, inputs: int = 0, outputs: int = 0) -> Floats:
@@ -177,3 +180,9 @@ class Checkpoint:
 def layers_of(shape: LlamaShape) -> Iterator[tuple[int, str]]:
     """Every layer and group, in order of computation."""
     return ((layer, group) for layer in range(shape.layers) for group in GROUPS)
+
+
+def parameters(shape: LlamaShape) -> int:
+    """Numbers in the matrices of a model."""
+    widths = [shape.widths(module) for modules in MODULES.values() for module in modules]
+    return shape.layers * sum(i * o for i, o in widths) + (1 if shape.tied else 2) * shape.vocabulary * shape.hidden

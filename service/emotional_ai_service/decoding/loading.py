@@ -11,7 +11,7 @@ from emotional_ai_service.decoding.batch import BLOCK, Runtime
 from emotional_ai_service.decoding.ends import end_tokens
 from emotional_ai_service.decoding.errors import DecoderUnsuited
 from emotional_ai_service.decoding.llama import Checkpoint, LlamaShape, read_shape
-from emotional_ai_service.decoding.memory import available, check_fits, needed
+from emotional_ai_service.decoding.memory import available, check_fits, graphs_beside, needed
 from emotional_ai_service.decoding.messages import BlendMode, ModelDescription, Precision
 from emotional_ai_service.decoding.model import LocalModel, RuntimeKind
 from emotional_ai_service.decoding.scheduler import Scheduler, Speaker
@@ -65,15 +65,16 @@ def load(model: LocalModel) -> Scheduler:
 
 def _runtime(model: LocalModel, shape: LlamaShape, precision: Precision, blocks: int) -> Runtime:
     weights = Checkpoint(model.directory, shape)
+    wanted = needed(shape, model.runtime, precision, blocks)
     if model.runtime is not RuntimeKind.CUDA:
-        wanted = needed(shape, model.runtime, precision, blocks)
         check_fits(model.directory.resolve().name, wanted, available())
     if model.runtime is RuntimeKind.OPENVINO:
         from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 
         threads = torch.get_num_threads()  # what the process was given
         torch.set_num_threads(1)  # torch only draws tokens here; its threads would wait for those of the runtime
-        return OpenVinoRuntime(shape, weights, precision=precision, blocks=blocks, threads=threads)
+        fixed = graphs_beside(shape, precision, available() - wanted)
+        return OpenVinoRuntime(shape, weights, precision=precision, blocks=blocks, threads=threads, fixed=fixed)
     dtype = _FORMATS.get(precision)
     if dtype is None:
         raise DecoderUnsuited(

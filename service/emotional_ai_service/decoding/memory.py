@@ -8,19 +8,16 @@ from pathlib import Path
 from typing import Final
 
 from emotional_ai_service.decoding.errors import DecoderUnsuited
-from emotional_ai_service.decoding.llama import MODULES, LlamaShape
+from emotional_ai_service.decoding.llama import LlamaShape, parameters
 from emotional_ai_service.decoding.messages import Precision
 from emotional_ai_service.decoding.model import BLOCK, RuntimeKind
 
 PROCESS: Final = 450 << 20
 """Bytes of the interpreter, its libraries and what a step computes with."""
+FIXED_GRAPHS: Final = 4
+LARGEST_BESIDE: Final = 2 << 30
+"""Bytes that graphs of fixed sizes may take, all together."""
 _SIZES: Final = {Precision.FLOAT32: 4, Precision.BFLOAT16: 2, Precision.INT8: 1}
-
-
-def parameters(shape: LlamaShape) -> int:
-    """Numbers in the matrices of a model."""
-    widths = [shape.widths(module) for modules in MODULES.values() for module in modules]
-    return shape.layers * sum(i * o for i, o in widths) + (1 if shape.tied else 2) * shape.vocabulary * shape.hidden
 
 
 def needed(shape: LlamaShape, runtime: RuntimeKind, precision: Precision, blocks: int) -> int:
@@ -33,6 +30,15 @@ def needed(shape: LlamaShape, runtime: RuntimeKind, precision: Precision, blocks
     embeddings = 4 * shape.vocabulary * shape.hidden if precision is Precision.INT8 else 0
     constants = count if precision is Precision.INT8 else 4 * count
     return PROCESS + cached + constants + count * size + embeddings
+
+
+def graphs_beside(shape: LlamaShape, precision: Precision, free: int) -> int:
+    """How many graphs of fixed sizes may be made beside the one for all sizes, where `free` bytes are left beside that.
+
+    Each packs the matrices anew. What they save is the same for every model, so a large one does without.
+    """
+    each = parameters(shape) * _SIZES[precision]
+    return max(0, min(FIXED_GRAPHS, min(free // 4, LARGEST_BESIDE) // each))
 
 
 def available() -> int:

@@ -5,13 +5,18 @@ for every layer `key.L` and `value.L` (blocks of the cache), and for every layer
 `up.L.G` [rows, outputs] and `weight.L.G` [T, rows]. Output: logits [N, vocabulary].
 
 Adapters are inputs, not constants, so one compiled graph serves any set of adapters of any ranks, and every token has its
-own blend; a set that takes no rows in a group costs nothing there. They come in the format that is computed in, since the
-runtime would convert all of them at every step. Rotary embedding, norm and silu are written in the forms that the runtime
-fuses; every node costs microseconds at each step, so queries and keys are rotated together.
+own blend. They come in the format that is computed in, since the runtime would convert all of them at every step. Rotary
+embedding, norm and silu are written in the forms that the runtime fuses; every node costs microseconds at each step, so
+queries and keys are rotated together.
+
+A graph takes all sizes, or those of one Form, for which the runtime need not find out at every step what each node computes on:
+a fifth to a tenth of a step of a small model. There N = T, and groups without rows have no nodes.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -20,7 +25,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as op
 from openvino.op import Parameter, _PagedAttentionExtension
 
-from emotional_ai_service.decoding.llama import Checkpoint, Floats, LlamaShape
+from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, Floats, LlamaShape
 
 Flow: TypeAlias = Any
 """A node of the graph or one of its outputs; the library carries no types."""
@@ -31,10 +36,20 @@ _HALF: Final = 2.0**-25
 which differ only where they are smaller than float16 can tell apart."""
 
 
-class LlamaGraph:
-    """Builds the graph; `format` is that of the cache and of adapters, `quantised` stores matrices as int8.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Sizes of a step in which each of some replies speaks its next token."""
 
-    Each output of a quantised matrix has one scale.
+    tokens: int
+    """As many as sequences, the logits of all of them wanted."""
+    rows: tuple[int, ...]
+    """Of the adapters' factors, in the order of GROUPS."""
+
+
+class LlamaGraph:
+    """Builds graphs; `format` is that of the cache and of adapters, `quantised` stores matrices as int8.
+
+    Each output of a quantised matrix has one scale. All graphs share the memory of their constants.
     """
 
     def __init__(self, shape: LlamaShape, weights: Checkpoint, *, quantised: bool, format: ov.Type) -> None:
@@ -42,31 +57,34 @@ class LlamaGraph:
         self._weights = weights
         self._quantised = quantised
         self._format = format
+        self._constants: dict[str, tuple[Flow, ...]] = {}
+        self._form: Form | None = None
         self._inputs: list[Parameter] = []
 
-    def build(self) -> ov.Model:
-        """The whole model."""
-        shape, weights = self._shape, self._weights
-        tokens = self._input("tokens", ov.Type.i32, [-1])
-        positions = self._input("positions", ov.Type.i64, [-1])
-        layout = [self._input(name, ov.Type.i32, [-1]) for name in ("past", "begins", "blocks", "block_begins")]
+    def build(self, form: Form | None = None) -> ov.Model:
+        """The whole model, for all sizes or for those of `form`. One at a time."""
+        self._form, self._inputs = form, []
+        shape, weights, count = self._shape, self._weights, form.tokens if form else -1
+        begins = count + 1 if form else -1
+        tokens = self._input("tokens", ov.Type.i32, [count])
+        positions = self._input("positions", ov.Type.i64, [count])
+        sizes = {"past": count, "begins": begins, "blocks": -1, "block_begins": begins}
+        layout = [self._input(name, ov.Type.i32, [size]) for name, size in sizes.items()]
         longest = self._input("longest", ov.Type.i32, [])
-        wanted = self._input("wanted", ov.Type.i32, [-1])
+        wanted = self._input("wanted", ov.Type.i32, [count])
         rotation = self._rotation(positions)
-        embedding = self._matrix(weights.embedding())
+        embedding = self._matrix("embedding", weights.embedding)
         x: Flow = op.gather(embedding, tokens, _whole(0))
         for layer in range(shape.layers):
             before_attention, before_mlp = weights.norms(layer)
-            qkv = self._linear(self._norm(x, before_attention), layer, "qkv")
+            (qkv,) = self._linear(self._norm(x, before_attention), layer, "qkv")
             spoken = self._attention(layer, self._queries_keys_values(qkv, rotation), layout, longest)
-            x = op.add(x, self._linear(spoken, layer, "o"))
-            gate_up = self._linear(self._norm(x, before_mlp), layer, "gate_up")
-            gate, up = _split(gate_up, shape.intermediate, shape.intermediate)
-            x = op.add(x, self._linear(op.multiply(op.swish(gate), up), layer, "down"))
+            x = op.add(x, *self._linear(spoken, layer, "o"))
+            gate, up = self._linear(self._norm(x, before_mlp), layer, "gate", "up")
+            x = op.add(x, *self._linear(op.multiply(op.swish(gate), up), layer, "down"))
         last = self._norm(op.gather(x, wanted, _whole(0)), weights.final_norm())
-        head = weights.head()
-        logits = op.matmul(last, embedding if head is None else self._matrix(head), False, True)
-        return ov.Model([op.result(logits)], self._inputs, "llama")
+        head = embedding if shape.tied else self._matrix("head", weights.head)
+        return ov.Model([op.result(op.matmul(last, head, False, True))], self._inputs, "llama")
 
     def _input(self, name: str, kind: ov.Type, dimensions: Sequence[int]) -> Parameter:
         parameter = Parameter(kind, ov.PartialShape(list(dimensions)))
@@ -75,30 +93,49 @@ class LlamaGraph:
         self._inputs.append(parameter)
         return parameter
 
-    def _matrix(self, values: Floats) -> Flow:
-        """A constant matrix [outputs, inputs]."""
-        if not self._quantised:
-            half = values.astype(np.float16)
-            if np.abs(half - values).max() > _HALF:
-                return op.constant(np.ascontiguousarray(values), shared_memory=True)
-            widened = op.convert(op.constant(half), "f32")
-            widened.get_rt_info()["decompression_0"] = True  # or the runtime widens it once and for all
-            return widened
-        stored, scale = _eight_bits(values)
-        return op.multiply(op.convert(op.constant(stored), "f32"), op.constant(scale))
+    def _matrix(self, name: str, read: Callable[[], Floats]) -> Flow:
+        """A constant matrix [outputs, inputs], read when it is first asked for."""
+        if name not in self._constants:
+            self._constants[name] = self._kept(read())
+        values, *scale = self._constants[name]
+        if values.get_element_type() == ov.Type.f32:
+            return values
+        widened = op.convert(values, "f32")
+        if scale:
+            return op.multiply(widened, *scale)
+        widened.get_rt_info()["decompression_0"] = True  # or the runtime widens it once and for all
+        return widened
 
-    def _linear(self, x: Flow, layer: int, group: str) -> Flow:
-        """The group's layers with their adapters, side by side: W x + up^T (weight * (down x))."""
-        inputs, outputs = self._shape.group_widths(group)
-        at = f"{layer}.{group}"
-        down, up = self._factor(f"down.{at}", inputs), self._factor(f"up.{at}", sum(outputs))
-        weight = self._input(f"weight.{at}", ov.Type.f32, [-1, -1])
-        blended = op.matmul(op.multiply(op.matmul(x, down, False, True), weight), up, False, False)
-        return op.add(op.matmul(x, self._matrix(self._weights.group(layer, group)), False, True), blended)
+    def _kept(self, values: Floats) -> tuple[Flow, ...]:
+        """The constants that a matrix is kept in: itself, in sixteen bits where that loses nothing, or int8 and its scale."""
+        if self._quantised:
+            return tuple(map(op.constant, _eight_bits(values)))
+        half = values.astype(np.float16)
+        if np.abs(half - values).max() > _HALF:
+            return (op.constant(np.ascontiguousarray(values), shared_memory=True),)
+        return (op.constant(half),)
 
-    def _factor(self, name: str, width: int) -> Flow:
+    def _linear(self, x: Flow, layer: int, *groups: str) -> list[Flow]:
+        """Each group's layers with their adapters, all multiplied at once: W x + up^T (weight * (down x))."""
+        read = partial(self._weights.groups, layer, groups)
+        y = op.matmul(x, self._matrix(f"{layer}.{groups[0]}", read), False, True)
+        widths = [sum(self._shape.group_widths(group)[1]) for group in groups]
+        parts = [y] if len(groups) == 1 else _split(y, *widths)
+        return [self._adapted(part, x, layer, group) for part, group in zip(parts, groups, strict=True)]
+
+    def _adapted(self, y: Flow, x: Flow, layer: int, group: str) -> Flow:
+        """What a group makes of `x` without adapters, with what they add."""
+        rows = self._form.rows[GROUPS.index(group)] if self._form else -1
+        if rows == 0:
+            return y
+        at, (inputs, outputs) = f"{layer}.{group}", self._shape.group_widths(group)
+        down, up = self._factor(f"down.{at}", rows, inputs), self._factor(f"up.{at}", rows, sum(outputs))
+        weight = self._input(f"weight.{at}", ov.Type.f32, [self._form.tokens if self._form else -1, rows])
+        return op.add(y, op.matmul(op.multiply(op.matmul(x, down, False, True), weight), up, False, False))
+
+    def _factor(self, name: str, rows: int, width: int) -> Flow:
         """A factor of the adapters [rows, width]."""
-        given = self._input(name, self._format, [-1, width])
+        given = self._input(name, self._format, [rows, width])
         return given if self._format == ov.Type.f32 else op.convert(given, "f32")
 
     def _queries_keys_values(self, qkv: Flow, rotation: tuple[Flow, Flow]) -> list[Flow]:

@@ -1,19 +1,16 @@
-"""The runtime on a CPU: the graph compiled by OpenVINO, its cache in tensors that we hand out by blocks."""
+"""The runtime on a CPU: graphs compiled by OpenVINO over one cache, in tensors that we hand out by blocks."""
 
-from collections.abc import Iterator
 from typing import Final
-from weakref import WeakKeyDictionary
 
-import numpy as np
 import openvino as ov
-import torch
-from numpy.typing import NDArray
 from openvino import Core
 
 from emotional_ai_service.decoding.batch import FINE, Batch
-from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, Floats, LlamaShape, layers_of
+from emotional_ai_service.decoding.fixed_graphs import FixedGraphs, form_of
+from emotional_ai_service.decoding.llama import Checkpoint, Floats, LlamaShape
 from emotional_ai_service.decoding.messages import Precision
-from emotional_ai_service.decoding.openvino_graph import LlamaGraph
+from emotional_ai_service.decoding.openvino_graph import Form, LlamaGraph
+from emotional_ai_service.decoding.openvino_request import Factors, Request
 from emotional_ai_service.decoding.stack import Stack
 
 _FORMATS: Final = {Precision.FLOAT32: ov.Type.f32, Precision.BFLOAT16: ov.Type.bf16, Precision.INT8: ov.Type.f32}
@@ -31,114 +28,67 @@ def bucket(tokens: int) -> int:
 
 
 class OpenVinoRuntime:
-    """Llama on OpenVINO with `blocks` blocks of cache and `threads` threads."""
+    """Llama on OpenVINO with `blocks` blocks of cache, `threads` threads and at most `fixed` graphs of fixed sizes."""
 
     repeatable = False
 
     def __init__(
-        self, shape: LlamaShape, weights: Checkpoint, *, precision: Precision, blocks: int, threads: int
+        self,
+        shape: LlamaShape,
+        weights: Checkpoint,
+        *,
+        precision: Precision,
+        blocks: int,
+        threads: int,
+        fixed: int = 0,
     ) -> None:
         self._format = _FORMATS[precision]
-        graph = LlamaGraph(shape, weights, quantised=precision is Precision.INT8, format=self._format).build()
-        compiled = Core().compile_model(
-            graph,
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": self._format.to_string(),
-                "KV_CACHE_PRECISION": self._format.to_string(),
-                "NUM_STREAMS": 1,
-                "INFERENCE_NUM_THREADS": threads,
-                "ENABLE_CPU_PINNING": False,
-                "CPU_RUNTIME_CACHE_CAPACITY": _KEPT,
-            },
-        )
         self.dtype = "int8" if precision is Precision.INT8 else precision.value
         self._shape = shape
-        self._request = compiled.create_infer_request()
-        self._stack: Stack | None = None
-        self._factors: WeakKeyDictionary[Stack, dict[str, ov.Tensor]] = WeakKeyDictionary()
-        """The stacks that were computed with lately, in the format of the graph, for as long as anybody keeps them."""
-        self._weights: Floats = np.zeros(0, np.float32)
-        self._spread: dict[str, Floats] = {}
-        """The memory of the tensors of weights, by group."""
+        self._graph = LlamaGraph(shape, weights, quantised=precision is Precision.INT8, format=self._format)
+        self._settings = {
+            "INFERENCE_PRECISION_HINT": self._format.to_string(),
+            "KV_CACHE_PRECISION": self._format.to_string(),
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,
+            "CPU_RUNTIME_CACHE_CAPACITY": _KEPT,
+        }
         self._spare = blocks
         """A block of nobody's, for padding."""
-        for layer in range(shape.layers):
-            for side in ("key", "value"):
-                port = compiled.input(f"{side}.{layer}")
-                dimensions = [blocks + 1, *(length.get_length() for length in list(port.partial_shape)[1:])]
-                self._request.set_tensor(port, ov.Tensor(port.element_type, ov.Shape(dimensions)))
-        self._ports = {port.any_name: port for port in compiled.inputs}
+        compiled = self._compiled(None)
+        self._caches = {port.any_name: self._cache(port) for port in compiled.inputs if _is_cache(port.any_name)}
+        self._factors = Factors(shape, self._format)
+        self._any = self._last = Request(compiled, shape, self._caches, self._factors)
+        self.fixed = FixedGraphs(self._made_for, fixed)
 
     def forward(self, batch: Batch) -> Floats:
+        self._last, fitting = self._fitting(batch)
+        return self._last.forward(fitting)[: len(batch.wanted)]
+
+    def take_weights(self, stack: Stack, weights: Floats) -> None:
+        """The part of `forward` that takes up blends, for who measures it; of as many tokens as were computed last."""
+        self._last.take_weights(stack, weights)
+
+    def _fitting(self, batch: Batch) -> tuple[Request, Batch]:
+        """The graph that computes a batch soonest, and the batch filled up to its sizes."""
+        form = form_of(batch)
+        if form is not None and (request := self.fixed.of(form)) is not None:
+            return request, batch.filled(form.tokens, self._spare)
         if (length := bucket(len(batch.tokens))) > len(batch.tokens):
             batch = batch.padded(length, self._spare)
-        self._take_weights(batch.stack, batch.weights)
-        lengths = batch.past + np.diff(batch.begins)
-        plain: dict[str, NDArray[np.generic]] = {
-            "tokens": batch.tokens,
-            "positions": batch.positions(),
-            "past": batch.past,
-            "begins": batch.begins,
-            "blocks": batch.blocks,
-            "block_begins": batch.block_begins,
-            "longest": np.array(lengths.max(), np.int32),
-            "wanted": batch.wanted,
-        }
-        for name, values in plain.items():
-            self._set(name, ov.Tensor(values))
-        self._request.infer(share_inputs=True)
-        logits: Floats = self._request.get_output_tensor(0).data.copy()
-        return logits
+        return self._any, batch
 
-    def _take_stack(self, stack: Stack) -> None:
-        if stack is self._stack:
-            return
-        self._stack, self._weights = None, np.zeros(0, np.float32)  # until all is handed over
-        if stack not in self._factors:
-            self._factors[stack] = dict(self._tensors(stack))
-        for name, tensor in self._factors[stack].items():
-            self._set(name, tensor)
-        self._stack = stack  # keeps the memory that the tensors share
+    def _made_for(self, form: Form) -> Request:
+        return Request(self._compiled(form), self._shape, self._caches, self._factors)
 
-    def _tensors(self, stack: Stack) -> Iterator[tuple[str, ov.Tensor]]:
-        for layer, group in layers_of(self._shape):
-            yield f"down.{layer}.{group}", self._tensor(stack.down[layer, group])
-            yield f"up.{layer}.{group}", self._tensor(stack.up[layer, group])
+    def _compiled(self, form: Form | None) -> ov.CompiledModel:
+        return Core().compile_model(self._graph.build(form), "CPU", self._settings)
 
-    def _tensor(self, values: Floats) -> ov.Tensor:
-        """Numbers in the format of the graph; those of float32 are shared, not copied."""
-        if self._format == ov.Type.f32:
-            return ov.Tensor(values, shared_memory=True)
-        tensor = ov.Tensor(self._format, ov.Shape(values.shape))
-        if values.size:
-            narrow = torch.from_numpy(values).to(torch.bfloat16).view(torch.int16)
-            tensor.data.view(np.int16)[...] = narrow.numpy()
-        return tensor
+    def _cache(self, port: ov.ConstOutput) -> ov.Tensor:
+        dimensions = [self._spare + 1, *(length.get_length() for length in list(port.partial_shape)[1:])]
+        return ov.Tensor(port.element_type, ov.Shape(dimensions))
 
-    def _take_weights(self, stack: Stack, weights: Floats) -> None:
-        """Hands over what changed: while the same replies speak under the same blends, that is nothing.
 
-        While the same replies speak with the same adapters, a blend that moves is written over the one before.
-        """
-        alike = stack is self._stack and weights.shape == self._weights.shape
-        if alike and bool((weights == self._weights).all()):
-            return
-        self._take_stack(stack)
-        self._weights = np.zeros(0, np.float32)  # until all is handed over
-        for group in GROUPS:
-            if alike:
-                stack.spread(weights, group, into=self._spread[group])
-            else:
-                self._hand_over(group, stack.spread(weights, group))
-        self._weights = weights
-
-    def _hand_over(self, group: str, spread: Floats) -> None:
-        """Weights of a group's rows for each token, [T, rows], or [layers, T, rows]."""
-        self._spread[group] = spread
-        everywhere = ov.Tensor(spread, shared_memory=True) if spread.ndim == 2 else None
-        for layer in range(self._shape.layers):
-            self._set(f"weight.{layer}.{group}", everywhere or ov.Tensor(spread[layer], shared_memory=True))
-
-    def _set(self, name: str, tensor: ov.Tensor) -> None:
-        self._request.set_tensor(self._ports[name], tensor)
+def _is_cache(name: str) -> bool:
+    return name.partition(".")[0] in ("key", "value")

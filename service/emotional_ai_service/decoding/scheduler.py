@@ -17,7 +17,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter
-from emotional_ai_service.decoding.bank import Bank
+from emotional_ai_service.decoding.bank import Bank, in_order
 from emotional_ai_service.decoding.batch import BLOCK, Batch, Runtime
 from emotional_ai_service.decoding.blends import ResolvedBlend, resolve
 from emotional_ai_service.decoding.blocks import BlockPool, Node
@@ -35,13 +35,13 @@ from emotional_ai_service.decoding.messages import (
 from emotional_ai_service.decoding.prompt import prompt_tokens
 from emotional_ai_service.decoding.sampling import log_probability, next_token
 from emotional_ai_service.decoding.sequence import Sequence
-from emotional_ai_service.decoding.stack import Stacks
+from emotional_ai_service.decoding.stack import Stack, Stacks
 from emotional_ai_service.decoding.streaming import TextStream
 from emotional_ai_service.errors import ServiceError
 from emotional_ai_service.workers import Load
 from emotional_ai_service.workers.messages import Ended, Event, Outcome, Raised
 from emotional_ai_service.workers.target import failed
-from emotional_ai_training.adapters import Registry, place_of
+from emotional_ai_training.adapters import Registry
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ class Scheduler:
         """Voices that came before the request they are for was read."""
         self._waiting: deque[Sequence] = deque()
         self._active: dict[int, Sequence] = {}
+        self._bank.read_all()
 
     @property
     def pool(self) -> BlockPool:
@@ -255,7 +256,7 @@ class Scheduler:
         return np.concatenate([runtime.forward(self._batch([one])) for one in planned])
 
     def _batch(self, planned: Listed[tuple[Sequence, int]]) -> Batch:
-        adapters = union([sequence.blend for sequence, _ in planned])
+        stacked = self._stacked(union([sequence.blend for sequence, _ in planned]))
         counts = [count for _, count in planned]
         begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         tables = [sequence.blocks[: -(-(sequence.computed + count) // BLOCK)] for sequence, count in planned]
@@ -267,9 +268,15 @@ class Scheduler:
             blocks=np.concatenate(tables).astype(np.int32),
             block_begins=np.concatenate([[0], np.cumsum([len(table) for table in tables])]).astype(np.int32),
             wanted=begins[1:][rows] - 1,
-            stack=self._stacks.of(adapters),
-            weights=weights_of([sequence.blend for sequence, _ in planned], counts, adapters, self._shape.layers),
+            stack=stacked,
+            weights=weights_of([s.blend for s, _ in planned], counts, stacked.adapters, self._shape.layers),
         )
+
+    def _stacked(self, adapters: tuple[LoadedAdapter, ...]) -> Stack:
+        """What to multiply for these adapters; to the reference, what nobody speaks with would make sums round otherwise."""
+        if self._speaker.runtime.repeatable:
+            return self._stacks.of(adapters)
+        return self._stacks.around(adapters, self._bank.at_hand)
 
     def _speak(self, planned: Listed[tuple[Sequence, int]], logits: Floats) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -331,10 +338,8 @@ def _raised(ticket: int, error: Exception) -> Raised:
 
 
 def union(blends: Listed[ResolvedBlend]) -> tuple[LoadedAdapter, ...]:
-    """Every adapter of the blends once, in the fixed order; two contents of one name may be among them."""
-    return tuple(
-        sorted({a: None for blend in blends for a in blend.adapters}, key=lambda one: (place_of(one.name), one.digest))
-    )
+    """Every adapter of the blends once, in the fixed order."""
+    return in_order({adapter: None for blend in blends for adapter in blend.adapters})
 
 
 def weights_of(

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter
-from emotional_ai_service.decoding.llama import GROUPS, Floats, LlamaShape, layers_of
+from emotional_ai_service.decoding.llama import GROUPS, Floats, LlamaShape, layers_of, parameters
 
 STEP: Final = 8
 """Rows come in multiples of this, the last of zeros, so that few shapes occur."""
 REMEMBERED: Final = 4
 """Stacks kept, since sessions move between few sets of adapters."""
+HARDLY: Final = 0.1
+"""Share of the model's own numbers that adapters may take which are multiplied though nobody speaks with them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -28,6 +30,11 @@ class Stack:
     """By (layer, group): [rows, outputs]."""
     owners: Mapping[str, NDArray[np.intp]]
     """For each group the column of the adapter that each row is of, the rows of zeros left out."""
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Rows of the factors, in the order of GROUPS; the same in every layer."""
+        return tuple(len(self.down[0, group]) for group in GROUPS)
 
     def spread(self, weights: Floats, group: str, into: Floats | None = None) -> Floats:
         """Weights [..., adapters] as the group's rows need them: [..., rows], written over `into` if that is given."""
@@ -61,6 +68,17 @@ class Stacks:
     def __init__(self, shape: LlamaShape) -> None:
         self._shape = shape
         self._kept: OrderedDict[tuple[LoadedAdapter, ...], Stack] = OrderedDict()
+        self._every: tuple[tuple[LoadedAdapter, ...], bool] = (), True
+        """What `around` was told last, and whether that is hardly anything."""
+
+    def around(self, adapters: tuple[LoadedAdapter, ...], every: tuple[LoadedAdapter, ...]) -> Stack:
+        """A stack of `every` adapter, if these are among them and all are hardly anything beside the model; else of these.
+
+        What replies speak with may then change without anything in the graph but its weights. Nobody speaks with none.
+        """
+        if every != self._every[0]:
+            self._every = every, sum(one.numbers for one in every) <= HARDLY * parameters(self._shape)
+        return self.of(every if adapters and self._every[1] and set(adapters) <= set(every) else adapters)
 
     def of(self, adapters: tuple[LoadedAdapter, ...]) -> Stack:
         """The stack of exactly these adapters in this order."""
@@ -76,3 +94,4 @@ class Stacks:
         """Lets go of every stack with this adapter in it."""
         for adapters in [kept for kept in self._kept if adapter in kept]:
             del self._kept[adapters]
+        self._every = (), True

@@ -45,11 +45,12 @@ class TorchRuntime:
         self._shape = shape
         self._dtype, self._device = dtype, torch.device(device)
         self._embedding = self._tensor(weights.embedding())
-        head = weights.head()
-        self._head = self._embedding if head is None else self._tensor(head)
+        self._head = self._embedding if shape.tied else self._tensor(weights.head())
         self._norms = [tuple(map(self._tensor, weights.norms(layer))) for layer in range(shape.layers)]
         self._final_norm = self._tensor(weights.final_norm())
-        self._groups = {at: self._tensor(weights.group(*at)) for at in layers_of(shape)}
+        self._groups = {
+            (layer, group): self._tensor(weights.groups(layer, [group])) for layer, group in layers_of(shape)
+        }
         self._frequencies = torch.tensor(shape.inverse_frequencies, dtype=torch.float32, device=self._device)
         size = (shape.layers, 2, blocks * BLOCK, shape.kv_heads, shape.head_dim)
         self._cache = torch.zeros(size, dtype=dtype, device=self._device)
@@ -90,8 +91,8 @@ class TorchRuntime:
             q, k, v = qkv.tensor_split((shape.heads, shape.heads + shape.kv_heads), dim=1)
             spoken = self._attention(layer, parts, _rotated(q, rotation), _rotated(k, rotation), v)
             x = x + adapted(spoken, layer, "o")
-            gate, up = adapted(self._norm(x, self._norms[layer][1]), layer, "gate_up").chunk(2, dim=-1)
-            x = x + adapted(silu(gate) * up, layer, "down")
+            normed = self._norm(x, self._norms[layer][1])
+            x = x + adapted(silu(adapted(normed, layer, "gate")) * adapted(normed, layer, "up"), layer, "down")
         return x
 
     def _attention(self, layer: int, parts: list[_Part], q: Tensor, k: Tensor, v: Tensor) -> Tensor:

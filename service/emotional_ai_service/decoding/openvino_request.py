@@ -1,0 +1,117 @@
+"""A compiled graph and what it was last given: adapters and weights are handed over only where they changed."""
+
+from collections.abc import Iterator, Mapping
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import openvino as ov
+import torch
+from numpy.typing import NDArray
+
+from emotional_ai_service.decoding.batch import Batch
+from emotional_ai_service.decoding.llama import GROUPS, Floats, LlamaShape, layers_of
+from emotional_ai_service.decoding.stack import Stack
+
+
+class Factors:
+    """The factors of stacks as tensors in the format of the graph, for as long as anybody keeps the stacks."""
+
+    def __init__(self, shape: LlamaShape, format: ov.Type) -> None:
+        self._shape = shape
+        self._format = format
+        self._made: WeakKeyDictionary[Stack, dict[str, ov.Tensor]] = WeakKeyDictionary()
+
+    def of(self, stack: Stack) -> Mapping[str, ov.Tensor]:
+        """By the names of the inputs; their memory may be the stack's, which must outlive their use."""
+        if stack not in self._made:
+            self._made[stack] = dict(self._tensors(stack))
+        return self._made[stack]
+
+    def _tensors(self, stack: Stack) -> Iterator[tuple[str, ov.Tensor]]:
+        for layer, group in layers_of(self._shape):
+            yield f"down.{layer}.{group}", self._tensor(stack.down[layer, group])
+            yield f"up.{layer}.{group}", self._tensor(stack.up[layer, group])
+
+    def _tensor(self, values: Floats) -> ov.Tensor:
+        """Numbers in the format of the graph; those of float32 are shared, not copied."""
+        if self._format == ov.Type.f32:
+            return ov.Tensor(values, shared_memory=True)
+        tensor = ov.Tensor(self._format, ov.Shape(values.shape))
+        if values.size:
+            narrow = torch.from_numpy(values).to(torch.bfloat16).view(torch.int16)
+            tensor.data.view(np.int16)[...] = narrow.numpy()
+        return tensor
+
+
+class Request:
+    """Computes batches with one compiled graph over the blocks of `caches`."""
+
+    def __init__(
+        self, compiled: ov.CompiledModel, shape: LlamaShape, caches: Mapping[str, ov.Tensor], factors: Factors
+    ) -> None:
+        self._request = compiled.create_infer_request()
+        self._ports = {port.any_name: port for port in compiled.inputs}
+        self._layers = shape.layers
+        self._factors = factors
+        self._stack: Stack | None = None
+        self._weights: Floats = np.zeros(0, np.float32)
+        self._spread: dict[str, Floats] = {}
+        """The memory of the tensors of weights, by group."""
+        for name, tensor in caches.items():
+            self._set(name, tensor)
+
+    def forward(self, batch: Batch) -> Floats:
+        """As Runtime.forward."""
+        self.take_weights(batch.stack, batch.weights)
+        lengths = batch.past + np.diff(batch.begins)
+        plain: dict[str, NDArray[np.generic]] = {
+            "tokens": batch.tokens,
+            "positions": batch.positions(),
+            "past": batch.past,
+            "begins": batch.begins,
+            "blocks": batch.blocks,
+            "block_begins": batch.block_begins,
+            "longest": np.array(lengths.max(), np.int32),
+            "wanted": batch.wanted,
+        }
+        for name, values in plain.items():
+            self._set(name, ov.Tensor(values))
+        self._request.infer(share_inputs=True)
+        logits: Floats = self._request.get_output_tensor(0).data.copy()
+        return logits
+
+    def take_weights(self, stack: Stack, weights: Floats) -> None:
+        """Hands over what changed: while the same replies speak under the same blends, that is nothing.
+
+        While the same replies speak with the same adapters, a blend that moves is written over the one before.
+        """
+        alike = stack is self._stack and weights.shape == self._weights.shape
+        if alike and bool((weights == self._weights).all()):
+            return
+        self._take_stack(stack)
+        self._weights = np.zeros(0, np.float32)  # until all is handed over
+        for group in GROUPS:
+            if alike:
+                stack.spread(weights, group, into=self._spread[group])
+            else:
+                self._hand_over(group, stack.spread(weights, group))
+        self._weights = weights
+
+    def _take_stack(self, stack: Stack) -> None:
+        if stack is self._stack:
+            return
+        self._stack, self._weights = None, np.zeros(0, np.float32)  # until all is handed over
+        for name, tensor in self._factors.of(stack).items():
+            self._set(name, tensor)
+        self._stack = stack  # keeps the memory that the tensors share
+
+    def _hand_over(self, group: str, spread: Floats) -> None:
+        """Weights of a group's rows for each token, [T, rows], or [layers, T, rows]."""
+        self._spread[group] = spread
+        everywhere = ov.Tensor(spread, shared_memory=True) if spread.ndim == 2 else None
+        for layer in range(self._layers):
+            self._set(f"weight.{layer}.{group}", everywhere or ov.Tensor(spread[layer], shared_memory=True))
+
+    def _set(self, name: str, tensor: ov.Tensor) -> None:
+        if (port := self._ports.get(name)) is not None:  # a graph of one form has no inputs for groups without rows
+            self._request.set_tensor(port, tensor)

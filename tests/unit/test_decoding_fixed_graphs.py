@@ -1,0 +1,293 @@
+"""Graphs of fixed sizes: the logits of the graph for all sizes, made for what is asked often, never more than so many."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from flat_batches import Piece, Rows, compute, lanes, named
+from flat_models import (
+    ADAPTERS,
+    BLOCKS,
+    LARGEST_ERROR,
+    SHAPES,
+    error,
+    read_adapters,
+    some_tokens,
+    write_adapter,
+    write_model,
+)
+from merging import Weights, logits, merged
+from transformers import LlamaForCausalLM
+
+from emotional_ai_service.decoding import Precision
+from emotional_ai_service.decoding.adapters import LoadedAdapter
+from emotional_ai_service.decoding.fixed_graphs import OFTEN, SIZES, FixedGraphs, form_of
+from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, LlamaShape, read_shape
+from emotional_ai_service.decoding.memory import FIXED_GRAPHS, LARGEST_BESIDE, graphs_beside, parameters
+from emotional_ai_service.decoding.openvino_graph import Form
+from emotional_ai_service.decoding.openvino_request import Request
+from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
+from emotional_ai_service.decoding.stack import Stack, Stacks, stack
+
+PREFIX = 21
+"""Tokens computed before replies speak together."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, its adapters by name, and a runtime with room for one graph of fixed sizes."""
+
+    model: LlamaForCausalLM
+    loras: Path
+    shape: LlamaShape
+    weights: Checkpoint
+    adapters: dict[str, LoadedAdapter]
+
+    def runtime(self, precision: Precision = Precision.FLOAT32) -> OpenVinoRuntime:
+        return OpenVinoRuntime(self.shape, self.weights, precision=precision, blocks=BLOCKS, threads=1, fixed=1)
+
+    def stacked(self, *names: str) -> Stack:
+        return stack([self.adapters[name] for name in names], self.shape)
+
+    def last(self, blend: dict[str, Weights], tokens: list[int], count: int) -> Rows:
+        """Logits of the last tokens by a model into which the blend was merged."""
+        return logits(merged(self.model, self.loras, blend), tokens)[-count:]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    directory = tmp_path_factory.mktemp("fixed")
+    model = write_model(directory / "model", **SHAPES["llama-3.2"])
+    shape = read_shape(directory / "model")
+    for name in ADAPTERS:
+        write_adapter(directory / "loras", name, shape)
+    adapters = {one.name: one for one in read_adapters(directory / "loras", shape)}
+    return Case(model, directory / "loras", shape, Checkpoint(directory / "model", shape), adapters)
+
+
+def make_graph(runtime: OpenVinoRuntime, stacked: Stack, count: int) -> Form:
+    """Has `count` replies speak until there is a graph for them, and says for which form."""
+    held = lanes(count, 32)
+    weights = np.zeros(len(stacked.adapters), np.float32)
+    for _ in range(OFTEN):
+        for lane in held:
+            lane.past = 0
+        compute(runtime, stacked, [Piece(lane, [7], weights) for lane in held])
+    runtime.fixed.settle()
+    (form,) = runtime.fixed.forms
+    return form
+
+
+def spoken(
+    runtime: OpenVinoRuntime, stacked: Stack, sequences: Sequence[list[int]], weights: Sequence[Rows]
+) -> list[Rows]:
+    """Logits of what follows the prefix of each sequence, spoken together token by token."""
+    held = lanes(len(sequences), 96)
+    for lane, tokens, own in zip(held, sequences, weights, strict=True):
+        compute(runtime, stacked, [Piece(lane, tokens[:PREFIX], own)])
+    steps = [
+        compute(
+            runtime, stacked, [Piece(lane, [t[at]], w) for lane, t, w in zip(held, sequences, weights, strict=True)]
+        )
+        for at in range(PREFIX, len(sequences[0]))
+    ]
+    return list(np.stack(steps, axis=1))
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9, 16])
+def test_a_mixed_batch_is_each_merged_model(case: Case, count: int) -> None:
+    runtime, stacked = case.runtime(), case.stacked(*ADAPTERS)
+    assert make_graph(runtime, stacked, count) == Form(next(size for size in SIZES if size >= count), stacked.rows)
+    sequences = [some_tokens(PREFIX + 4, seed=row) for row in range(count)]
+    weights = list(np.random.default_rng(count).normal(0, 0.7, (count, 3)).astype(np.float32))
+    for tokens, own, found in zip(sequences, weights, spoken(runtime, stacked, sequences, weights), strict=True):
+        blend = {one.name: float(w) for one, w in zip(stacked.adapters, own, strict=True)}
+        assert error(found, case.last(blend, tokens, 4)) <= LARGEST_ERROR
+
+
+def test_the_graph_for_all_sizes_goes_on_where_one_of_fixed_sizes_was(case: Case) -> None:
+    runtime, stacked = case.runtime(), case.stacked(*ADAPTERS)
+    make_graph(runtime, stacked, 1)
+    tokens, weights = some_tokens(PREFIX + 8, seed=1), named(stacked, {"calm": 0.6, "thrilled": -0.3})
+    (lane,) = lanes(1)
+    rows = [compute(runtime, stacked, [Piece(lane, tokens[:PREFIX], weights)])]
+    rows += [compute(runtime, stacked, [Piece(lane, [token], weights)]) for token in tokens[PREFIX : PREFIX + 4]]
+    rows += [compute(runtime, stacked, [Piece(lane, tokens[PREFIX + 4 :], weights)])]
+    found = np.concatenate(rows)
+    assert error(found, case.last({"calm": 0.6, "thrilled": -0.3}, tokens, len(tokens))) <= LARGEST_ERROR
+
+
+def test_weights_may_differ_from_layer_to_layer(case: Case) -> None:
+    runtime, stacked = case.runtime(), case.stacked(*ADAPTERS)
+    make_graph(runtime, stacked, 3)
+    sequences = [some_tokens(PREFIX + 2, seed=row) for row in range(3)]
+    weights = list(np.random.default_rng(9).normal(0, 0.6, (3, case.shape.layers, 3)).astype(np.float32))
+    for tokens, own, found in zip(sequences, weights, spoken(runtime, stacked, sequences, weights), strict=True):
+        blend = {one.name: [float(w) for w in own[:, place]] for place, one in enumerate(stacked.adapters)}
+        assert error(found, case.last(blend, tokens, 2)) <= LARGEST_ERROR
+
+
+def test_another_content_of_the_same_rows_takes_the_same_graph(case: Case) -> None:
+    runtime, calm = case.runtime(), case.adapters["calm"]
+    first = stack([calm], case.shape)
+    form = make_graph(runtime, first, 1)
+    opposite = replace(calm, digest="another", up={at: -values for at, values in calm.up.items()})
+    second = stack([opposite], case.shape)
+    tokens = some_tokens(PREFIX + 3, seed=3)
+    for stacked, weight in ((first, 0.8), (second, -0.8), (first, 0.8)):
+        (found,) = spoken(runtime, stacked, [tokens], [np.array([0.8], np.float32)])
+        assert error(found, case.last({"calm": weight}, tokens, 3)) <= LARGEST_ERROR
+        assert runtime.fixed.forms == (form,)
+
+
+def test_what_no_adapter_adapts_has_no_inputs_and_no_adapters_at_all_is_the_base_model(case: Case) -> None:
+    tokens = some_tokens(PREFIX + 3, seed=4)
+    blends: tuple[dict[str, Weights], ...] = ({"afraid": 0.9}, {})
+    for blend in blends:
+        runtime, stacked = case.runtime(), case.stacked(*blend)
+        form = make_graph(runtime, stacked, 1)
+        assert [group for group, rows in zip(GROUPS, form.rows, strict=True) if rows] == (["down"] if blend else [])
+        (found,) = spoken(runtime, stacked, [tokens], [np.full(len(blend), 0.9, np.float32)])
+        assert error(found, case.last(blend, tokens, 3)) <= LARGEST_ERROR
+
+
+def test_in_int8_it_computes_what_the_graph_for_all_sizes_computes(case: Case) -> None:
+    runtime, stacked = case.runtime(Precision.INT8), case.stacked(*ADAPTERS)
+    sequences = [some_tokens(PREFIX + 3, seed=row) for row in range(4)]
+    weights = list(np.random.default_rng(2).normal(0, 0.7, (4, 3)).astype(np.float32))
+    before = spoken(runtime, stacked, sequences, weights)
+    make_graph(runtime, stacked, 4)
+    after = spoken(runtime, stacked, sequences, weights)
+    assert max(map(error, before, after)) <= LARGEST_ERROR
+
+
+def test_only_replies_that_all_speak_have_a_form(case: Case) -> None:
+    seen: list[Form | None] = []
+
+    class Looking:
+        dtype, repeatable = "float32", False
+
+        def forward(self, batch: object) -> Rows:
+            seen.append(form_of(batch))  # type: ignore[arg-type]
+            return np.zeros((0, 1), np.float32)
+
+    stacked, weights = case.stacked("calm"), np.ones(1, np.float32)
+    held = lanes(17, 32)
+    compute(Looking(), stacked, [Piece(lane, [1], weights) for lane in held[:16]])
+    compute(Looking(), stacked, [Piece(lane, [1], weights) for lane in held])
+    compute(Looking(), stacked, [Piece(held[0], [1], weights), Piece(held[1], [1, 2], weights)])
+    assert seen == [Form(16, stacked.rows), None, None]
+
+
+def test_adapters_that_cost_hardly_anything_are_stacked_together_whoever_speaks(case: Case) -> None:
+    stacks = Stacks(
+        replace(case.shape, vocabulary=10**6)
+    )  # beside so many embeddings these adapters are hardly anything
+    calm, afraid = case.adapters["calm"], case.adapters["afraid"]
+    both = (calm, afraid)
+    assert stacks.around((calm,), both).adapters == both
+    assert stacks.around((), both).adapters == ()
+    other = case.adapters["thrilled"]
+    assert stacks.around((other,), both).adapters == (other,)  # one that no new reply would speak with
+    assert Stacks(case.shape).around((calm,), both).adapters == (calm,)  # here they are more than that
+
+
+# What is made, and when
+
+
+class Maker:
+    """Makes a graph for each form once it is let, or fails to."""
+
+    def __init__(self, fails: Callable[[Form], bool] = lambda _: False) -> None:
+        self.begun: list[Form] = []
+        self.let = threading.Event()
+        self.let.set()
+        self._fails = fails
+
+    def __call__(self, form: Form) -> Request:
+        self.begun.append(form)
+        assert self.let.wait(60)
+        if self._fails(form):
+            raise RuntimeError("no memory")
+        return cast("Request", form)
+
+
+def ask(graphs: FixedGraphs, form: Form, times: int) -> None:
+    for _ in range(times):
+        graphs.of(form)
+    graphs.settle()
+
+
+ONE, TWO, THREE = (Form(size, (8,) * len(GROUPS)) for size in SIZES[:3])
+
+
+def test_a_graph_is_made_for_what_is_asked_often_and_for_nothing_else() -> None:
+    make = Maker()
+    graphs = FixedGraphs(make, 2)
+    ask(graphs, ONE, OFTEN - 1)
+    assert make.begun == []
+    ask(graphs, ONE, 1)
+    assert make.begun == [ONE]
+    assert graphs.of(ONE) is cast("Request", ONE)
+    assert graphs.of(TWO) is None
+
+
+def test_while_one_is_made_the_work_goes_on_and_no_other_is_begun() -> None:
+    make = Maker()
+    make.let.clear()
+    graphs = FixedGraphs(make, 2)
+    for form in (ONE, TWO):
+        for _ in range(OFTEN + 5):
+            assert graphs.of(form) is None
+    assert make.begun == [ONE]
+    make.let.set()
+    graphs.settle()
+    ask(graphs, TWO, 1)  # it was asked for often enough meanwhile
+    assert graphs.forms == (ONE, TWO)
+
+
+def test_beyond_so_many_the_one_not_used_for_longest_is_dropped_and_must_be_asked_for_anew() -> None:
+    make = Maker()
+    graphs = FixedGraphs(make, 2)
+    for form in (ONE, TWO):
+        ask(graphs, form, OFTEN)
+    graphs.of(ONE)
+    ask(graphs, THREE, OFTEN)
+    assert graphs.forms == (ONE, THREE)
+    ask(graphs, TWO, OFTEN - 1)
+    assert make.begun == [ONE, TWO, THREE]
+    ask(graphs, TWO, 1)
+    assert graphs.forms == (THREE, TWO)
+
+
+def test_one_that_cannot_be_made_is_told_and_not_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    make = Maker(fails=lambda form: form == ONE)
+    graphs = FixedGraphs(make, 2)
+    with caplog.at_level(logging.ERROR):
+        ask(graphs, ONE, OFTEN)
+    assert "no graph of fixed sizes for 1 replies" in caplog.text
+    ask(graphs, ONE, 2 * OFTEN)
+    ask(graphs, TWO, OFTEN)
+    assert make.begun == [ONE, TWO]
+    assert graphs.forms == (TWO,)
+
+
+def test_with_room_for_none_none_is_made() -> None:
+    make = Maker()
+    ask(FixedGraphs(make, 0), ONE, 3 * OFTEN)
+    assert make.begun == []
+
+
+def test_how_many_follows_from_the_memory_there_is_and_a_large_model_does_without(case: Case) -> None:
+    each = 2 * parameters(case.shape)
+    assert graphs_beside(case.shape, Precision.BFLOAT16, 1 << 40) == FIXED_GRAPHS
+    assert graphs_beside(case.shape, Precision.BFLOAT16, 8 * each) == 2
+    assert graphs_beside(case.shape, Precision.BFLOAT16, 3 * each) == 0
+    assert graphs_beside(case.shape, Precision.BFLOAT16, -each) == 0
+    wide = replace(case.shape, vocabulary=LARGEST_BESIDE // case.shape.hidden)
+    assert graphs_beside(wide, Precision.BFLOAT16, 1 << 40) == 0
