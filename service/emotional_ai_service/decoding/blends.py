@@ -6,7 +6,7 @@ key names contents, never names.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.errors import CannotBlend, WrongLayers
@@ -19,8 +19,7 @@ LARGEST: Final = 1e30
 """Greatest weight; what is multiplied with it must stay within fp32."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One adapter of a blend."""
 
     adapter: LoadedAdapter

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 SIZES: Final = (1, 4, 8, 16)
 """Replies spoken together that a graph is made for; others are filled up to the next."""
 OFTEN: Final = 128
-"""Steps in a form from which a graph of its own is worth making: it saves as much in some thousand steps as it takes."""
+"""Steps in a form from which a graph of its own is worth making: it takes what it saves in about a thousand."""
 
 
 def form_of(batch: Batch) -> Form | None:
@@ -35,7 +35,7 @@ class FixedGraphs:
 
     def __init__(self, make: Callable[[Form], Request], most: int) -> None:
         self._make = make
-        self._most = most
+        self.most = most
         self._asked: Counter[Form] = Counter()
         self._ready: OrderedDict[Form, Request] = OrderedDict()
         """The one used last stands last."""
@@ -51,7 +51,7 @@ class FixedGraphs:
             self._ready.move_to_end(form)
             return found
         self._asked[form] += 1
-        if self._making is None and self._most and self._asked[form] >= OFTEN and form not in self._failed:
+        if self._making is None and self.most and self._asked[form] >= OFTEN and form not in self._failed:
             thread = threading.Thread(target=self._run, args=(form,), name="graph", daemon=True)
             self._making = form, thread
             thread.start()
@@ -77,7 +77,7 @@ class FixedGraphs:
         if made is None:
             self._failed.add(form)
             return
-        if len(self._ready) == self._most:
+        if len(self._ready) == self.most:
             self._asked[self._ready.popitem(last=False)[0]] = 0
         self._ready[form] = made
 

@@ -55,8 +55,10 @@ class Request:
         self._factors = factors
         self._stack: Stack | None = None
         self._weights: Floats = np.zeros(0, np.float32)
-        self._spread: dict[str, Floats] = {}
-        """The memory of the tensors of weights, by group."""
+        self._spread: Floats = np.zeros(0, np.float32)
+        """The memory of the tensors of weights, group by group."""
+        self._takers: NDArray[np.intp] = np.zeros(0, np.intp)
+        """Which of the weights each number there is."""
         for name, tensor in caches.items():
             self._set(name, tensor)
 
@@ -88,26 +90,29 @@ class Request:
         alike = stack is self._stack and weights.shape == self._weights.shape
         if alike and bool((weights == self._weights).all()):
             return
-        self._take_stack(stack)
-        self._weights = np.zeros(0, np.float32)  # until all is handed over
-        for group in GROUPS:
-            if alike:
-                stack.spread(weights, group, into=self._spread[group])
-            else:
-                self._hand_over(group, stack.spread(weights, group))
+        if not alike:
+            self._hand_over(stack, weights)
+        weights.take(self._takers, out=self._spread, mode="clip")  # the only mode without a buffer
         self._weights = weights
 
-    def _take_stack(self, stack: Stack) -> None:
-        if stack is self._stack:
-            return
-        self._stack, self._weights = None, np.zeros(0, np.float32)  # until all is handed over
-        for name, tensor in self._factors.of(stack).items():
-            self._set(name, tensor)
+    def _hand_over(self, stack: Stack, weights: Floats) -> None:
+        """Gives the request the memory of the stack's factors, and memory for weights of this shape."""
+        if stack is not self._stack:
+            self._stack = None  # until all is handed over
+            for name, tensor in self._factors.of(stack).items():
+                self._set(name, tensor)
+        self._weights = np.zeros(0, np.float32)
+        places = np.arange(weights.size).reshape(weights.shape)
+        taken = {group: stack.spread(places, group) for group in GROUPS}
+        self._takers = np.concatenate([one.reshape(-1) for one in taken.values()])
+        self._spread = np.zeros(len(self._takers), np.float32)
+        ends = np.cumsum([one.size for one in taken.values()])[:-1]
+        for (group, one), part in zip(taken.items(), np.split(self._spread, ends), strict=True):
+            self._hand_over_group(group, part.reshape(one.shape))
         self._stack = stack  # keeps the memory that the tensors share
 
-    def _hand_over(self, group: str, spread: Floats) -> None:
-        """Weights of a group's rows for each token, [T, rows], or [layers, T, rows]."""
-        self._spread[group] = spread
+    def _hand_over_group(self, group: str, spread: Floats) -> None:
+        """Memory for the weights of a group's rows for each token, [T, rows], or [layers, T, rows]."""
         everywhere = ov.Tensor(spread, shared_memory=True) if spread.ndim == 2 else None
         for layer in range(self._layers):
             self._set(f"weight.{layer}.{group}", everywhere or ov.Tensor(spread[layer], shared_memory=True))

@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 PIECE: Final = 64
 """Tokens computed in a step while replies are being spoken and prompts read; twice as many in bfloat16, in the same time."""
 LONG_PIECE: Final = 256
-"""Prompt tokens read in a step while none is."""
+"""Prompt tokens read in a step while none is; four times as many in bfloat16, where each gains by many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class Scheduler:
         """Voices that came before the request they are for was read."""
         self._waiting: deque[Sequence] = deque()
         self._active: dict[int, Sequence] = {}
+        self._alone: dict[int, str] = {}
+        """The texts of single tokens, behind which others are decoded."""
         self._bank.read_all()
 
     @property
@@ -236,8 +238,8 @@ class Scheduler:
         reading = [sequence for sequence in self._active.values() if sequence.pending > 1]
         if self._speaker.runtime.repeatable:  # the same pieces whoever else is there, hence the same bits
             return [*speaking, *((sequence, min(sequence.pending, LONG_PIECE)) for sequence in reading)]
-        piece = piece_in(self._speaker.runtime.dtype)
-        room = max(piece - len(speaking), piece // 2) if speaking else LONG_PIECE
+        piece, long_piece = pieces_in(self._speaker.runtime.dtype)
+        room = max(piece - len(speaking), piece // 2) if speaking else long_piece
         planned = speaking
         for sequence in reading:
             if room > 0:
@@ -318,6 +320,13 @@ class Scheduler:
         return [*said, Event(sequence.ticket, end), Ended(sequence.ticket)]
 
     def _decode(self, tokens: Listed[int]) -> str:
+        if len(tokens) != 1:
+            return self._decoded(tokens)
+        if tokens[0] not in self._alone:
+            self._alone[tokens[0]] = self._decoded(tokens)
+        return self._alone[tokens[0]]
+
+    def _decoded(self, tokens: Listed[int]) -> str:
         return str(
             self._speaker.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         )
@@ -327,9 +336,9 @@ class Scheduler:
         self._pool.forget(lambda blend: adapter in blend.adapters)
 
 
-def piece_in(dtype: str) -> int:
-    """Tokens computed in a step while replies are being spoken and prompts read, in this number format."""
-    return 2 * PIECE if dtype == "bfloat16" else PIECE
+def pieces_in(dtype: str) -> tuple[int, int]:
+    """Tokens computed in a step while replies are being spoken and prompts read, and while none is spoken, in a format."""
+    return (2 * PIECE, 4 * LONG_PIECE) if dtype == "bfloat16" else (PIECE, LONG_PIECE)
 
 
 def _raised(ticket: int, error: Exception) -> Raised:
@@ -350,10 +359,12 @@ def weights_of(
     The second only where a blend has weights per layer.
     """
     deep = layers if any(blend.by_layer for blend in blends) else 1
+    nothing = (0.0,)
     rows = []
-    for blend, count in zip(blends, counts, strict=True):
-        own = {part.adapter: part.weights for part in blend.parts}
-        each = [own.get(adapter, (0.0,)) for adapter in adapters]
-        rows += [[[weights[layer % len(weights)] for weights in each] for layer in range(deep)]] * count
+    for blend in blends:
+        own = dict(blend.parts)
+        each = [own.get(adapter, nothing) for adapter in adapters]
+        rows.append([[weights[layer % len(weights)] for weights in each] for layer in range(deep)])
     table = np.array(rows, np.float32).reshape(len(rows), deep, len(adapters))
+    table = np.repeat(table, counts, axis=0) if max(counts) > 1 else table
     return table[:, 0] if deep == 1 else np.ascontiguousarray(table.swapaxes(0, 1))

@@ -52,7 +52,7 @@ class Sequence:
         self.draw = torch.Generator().manual_seed(request.seed)
         self.coming: Voice | None = None
         """What to speak with from the next token on."""
-        self._voice = Voice(blend.as_blend(), request.voice.temperature, request.voice.top_p)
+        self._speak_with(Voice(blend.as_blend(), request.voice.temperature, request.voice.top_p))
         self._schedule = [change for change in request.schedule if change.token_index > 0]
         self._changes = [VoiceChange(0, self._voice)]
         self._adapters = dict.fromkeys(blend.versions())
@@ -73,12 +73,6 @@ class Sequence:
     def pending(self) -> int:
         """Tokens to compute before the next one can be drawn."""
         return len(self.tokens) - self.computed
-
-    @property
-    def sampling(self) -> Sampling:
-        """The rule for the next token."""
-        given = self.request.sampling
-        return replace(given, temperature=self._voice.temperature, top_p=self._voice.top_p)
 
     @property
     def blocks_needed(self) -> int:
@@ -163,10 +157,16 @@ class Sequence:
             self._runs.clear()
         if blend.adapters != self.blend.adapters:
             self._adapters.update(dict.fromkeys(blend.versions()))
-        self.blend, self._voice = blend, Voice(blend.as_blend(), voice.temperature, voice.top_p)
+        self.blend = blend
+        self._speak_with(Voice(blend.as_blend(), voice.temperature, voice.top_p))
         change = VoiceChange(index, self._voice)
         self._changes.append(change)
         return change
+
+    def _speak_with(self, voice: Voice) -> None:
+        self._voice = voice
+        self.sampling: Sampling = replace(self.request.sampling, temperature=voice.temperature, top_p=voice.top_p)
+        """The rule for the next token."""
 
     def spoken_with(self) -> set[LoadedAdapter]:
         """Every adapter this reply has named, or found in the cache it took over."""

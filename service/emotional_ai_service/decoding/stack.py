@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.llama import GROUPS, Floats, LlamaShape, layers_of, parameters
 
+Number = TypeVar("Number", bound=np.generic)
 STEP: Final = 8
 """Rows come in multiples of this, the last of zeros, so that few shapes occur."""
 REMEMBERED: Final = 4
@@ -29,20 +30,16 @@ class Stack:
     up: Mapping[tuple[int, str], Floats]
     """By (layer, group): [rows, outputs]."""
     owners: Mapping[str, NDArray[np.intp]]
-    """For each group the column of the adapter that each row is of, the rows of zeros left out."""
+    """For each group the column of the adapter that each row is of; the rows of zeros are of any."""
 
     @property
     def rows(self) -> tuple[int, ...]:
         """Rows of the factors, in the order of GROUPS; the same in every layer."""
-        return tuple(len(self.down[0, group]) for group in GROUPS)
+        return tuple(len(self.owners[group]) for group in GROUPS)
 
-    def spread(self, weights: Floats, group: str, into: Floats | None = None) -> Floats:
-        """Weights [..., adapters] as the group's rows need them: [..., rows], written over `into` if that is given."""
-        owners = self.owners[group]
-        if into is None:
-            into = np.zeros((*weights.shape[:-1], len(self.down[0, group])), np.float32)
-        weights.take(owners, axis=-1, out=into[..., : len(owners)], mode="clip")  # the only mode without a buffer
-        return into
+    def spread(self, weights: NDArray[Number], group: str) -> NDArray[Number]:
+        """Weights [..., adapters] as the group's rows need them: [..., rows]."""
+        return weights.take(self.owners[group], axis=-1)
 
 
 def stack(adapters: Sequence[LoadedAdapter], shape: LlamaShape) -> Stack:
@@ -56,8 +53,9 @@ def stack(adapters: Sequence[LoadedAdapter], shape: LlamaShape) -> Stack:
         down[at] = np.concatenate([*(one.down[at] for one in adapters), np.zeros((missing, inputs), np.float32)])
         up[at] = np.concatenate([*(one.up[at] for one in adapters), np.zeros((missing, sum(outputs)), np.float32)])
     owners = {
-        group: np.repeat(np.arange(len(adapters)), [one.rows[group] for one in adapters]).astype(np.intp)
+        group: np.pad(owned, (0, -len(owned) % STEP))
         for group in GROUPS
+        for owned in [np.repeat(np.arange(len(adapters)), [one.rows[group] for one in adapters]).astype(np.intp)]
     }
     return Stack(tuple(adapters), down, up, owners)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from emotional_ai_service.decoding.batch import BLOCK, FINE, Batch, Runtime
 from emotional_ai_service.decoding.llama import LlamaShape
-from emotional_ai_service.decoding.scheduler import LONG_PIECE, piece_in
+from emotional_ai_service.decoding.scheduler import pieces_in
 from emotional_ai_service.decoding.stack import Stack, stack
 
 
@@ -17,7 +17,7 @@ def warm(runtime: Runtime, shape: LlamaShape, active: int, blocks: int) -> None:
     empty = stack((), shape)
     for count in range(1, min(active, blocks, FINE) + 1):
         runtime.forward(_decoding(count, empty))
-    for length in (piece_in(runtime.dtype), LONG_PIECE):
+    for length in pieces_in(runtime.dtype):
         if length <= blocks * BLOCK:
             runtime.forward(_reading(length, empty))
 
