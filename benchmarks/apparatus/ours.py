@@ -35,8 +35,9 @@ from emotional_ai_training.models import cache_dir, model_digest
 GREEDY = Sampling(temperature=0, top_p=1, repetition_penalty=1)
 LONG = 2000
 """Tokens of a reply that outlasts its turn."""
-SERVICES = 3
-"""This process plays three: without adapters, with the random ones and with the shipped. Each may have its own graphs."""
+PLAYED = 9
+"""Services that this process plays: without adapters, with the random ones and with the shipped, each spoken to by 1, 4 and 16.
+A service has graphs for two such."""
 
 
 class Ours:
@@ -54,7 +55,7 @@ class Ours:
         if not isinstance(runtime, OpenVinoRuntime):
             raise TypeError(f"{type(runtime).__name__} is no runtime for this benchmark")
         self._runtime = runtime
-        runtime.fixed.most *= SERVICES
+        runtime.fixed.most = PLAYED
         self._tickets = 0
         self._seen: set[tuple[int, tuple[str, ...]]] = set()
 

@@ -27,8 +27,8 @@ from transformers import LlamaForCausalLM
 from emotional_ai_service.decoding import Precision
 from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.fixed_graphs import OFTEN, SIZES, FixedGraphs, form_of
-from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, LlamaShape, read_shape
-from emotional_ai_service.decoding.memory import FIXED_GRAPHS, LARGEST_BESIDE, graphs_beside, parameters
+from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, LlamaShape, parameters, read_shape
+from emotional_ai_service.decoding.memory import LARGEST_BESIDE, graphs_beside
 from emotional_ai_service.decoding.openvino_graph import Form
 from emotional_ai_service.decoding.openvino_request import Request
 from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
@@ -285,9 +285,11 @@ def test_with_room_for_none_none_is_made() -> None:
 
 def test_how_many_follows_from_the_memory_there_is_and_a_large_model_does_without(case: Case) -> None:
     each = 2 * parameters(case.shape)
-    assert graphs_beside(case.shape, Precision.BFLOAT16, 1 << 40) == FIXED_GRAPHS
-    assert graphs_beside(case.shape, Precision.BFLOAT16, 8 * each) == 2
-    assert graphs_beside(case.shape, Precision.BFLOAT16, 3 * each) == 0
+    assert graphs_beside(case.shape, Precision.BFLOAT16, 12 * each) == 2
+    assert graphs_beside(case.shape, Precision.BFLOAT16, 5 * each) == 0
     assert graphs_beside(case.shape, Precision.BFLOAT16, -each) == 0
-    wide = replace(case.shape, vocabulary=LARGEST_BESIDE // case.shape.hidden)
-    assert graphs_beside(wide, Precision.BFLOAT16, 1 << 40) == 0
+    assert graphs_beside(case.shape, Precision.FLOAT32, 12 * each) == 1
+    half = replace(case.shape, vocabulary=LARGEST_BESIDE // (6 * case.shape.hidden))
+    assert graphs_beside(half, Precision.BFLOAT16, 1 << 40) == 2
+    assert graphs_beside(half, Precision.FLOAT32, 1 << 40) == 1
+    assert graphs_beside(replace(half, vocabulary=4 * half.vocabulary), Precision.BFLOAT16, 1 << 40) == 0
