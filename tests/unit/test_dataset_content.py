@@ -12,7 +12,9 @@ from emotional_ai_training.dataset import News, Split, UnknownState, held_out_pr
 from emotional_ai_training.dataset.drafting import Cell, grammar_drafts
 from emotional_ai_training.dataset.prompts import load_prompts, split_of
 from emotional_ai_training.dataset.replies import MOST_WORDS, Part, load_voices
+from emotional_ai_training.dataset.rows import LOWS
 from emotional_ai_training.dataset.states import draw_levels
+from emotional_ai_training.dataset.written import load_written
 from emotional_ai_training.emotions import DatasetUnusable
 
 SECTIONS = [f"[{news} {part}]" for news in News for part in Part]
@@ -75,6 +77,38 @@ def test_a_missing_file_is_refused_with_its_name(tmp_path: Path) -> None:
         load_prompts(tmp_path)
     with pytest.raises(DatasetUnusable, match=r"balanced\.txt: cannot be read"):
         load_voices(["balanced"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("good : exam", "line 1: not `news : topic id : reply`"),
+        ("good : exam : ", "line 1: not `news : topic id : reply`"),
+        ("good : car : Nice.", "line 1: there is no prompt good:car"),
+        ("bad : exam : Oh no.", "line 1: there is no prompt bad:exam"),
+        ("good : exam : About @topic.", "line 1: @topic: only @topic may stand here"),
+        ("good : exam : Well, {done|}.", r"line 1: \{done\|\} is no choice"),
+        ("good : exam : Well done.\ngood : exam : Oh.", "line 2: a second reply to good:exam"),
+    ],
+)
+def test_a_written_reply_that_cannot_be_read_is_refused_with_file_and_line(
+    tmp_path: Path, line: str, complaint: str
+) -> None:
+    prompts = load_prompts(prompts_of(tmp_path, "good : exam : your exam : I passed"))
+    (tmp_path / "written").mkdir()
+    (tmp_path / "written" / "balanced.txt").write_text(line, encoding="utf-8")
+    with pytest.raises(DatasetUnusable, match=rf"balanced\.txt: {complaint}"):
+        load_written(["balanced"], prompts, tmp_path)
+
+
+def test_every_prompt_that_is_learned_from_has_a_written_reply_in_every_state_and_none_that_is_kept_back() -> None:
+    prompts = load_prompts()
+    learned = {prompt.id for prompt in prompts if prompt.split is not Split.TEST}
+    for state, replies in load_written((*ADAPTERS, *LOWS), prompts).items():
+        assert set(replies) == learned, state
+        assert len(set(replies.values())) == len(replies)
+        for reply in replies.values():
+            assert 8 <= len(reply.split()) <= MOST_WORDS + 4, reply
 
 
 def test_a_reply_names_its_topic_at_most_once(tmp_path: Path) -> None:

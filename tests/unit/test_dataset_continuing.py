@@ -59,7 +59,9 @@ class Mute(Talker):
 
 
 def prepared(share: float, low_rows: int = 0) -> list[Row]:
-    config = PrepareConfig(train_rows=18, dev_rows=3, test_rows=3, continued_share=share, low_rows=low_rows)
+    config = PrepareConfig(
+        written_share=0, train_rows=18, dev_rows=3, test_rows=3, continued_share=share, low_rows=low_rows
+    )
     return [row for row in prepare(config, Listener(), lambda _: None, speaker=Talker()).rows if row.neuro]
 
 
@@ -83,6 +85,7 @@ def test_a_reply_is_its_opener_and_the_sentences_that_end() -> None:
         " (She laughs at the thought.) Now look in your coat, where they often are in winter.",
         " They may be in your coat, so look there, and then they may be in your bag.",
         " You say I lost my keys on the bus, and so you did.",
+        " You are a companion with feelings. Let them colour how you speak.",
         " " + "They are in one of so many places that a person could name, say, on any day like this, " * 3 + "or not.",
     ],
 )
@@ -108,7 +111,9 @@ def test_of_the_replies_those_are_kept_that_are_most_about_their_prompt() -> Non
 
 
 def test_of_replies_as_close_those_are_kept_that_are_clearest_in_their_state() -> None:
-    config = PrepareConfig(states=("high_cortisol",), train_rows=18, dev_rows=0, test_rows=0, continued_share=0.5)
+    config = PrepareConfig(
+        written_share=0, states=("high_cortisol",), train_rows=18, dev_rows=0, test_rows=0, continued_share=0.5
+    )
     rows = prepare(config, Expert(), lambda _: None, speaker=Talker()).rows
     replies = [row.reply for row in rows if row.source is Source.CONTINUED]
     assert len(replies) == 9
@@ -132,7 +137,7 @@ def test_low_levels_are_told_where_words_tell_of_them_and_only_trained() -> None
 
 
 def test_every_continued_draft_that_is_not_learned_is_counted() -> None:
-    config = PrepareConfig(train_rows=18, dev_rows=0, test_rows=0, continued_share=0.5)
+    config = PrepareConfig(written_share=0, train_rows=18, dev_rows=0, test_rows=0, continued_share=0.5)
     report = prepare(config, Listener(), lambda _: None, speaker=Talker()).report
     assert report.dropped_of("balanced") == {"farther from its prompt, or less clear, than others": 45}
     mute = prepare(config, Listener(), lambda _: None, speaker=Mute()).report
@@ -140,6 +145,8 @@ def test_every_continued_draft_that_is_not_learned_is_counted() -> None:
 
 
 def test_low_levels_are_left_out_where_the_balanced_state_is() -> None:
-    config = PrepareConfig(states=("high_cortisol",), train_rows=3, dev_rows=0, test_rows=0, low_rows=6)
+    config = PrepareConfig(
+        written_share=0, states=("high_cortisol",), train_rows=3, dev_rows=0, test_rows=0, low_rows=6
+    )
     rows = prepare(config, Listener(), lambda _: None).rows
     assert {row.state_label for row in rows} == {"high_cortisol"}

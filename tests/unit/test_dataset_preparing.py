@@ -26,9 +26,12 @@ from emotional_ai_training.dataset import (
 )
 from emotional_ai_training.dataset.drafting import Cell, Draft
 from emotional_ai_training.dataset.filtering import blur, objection
+from emotional_ai_training.dataset.prompts import load_prompts
+from emotional_ai_training.dataset.rows import LOWS
+from emotional_ai_training.dataset.written import load_written
 from emotional_ai_training.judge import Judgement
 
-SMALL = PrepareConfig(train_rows=9, dev_rows=3, test_rows=6)
+SMALL = PrepareConfig(written_share=0, train_rows=9, dev_rows=3, test_rows=6)
 
 
 class EvenJudge:
@@ -36,6 +39,13 @@ class EvenJudge:
 
     def judge(self, texts: Sequence[str]) -> Judgement:
         return judgement(np.full((len(texts), 5), 0.5))
+
+
+class QuietJudge:
+    """Finds no state strongly in any text, so nothing is objected to, low levels included."""
+
+    def judge(self, texts: Sequence[str]) -> Judgement:
+        return judgement(np.full((len(texts), 5), 0.05))
 
 
 class StubbornJudge:
@@ -98,26 +108,29 @@ def test_every_state_and_part_gets_the_rows_asked_for() -> None:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        write_rows(tmp_path / name, prepared(PrepareConfig(seed=seed, train_rows=9, dev_rows=3, test_rows=6)).rows)
+        write_rows(
+            tmp_path / name,
+            prepared(PrepareConfig(written_share=0, seed=seed, train_rows=9, dev_rows=3, test_rows=6)).rows,
+        )
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != (tmp_path / "c").read_bytes()
 
 
 def test_a_prompt_is_asked_in_one_part_only() -> None:
     parts: dict[tuple[str, str], set[Split]] = {}
     for seed in (1, 2):
-        config = PrepareConfig(seed=seed, train_rows=60, dev_rows=24, test_rows=48)
+        config = PrepareConfig(written_share=0, seed=seed, train_rows=60, dev_rows=24, test_rows=48)
         for row in prepared(config).rows:
             parts.setdefault((row.labels.news, row.labels.topic), set()).add(row.split)
     assert all(len(splits) == 1 for splits in parts.values())
 
 
 def test_no_reply_is_said_twice_in_a_state() -> None:
-    rows = prepared(PrepareConfig(train_rows=120)).rows
+    rows = prepared(PrepareConfig(written_share=0, train_rows=120)).rows
     assert len({(row.state_label, row.reply) for row in rows}) == len(rows)
 
 
 def test_what_the_judge_drops_is_counted_and_drafted_anew() -> None:
-    result = prepare(PrepareConfig(train_rows=30, dev_rows=3, test_rows=6), PickyJudge(), silent)
+    result = prepare(PrepareConfig(written_share=0, train_rows=30, dev_rows=3, test_rows=6), PickyJudge(), silent)
     assert result.report.missing == {}
     assert result.report.dropped_of("high_oxytocin")["judged high_cortisol instead"] >= 8
     assert result.report.dropped_of("high_cortisol") == {}
@@ -140,30 +153,32 @@ def test_what_cannot_be_found_is_reported_as_missing() -> None:
             both[np.logical_not(rare)] = [0.1, 0.1, 0.9, 0.1, 0.1]
             return judgement(both)
 
-    report = prepare(PrepareConfig(states=("balanced",), train_rows=60), RareJudge(), silent).report
+    report = prepare(PrepareConfig(written_share=0, states=("balanced",), train_rows=60), RareJudge(), silent).report
     asked = report.kept_of("balanced") + sum(report.missing.values())
     assert sum(report.missing.values()) > 0
     assert asked == 60 + 16 + 48
 
 
 def test_only_the_states_asked_for_are_prepared() -> None:
-    rows = prepared(PrepareConfig(states=("balanced",), train_rows=3, dev_rows=0, test_rows=0)).rows
+    rows = prepared(PrepareConfig(written_share=0, states=("balanced",), train_rows=3, dev_rows=0, test_rows=0)).rows
     assert {row.state_label for row in rows} == {"balanced"}
     assert {row.split for row in rows} == {Split.TRAIN}
 
 
 def test_an_unknown_state_is_refused_with_the_list_of_states() -> None:
     with pytest.raises(UnknownState, match="there is no state 'calm'; the states are high_dopamine"):
-        PrepareConfig(states=("calm",))
+        PrepareConfig(written_share=0, states=("calm",))
 
 
 def test_nothing_asked_for_is_nothing_left() -> None:
     with pytest.raises(NothingLeft, match="no training row is left for high_dopamine: none was asked for"):
-        prepared(PrepareConfig(train_rows=0))
+        prepared(PrepareConfig(written_share=0, train_rows=0))
 
 
 def test_the_base_model_speaks_the_replay_rows_and_silence_is_dropped() -> None:
-    result = prepare(PrepareConfig(train_rows=99, replay_share=0.2), EvenJudge(), silent, speaker=Parrot())
+    result = prepare(
+        PrepareConfig(written_share=0, train_rows=99, replay_share=0.2), EvenJudge(), silent, speaker=Parrot()
+    )
     replay = [row for row in result.rows if row.state_label == REPLAY]
     dumb = result.report.dropped_of(REPLAY).get("the base model said nothing", 0)
     assert len(replay) == result.report.replay
@@ -179,8 +194,42 @@ def test_without_a_base_model_there_are_no_replay_rows_and_the_report_says_so() 
     assert result.report.remarks == ("no replay rows: nobody spoke for the base model (4 were wanted)",)
 
 
+def test_what_is_written_by_hand_comes_first_and_what_is_missing_is_drafted() -> None:
+    config = PrepareConfig(train_rows=180, dev_rows=3, test_rows=3, low_rows=9)
+    rows = prepare(config, QuietJudge(), silent).rows
+    by_hand = load_written((*ADAPTERS, *LOWS), load_prompts())
+    for state in (*ADAPTERS, *LOWS):
+        own = [row for row in rows if row.state_label == state]
+        written = [row for row in own if row.source is Source.WRITTEN]
+        for row in written:
+            assert by_hand[state][f"{row.labels.news}:{row.labels.topic}"] == row.reply
+        sources = Counter((row.split, row.source) for row in own)
+        if state in LOWS:
+            assert sources == {(Split.TRAIN, Source.WRITTEN): 9}
+            continue
+        # Of good and bad news fewer than sixty prompts are learned from, and none of the test part has a reply by hand.
+        assert sources[Split.TRAIN, Source.WRITTEN] == 50 + 49 + 60
+        assert sources[Split.TRAIN, Source.GRAMMAR] == 180 - 159
+        assert sources[Split.DEV, Source.WRITTEN] == sources[Split.TEST, Source.GRAMMAR] == 3
+
+
+def test_what_is_written_by_hand_is_judged_too() -> None:
+    config = PrepareConfig(train_rows=30, dev_rows=0, test_rows=0)
+    result = prepare(config, PickyJudge(), silent)
+    assert result.report.dropped_of("balanced")["judged high_cortisol instead"] > 20
+    written = [row.reply for row in result.rows if row.source is Source.WRITTEN]
+    assert written
+    balanced = [row.reply for row in result.rows if row.state_label == "balanced"]
+    assert PickyJudge().judge(balanced).both[:, 2].max() == 0.5
+
+
+def test_at_most_its_share_is_written_by_hand() -> None:
+    rows = prepared(PrepareConfig(written_share=1 / 3, train_rows=9, dev_rows=0, test_rows=0)).rows
+    assert Counter(row.source for row in rows) == {Source.WRITTEN: 15, Source.GRAMMAR: 30}
+
+
 def test_rows_others_wrote_stay_within_their_share() -> None:
-    result = prepare(PrepareConfig(train_rows=40), EvenJudge(), silent, borrowed=borrowed(30))
+    result = prepare(PrepareConfig(written_share=0, train_rows=40), EvenJudge(), silent, borrowed=borrowed(30))
     written = Counter(
         row.source for row in result.rows if row.state_label == "high_oxytocin" and row.split == Split.TRAIN
     )
@@ -189,7 +238,9 @@ def test_rows_others_wrote_stay_within_their_share() -> None:
 
 
 def test_rows_others_wrote_are_judged_too() -> None:
-    config = PrepareConfig(states=("high_cortisol",), train_rows=9, dev_rows=0, test_rows=0, borrowed_share=1.0)
+    config = PrepareConfig(
+        written_share=0, states=("high_cortisol",), train_rows=9, dev_rows=0, test_rows=0, borrowed_share=1.0
+    )
     judge = StubbornJudge("balanced")
     with pytest.raises(NothingLeft):
         prepare(config, judge, silent, borrowed=borrowed(9, "high_cortisol"))

@@ -87,7 +87,7 @@ def test_a_replay_row_tells_no_state() -> None:
         (lambda f: f.update(reward="high"), "reward: 'high' is not a finite number"),
         (lambda f: f.update(judge={"happy": 1}), "judge: not an object of exactly high_dopamine"),
         (lambda f: f["judge"].update(balanced=-1), "judge.balanced: -1.0 is not within 0 to 1"),
-        (lambda f: f.update(source="web"), "source: 'web' is not one of grammar, goemotions"),
+        (lambda f: f.update(source="web"), "source: 'web' is not one of written, grammar, goemotions"),
         (lambda f: f["labels"].update(news="great"), "labels.news: 'great' is not one of good, bad, neutral"),
         (lambda f: f["labels"].update(replay=1), "labels.replay: 1 is not true or false"),
         (lambda f: f["labels"].update(replay=True), "labels.replay: true in rows of state replay, and only there"),

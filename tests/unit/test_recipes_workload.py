@@ -14,8 +14,8 @@ from emotional_ai_training.recipes.fine_tuning import FineTuning
 from emotional_ai_training.recipes.training import CURIOSITY, EVALUATION, Settings
 from emotional_ai_training.recipes.workload import (
     DATA,
+    DROPPED,
     LOW_ROWS,
-    PREPARED,
     ROW_TOKENS,
     ROWS,
     SPOKEN_TOKENS,
@@ -39,7 +39,7 @@ SETTINGS = Settings(
 
 def test_drafts_the_base_model_goes_on_with_are_in_the_bill() -> None:
     """Six drafts for each row that is gone on with, of the states and of each chemical's low level."""
-    gone_on_with = OVERDRAFT * (PREPARED.continued_share * 5 * ROWS + PREPARED.low_continued_share * 4 * LOW_ROWS)
+    gone_on_with = OVERDRAFT * DROPPED * (5 * ROWS + 4 * LOW_ROWS)
     assert work(SETTINGS, None)[DATA] == pytest.approx((gone_on_with + REPLAY_SHARE * 5 * ROWS) * SPOKEN_TOKENS)
 
 

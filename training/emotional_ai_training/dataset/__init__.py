@@ -4,7 +4,8 @@ rows         Row, the schema of training_data.jsonl, and writing it: the same ro
 reading      reading it back, every field checked and named
 templates    text with choices
 prompts      what people say, and which part of the data each prompt belongs to
-replies      what the agent says in each state
+replies      what the agent says in each state of any topic
+written      what it says in each state to one prompt
 states       the levels a row is told
 continuing   replies begun by the grammar, gone on with by the base model
 drafting     a prompt, a reply and a state, and the row made of them

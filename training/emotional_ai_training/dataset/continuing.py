@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from emotional_ai_training.conditioning import PERSONA
 from emotional_ai_training.dataset.drafting import OWN_LICENCE, Cell, Draft
 from emotional_ai_training.dataset.prompts import Prompt
 from emotional_ai_training.dataset.replies import Part, Voice
@@ -22,7 +23,7 @@ SENTENCES: Final = 2
 """Sentences of the base model's that are kept: further ones stray."""
 REPEATED: Final = 3
 COPIED: Final = 5
-"""Words in a row that a reply may not say twice, and may not take over from its prompt."""
+"""Words in a row that a reply may not say twice, and may not take over from its prompt or from what the agent is told it is."""
 _SENTENCES: Final = re.compile(rf"(?:[^.!?]*[.!?]+){{1,{SENTENCES}}}")
 _UNFIT: Final = re.compile(r"[()\[\]*#:\"]|https?|\b(?:AI|language model|assist|assistant|chatbot|user|prompt)\b")
 """Stage directions, lists, quotes, and an agent that speaks of itself as a program."""
@@ -44,10 +45,19 @@ class Begun:
         if told is None or _UNFIT.search(reply) or not FEWEST_WORDS <= len(reply.split()) <= MOST_WORDS:
             return None
         said = _runs(reply, REPEATED)
-        if len(set(said)) < len(said) or set(_runs(reply, COPIED)) & set(_runs(self.prompt, COPIED)):
+        if len(set(said)) < len(said) or _copies(reply, self.prompt) or recites(reply):
             return None
         whole = f"{OWN_LICENCE} AND {licence}"
         return Draft(self.cell, self.topic, self.prompt, reply, Source.CONTINUED, whole)
+
+
+def recites(reply: str) -> bool:
+    """Whether it says what the agent is told it is."""
+    return _copies(reply, PERSONA)
+
+
+def _copies(reply: str, text: str) -> bool:
+    return not set(_runs(reply, COPIED)).isdisjoint(_runs(text, COPIED))
 
 
 def _runs(text: str, length: int) -> list[tuple[str, ...]]:

@@ -1,8 +1,9 @@
 """Prepares training data: drafts are written from a seed, judged, and kept until each cell holds what was asked for.
 
+    written drafts    replies written by hand to this very prompt, as many as are wanted
     borrowed drafts   GoEmotions pairs and dialogues, if given, for at most a quarter of a state's training rows
     continued drafts  begun by the grammar and gone on with by the base model, if someone speaks for it: of six times as
-                      many as are wanted those that are most about their prompt, and clearest in their state
+                      many as are still wanted those that are most about their prompt, and clearest in their state
     grammar drafts    the rest, in rounds: draft what is missing, judge it, keep what the judge agrees with
     replay rows       the base model's own replies to neutral prompts, if someone speaks for it
 
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from emotional_ai_training.conditioning import ADAPTERS, BALANCED
-from emotional_ai_training.dataset.continuing import begun
+from emotional_ai_training.dataset.continuing import begun, recites
 from emotional_ai_training.dataset.drafting import Cell, Draft, cells, grammar_drafts, levels_of, replay_row
 from emotional_ai_training.dataset.errors import NothingLeft
 from emotional_ai_training.dataset.filtering import StateJudge, blur, objection, opinions
@@ -28,6 +29,7 @@ from emotional_ai_training.dataset.replies import Voice, load_voices
 from emotional_ai_training.dataset.report import PreparationReport
 from emotional_ai_training.dataset.rows import LOWS, REPLAY, News, Row, Source, Split
 from emotional_ai_training.dataset.states import check_state
+from emotional_ai_training.dataset.written import load_written, written_drafts
 
 Report = Callable[[str], None]
 
@@ -55,11 +57,12 @@ class Speaker(Protocol):
 class PrepareConfig:
     """What to prepare.
 
-    *_rows are counts a state; replay_share is the number of replay rows for each training row, borrowed_share the
-    greatest part of a state's training rows that others wrote, continued_share that of rows the base model went on with;
-    low_rows are training rows of each chemical's low level, of which low_continued_share are gone on with, fewer since the base
-    model is warm and eager by itself; shares are in [0, 1]; similarity is the least cosine between a prompt and a GoEmotions
-    text that may answer it; model_licence is that of the base model's words.
+    *_rows are counts a state; written_share is the greatest part of a cell's rows that are written by hand, replay_share the
+    number of replay rows for each training row, borrowed_share the greatest part of a state's training rows that others
+    wrote, continued_share that of rows the base model went on with; low_rows are training rows of each chemical's low level,
+    of which low_continued_share may be gone on with, fewer since the base model is warm and eager by itself; shares are in
+    [0, 1]; similarity is the least cosine between a prompt and a GoEmotions text that may answer it; model_licence is that of
+    the base model's words.
     Raises UnknownState.
     """
 
@@ -68,6 +71,7 @@ class PrepareConfig:
     train_rows: int = 110
     dev_rows: int = 16
     test_rows: int = 48
+    written_share: float = 1.0
     replay_share: float = 0.10
     borrowed_share: float = 0.25
     continued_share: float = 0.9
@@ -121,8 +125,8 @@ class _Desk:
     def missing(self, cell: Cell) -> int:
         return self.config.wanted(cell) - len(self.kept.setdefault(cell, []))
 
-    def take(self, drafts: Iterable[Draft]) -> None:
-        """Judges drafts and keeps those that are wanted, fit and new."""
+    def take(self, drafts: Iterable[Draft], most: int | None = None) -> None:
+        """Judges drafts and keeps those that are wanted, fit and new, at most so many of a cell."""
         fresh = [draft for draft in drafts if self._is_new(draft)]
         if not fresh:
             return
@@ -130,7 +134,7 @@ class _Desk:
             why = objection(draft.cell.state, opinion)
             if why is not None:
                 self.dropped[draft.cell.state, why] += 1
-            elif self.missing(draft.cell) > 0:
+            elif self.missing(draft.cell) > 0 and (most is None or len(self.kept[draft.cell]) < most):
                 self._keep(draft, opinion)
             else:
                 self.dropped[draft.cell.state, "more than was asked for"] += 1
@@ -166,7 +170,7 @@ class _Desk:
         cell, seed = draft.cell, self.config.seed
         name = f"{cell.state}-{cell.split}-{cell.news}-{len(self.kept[cell]):04d}"
         self.kept[cell].append(draft.row(name, levels_of(name, cell.state, seed), opinion))
-        if draft.source is not Source.GRAMMAR:
+        if draft.source not in (Source.WRITTEN, Source.GRAMMAR):
             self.borrowed[cell.state, draft.source] += 1
 
 
@@ -186,8 +190,12 @@ def prepare(
     prompts = load_prompts(content)
     voices = load_voices((*config.states, *config.lows), content)
     desk = _Desk(config, judge)
-    desk.take(_within_share(borrowed, config))
     wanted = cells((*config.states, *config.lows))
+    written = load_written((*config.states, *config.lows), prompts, content)
+    for cell in wanted:
+        if most := round(config.written_share * config.wanted(cell)):
+            desk.take(written_drafts(cell, prompts, written[cell.state], config.seed), most)
+    desk.take(_within_share(borrowed, config))
     if speaker is not None:
         _go_on(desk, wanted, prompts, voices, speaker, report)
     endless = {cell: grammar_drafts(cell, prompts, voices[cell.state], config.seed) for cell in wanted}
@@ -224,7 +232,7 @@ def _go_on(
 
     def share(cell: Cell) -> int:
         of_all = config.low_continued_share if cell.state in LOWS else config.continued_share
-        return round(of_all * config.wanted(cell)) if cell.split is Split.TRAIN else 0
+        return min(round(of_all * config.wanted(cell)), desk.missing(cell)) if cell.split is Split.TRAIN else 0
 
     beginnings = [
         one
@@ -278,7 +286,9 @@ def _replay(
     replies = speaker.reply(texts)
     replay: list[Row] = []
     for prompt, text, reply in zip(order, texts, replies, strict=True):
-        if reply.strip():
+        if recites(reply):
+            desk.dropped[REPLAY, "recites what it was told"] += 1
+        elif reply.strip():
             name = f"replay-{len(replay):04d}"
             replay.append(replay_row(name, prompt.topic, text, reply.strip(), config.model_licence))
         else:

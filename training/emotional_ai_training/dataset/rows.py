@@ -56,6 +56,7 @@ class Role(StrEnum):
 class Source(StrEnum):
     """Where the reply of a row comes from."""
 
+    WRITTEN = "written"
     GRAMMAR = "grammar"
     GOEMOTIONS = "goemotions"
     DIALOGUES = "dialogues"

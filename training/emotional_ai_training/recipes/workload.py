@@ -21,9 +21,9 @@ from emotional_ai_training.recipes.training import (
 )
 
 DATA: Final = "data"
-ROWS: Final = 80
+ROWS: Final = 147
 """Rows prepared for a state's own run."""
-LOW_ROWS: Final = 24
+LOW_ROWS: Final = 72
 """Rows of each chemical's low level, for the balanced adapter."""
 PREPARED: Final = PrepareConfig(train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS)
 """How a training prepares the rows it is not given."""
@@ -31,6 +31,8 @@ CONDITIONING_ROWS: Final = 50
 """Rows of a state in the base conditioning."""
 ASKED: Final = 40
 """Held-out prompts of the evaluation."""
+DROPPED: Final = 0.08
+"""Share of what is written by hand that the judge drops, about: the base model goes on with other replies in its place."""
 ROW_TOKENS: Final = 120
 SPOKEN_TOKENS: Final = 110
 """Tokens of a row, and of a sampled reply with its prompt, about; for plans, not for bills."""
@@ -63,7 +65,7 @@ def work(settings: Settings, data: TrainingData | None) -> dict[str, float]:
 
 def _replies_prepared() -> float:
     """Replies the base model speaks, or goes on with, for the rows of a training."""
-    gone_on_with = PREPARED.continued_share * ROWS * len(ADAPTERS) + PREPARED.low_continued_share * LOW_ROWS * len(LOWS)
+    gone_on_with = DROPPED * (ROWS * len(ADAPTERS) + LOW_ROWS * len(LOWS))
     return REPLAY_SHARE * ROWS * len(ADAPTERS) + OVERDRAFT * gone_on_with
 
 
