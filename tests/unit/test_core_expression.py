@@ -92,6 +92,24 @@ def test_the_gloss_is_even_exactly_when_nothing_deviates_noticeably(x: Vector4, 
     assert (gloss(x, baseline) == " mood: even and balanced") == (max(shares) < 0.15)
 
 
+@pytest.mark.parametrize(
+    ("cortisol", "words"),
+    [
+        (0.40, "even and balanced"),
+        (0.41, "a little anxious, tense and worried"),
+        (0.54, "a little anxious, tense and worried"),
+        (0.55, "rather anxious, tense and worried"),
+        (0.71, "rather anxious, tense and worried"),
+        (0.73, "anxious, tense and worried"),
+        (0.25, "a little relaxed, easy and unhurried"),
+        (0.15, "rather relaxed, easy and unhurried"),
+        (0.10, "relaxed, easy and unhurried"),
+    ],
+)
+def test_the_gloss_tells_how_strong_a_deviation_is(cortisol: float, words: str) -> None:
+    assert gloss((0.5, 0.6, cortisol, 0.5), BASELINE) == f" mood: {words}"
+
+
 def test_the_gloss_names_the_strongest_deviation_first_and_two_at_most() -> None:
     assert gloss((0.5, 0.6, 0.9, 0.5), BASELINE) == " mood: anxious, tense and worried"
     both = gloss((0.6, 0.1, 0.65, 0.1), BASELINE)

@@ -5,14 +5,15 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from emotional_ai_training.conditioning import ADAPTERS, BASELINE, PEAKS, gloss
+from emotional_ai_training.conditioning import ADAPTERS, BASELINE, NOTICEABLE, gloss, relative_deviation
 from emotional_ai_training.dataset import News, Split, UnknownState, held_out_prompts
 from emotional_ai_training.dataset.drafting import Cell, grammar_drafts
 from emotional_ai_training.dataset.prompts import load_prompts, split_of
 from emotional_ai_training.dataset.replies import MOST_WORDS, Part, load_voices
-from emotional_ai_training.dataset.rows import LOWS
+from emotional_ai_training.dataset.rows import LOWS, MILD
 from emotional_ai_training.dataset.states import draw_levels
 from emotional_ai_training.dataset.written import load_written
 from emotional_ai_training.emotions import DatasetUnusable
@@ -188,19 +189,45 @@ def test_drafts_of_a_cell_are_the_same_for_the_same_seed_and_differ_for_another(
     assert drafts(1) == drafts(1) != drafts(2)
 
 
-@pytest.mark.parametrize("state", ADAPTERS)
+@pytest.mark.parametrize("state", [*ADAPTERS, *LOWS])
 def test_the_words_of_a_drawn_state_name_that_state_alone(state: str) -> None:
-    expected = {"balanced": " mood: even and balanced"}
-    own = ADAPTERS.index(state)
+    own = ADAPTERS.index(state) if state in ADAPTERS else LOWS.index(state)
     for seed in range(300):
         levels = draw_levels(state, random.Random(seed))
-        if state in expected:
-            assert gloss(levels) == expected[state]
+        if state == "balanced":
+            assert gloss(levels) == " mood: even and balanced"
         else:
-            assert gloss(levels).startswith(" mood: ")
+            assert gloss(levels) not in (" mood: even and balanced", " mood: ")
             assert ";" not in gloss(levels)
-            assert PEAKS[own] - 0.15 <= levels[own] <= min(PEAKS[own] + 0.05, 1.0)
+            assert (levels[own] > BASELINE[own]) == (state in ADAPTERS)
+            assert 0 <= levels[own] <= 1
         assert all(abs(levels[i] - BASELINE[i]) <= 0.1 for i in range(4) if i != own)
+
+
+def dose(state: str, seed: int) -> float:
+    """How far the chemical that strays most is from its baseline, as a share of the room from where words tell of it."""
+    shares = map(abs, relative_deviation(draw_levels(state, random.Random(seed)), BASELINE))
+    return (max(shares) - NOTICEABLE) / (1 - NOTICEABLE)
+
+
+def test_strong_levels_are_told_of_a_state_more_often_and_of_even_replies_less() -> None:
+    # Densities 2 d and 2 (1 - d): distribution functions d^2 and 1 - (1 - d)^2.
+    for state, below in (
+        ("high_cortisol", lambda d: d * d),
+        ("low_oxytocin", lambda d: d * d),
+        (MILD, lambda d: 1 - (1 - d) ** 2),
+    ):
+        doses = [dose(state, seed) for seed in range(2000)]
+        for quarter in (0.25, 0.5, 0.75):
+            assert np.mean(np.array(doses) < quarter) == pytest.approx(below(quarter), abs=0.04)
+
+
+def test_mild_states_are_of_every_chemical_and_side() -> None:
+    drawn = [relative_deviation(draw_levels(MILD, random.Random(seed)), BASELINE) for seed in range(2000)]
+    strongest = [max(range(4), key=lambda i: abs(levels[i])) for levels in drawn]
+    counts = Counter((i, levels[i] > 0) for i, levels in zip(strongest, drawn, strict=True))
+    assert len(counts) == 8
+    assert min(counts.values()) > 180
 
 
 def test_an_unknown_state_is_refused_with_the_list_of_states() -> None:

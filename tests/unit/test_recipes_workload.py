@@ -16,6 +16,7 @@ from emotional_ai_training.recipes.workload import (
     DATA,
     DROPPED,
     LOW_ROWS,
+    MILD_ROWS,
     ROW_TOKENS,
     ROWS,
     SPOKEN_TOKENS,
@@ -40,12 +41,13 @@ SETTINGS = Settings(
 def test_drafts_the_base_model_goes_on_with_are_in_the_bill() -> None:
     """Six drafts for each row that is gone on with, of the states and of each chemical's low level."""
     gone_on_with = OVERDRAFT * DROPPED * (5 * ROWS + 4 * LOW_ROWS)
-    assert work(SETTINGS, None)[DATA] == pytest.approx((gone_on_with + REPLAY_SHARE * 5 * ROWS) * SPOKEN_TOKENS)
+    replay = REPLAY_SHARE * (5 * ROWS + 4 * LOW_ROWS + MILD_ROWS)
+    assert work(SETTINGS, None)[DATA] == pytest.approx((gone_on_with + replay) * SPOKEN_TOKENS)
 
 
-def test_the_balanced_adapter_learns_low_levels_too() -> None:
+def test_the_balanced_adapter_learns_low_levels_and_mild_states_too() -> None:
     planned = work(SETTINGS, None)
-    assert planned[BALANCED] == pytest.approx(2 * (ROWS + 4 * LOW_ROWS) * (1 + REPLAY_SHARE) * ROW_TOKENS)
+    assert planned[BALANCED] == pytest.approx(2 * (ROWS + 4 * LOW_ROWS + MILD_ROWS) * (1 + REPLAY_SHARE) * ROW_TOKENS)
     assert planned["high_cortisol"] == pytest.approx(ROWS * (1 + REPLAY_SHARE) * ROW_TOKENS)
 
 

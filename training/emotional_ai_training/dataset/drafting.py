@@ -15,7 +15,7 @@ from emotional_ai_training.conditioning import (
 )
 from emotional_ai_training.dataset.prompts import Prompt
 from emotional_ai_training.dataset.replies import Voice
-from emotional_ai_training.dataset.rows import LOWS, REPLAY, Labels, Message, News, Role, Row, Source, Split
+from emotional_ai_training.dataset.rows import LOWS, MILD, REPLAY, Labels, Message, News, Role, Row, Source, Split
 from emotional_ai_training.dataset.states import draw_levels
 
 OWN_LICENCE: Final = "LicenseRef-Emotional-AI"
@@ -115,5 +115,9 @@ def levels_of(name: str, state: str, seed: int) -> Levels:
 def cells(states: Sequence[str]) -> list[Cell]:
     """Every cell of `states`, in a fixed order."""
     return [
-        Cell(state, split, news) for state in (*ADAPTERS, *LOWS) if state in states for split in Split for news in News
+        Cell(state, split, news)
+        for state in (*ADAPTERS, *LOWS, MILD)
+        if state in states
+        for split in Split
+        for news in News
     ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from emotional_ai_training.conditioning import ADAPTERS, BALANCED
-from emotional_ai_training.dataset.rows import LOWS
+from emotional_ai_training.dataset.rows import LOWS, MILD
 from emotional_ai_training.judge import Judgement
 
 _NEAR: Final = 0.5
@@ -43,6 +43,8 @@ def objection(state: str, opinion: Mapping[str, float]) -> str | None:
     It stays if the state ranks first, or second and near the first; a balanced one, besides, only if no other state is
     strong. Of a low level the judge knows only the contrary: it stays unless it expresses that, or another state strongly.
     """
+    if state == MILD:
+        state = BALANCED
     if state in LOWS:
         return _objection_to_low(ADAPTERS[LOWS.index(state)], opinion)
     strongest = max(opinion, key=opinion.__getitem__)

@@ -27,7 +27,7 @@ from emotional_ai_training.dataset.filtering import StateJudge, blur, objection,
 from emotional_ai_training.dataset.prompts import COMMITTED, Prompt, load_prompts
 from emotional_ai_training.dataset.replies import Voice, load_voices
 from emotional_ai_training.dataset.report import PreparationReport
-from emotional_ai_training.dataset.rows import LOWS, REPLAY, News, Row, Source, Split
+from emotional_ai_training.dataset.rows import LOWS, MILD, REPLAY, News, Row, Source, Split
 from emotional_ai_training.dataset.states import check_state
 from emotional_ai_training.dataset.written import load_written, written_drafts
 
@@ -60,9 +60,9 @@ class PrepareConfig:
     *_rows are counts a state; written_share is the greatest part of a cell's rows that are written by hand, replay_share the
     number of replay rows for each training row, borrowed_share the greatest part of a state's training rows that others
     wrote, continued_share that of rows the base model went on with; low_rows are training rows of each chemical's low level,
-    of which low_continued_share may be gone on with, fewer since the base model is warm and eager by itself; shares are in
-    [0, 1]; similarity is the least cosine between a prompt and a GoEmotions text that may answer it; model_licence is that of
-    the base model's words.
+    of which low_continued_share may be gone on with, fewer since the base model is warm and eager by itself; mild_rows are
+    training rows that are told a mild state and answer evenly; shares are in [0, 1]; similarity is the least cosine between a
+    prompt and a GoEmotions text that may answer it; model_licence is that of the base model's words.
     Raises UnknownState.
     """
 
@@ -76,6 +76,7 @@ class PrepareConfig:
     borrowed_share: float = 0.25
     continued_share: float = 0.9
     low_rows: int = 0
+    mild_rows: int = 0
     low_continued_share: float = 0.5
     similarity: float = 0.55
     model_licence: str = "Apache-2.0"
@@ -89,14 +90,17 @@ class PrepareConfig:
         return hashlib.sha256(repr((self, OVERDRAFT, CLARITY)).encode()).hexdigest()
 
     @property
-    def lows(self) -> tuple[str, ...]:
-        """The low levels rows are written for: of every chemical, for the balanced adapter."""
-        return LOWS if self.low_rows and BALANCED in self.states else ()
+    def extra(self) -> dict[str, int]:
+        """Rows of what the balanced adapter learns besides: every chemical's low level, and mild states."""
+        if BALANCED not in self.states:
+            return {}
+        wanted = dict.fromkeys(LOWS, self.low_rows) | {MILD: self.mild_rows}
+        return {name: rows for name, rows in wanted.items() if rows}
 
     def wanted(self, cell: Cell) -> int:
         """Rows asked for in one cell: a third of its part's, the remainder to the first kinds of news."""
-        if cell.state in LOWS:
-            total = self.low_rows if cell.split is Split.TRAIN else 0
+        if cell.state in self.extra:
+            total = self.extra[cell.state] if cell.split is Split.TRAIN else 0
         else:
             total = {Split.TRAIN: self.train_rows, Split.DEV: self.dev_rows, Split.TEST: self.test_rows}[cell.split]
         whole, rest = divmod(total, len(News))
@@ -188,10 +192,13 @@ def prepare(
     Raises NothingLeft if a state has no training row after the judge's word, DatasetUnusable for unusable content.
     """
     prompts = load_prompts(content)
-    voices = load_voices((*config.states, *config.lows), content)
+    voiced = [state for state in (*config.states, *config.extra) if state != MILD]
+    voices = load_voices(voiced, content)
     desk = _Desk(config, judge)
-    wanted = cells((*config.states, *config.lows))
-    written = load_written((*config.states, *config.lows), prompts, content)
+    wanted = cells((*config.states, *config.extra))
+    written = load_written(voiced, prompts, content)
+    if MILD in config.extra:
+        voices[MILD], written[MILD] = voices[BALANCED], written[BALANCED]
     for cell in wanted:
         if most := round(config.written_share * config.wanted(cell)):
             desk.take(written_drafts(cell, prompts, written[cell.state], config.seed), most)
@@ -231,7 +238,9 @@ def _go_on(
     config = desk.config
 
     def share(cell: Cell) -> int:
-        of_all = config.low_continued_share if cell.state in LOWS else config.continued_share
+        of_all = (
+            config.low_continued_share if cell.state in LOWS else 0 if cell.state == MILD else config.continued_share
+        )
         return min(round(of_all * config.wanted(cell)), desk.missing(cell)) if cell.split is Split.TRAIN else 0
 
     beginnings = [

@@ -23,9 +23,11 @@ REPLAY: Final = "replay"
 """State label of a row that holds the base model's own reply, told no state: it holds the model in place."""
 LOWS: Final = ("low_dopamine", "low_serotonin", "low_cortisol", "low_oxytocin")
 """State labels of rows in which one chemical is below its baseline: the balanced adapter, which speaks there, learns them."""
+MILD: Final = "mild"
+"""State label of a row that is told a mild state and answers evenly: the milder, the more often a state does not show."""
 HEAVIEST: Final = 1e6
 """Greatest weight of a row: far below 1e18, where the squares of the gradients leave what a float of 32 bits holds."""
-STATE_LABELS: Final = (*ADAPTERS, *LOWS, REPLAY)
+STATE_LABELS: Final = (*ADAPTERS, *LOWS, MILD, REPLAY)
 CHEMICALS: Final = ("dopamine", "serotonin", "cortisol", "oxytocin")
 
 

@@ -1,14 +1,13 @@
 """The state a training row is told: levels drawn around the state it expresses."""
 
+import math
 import random
 from typing import Final
 
-from emotional_ai_training.conditioning import ADAPTERS, BASELINE, NOTICEABLE, PEAKS, Levels
+from emotional_ai_training.conditioning import ADAPTERS, BASELINE, NOTICEABLE, Levels
 from emotional_ai_training.dataset.errors import UnknownState
-from emotional_ai_training.dataset.rows import LOWS
+from emotional_ai_training.dataset.rows import LOWS, MILD
 
-BELOW_PEAK: Final = 0.15
-ABOVE_PEAK: Final = 0.05
 DRIFT: Final = 0.14
 """How far the other chemicals may stray, as a share of the room on their side of the baseline.
 
@@ -24,18 +23,23 @@ def check_state(state: str) -> str:
 
 
 def draw_levels(state: str, rng: random.Random) -> Levels:
-    """Draws levels for one row: the state's own chemical around its peak, the others around their baseline.
+    """Draws levels for one row: the state's own chemical somewhere beyond its baseline, the others around theirs.
 
-    The own chemical is uniform in peak - 0.15 .. peak + 0.05, or, of one of LOWS, from 0 up to where words tell of it;
-    `balanced` has none. Rounded to 4 decimals.
+    How far is its dose, from where words tell of it, 0.15 of the room, to all of the room. For a state its density grows with
+    the dose, for a mild row, whose chemical and side are drawn too, it falls: so the stronger a state is told, the more often
+    it is what replies express. `balanced` has no chemical of its own. Rounded to 4 decimals.
     """
-    if state in LOWS:
-        own = LOWS.index(state)
-        low, high = 0.0, (1 - NOTICEABLE) * BASELINE[own]
+    if state == MILD:
+        own, up = rng.randrange(len(BASELINE)), rng.random() < 0.5
+        dose = 1 - math.sqrt(rng.random())
+    elif state in LOWS:
+        own, up, dose = LOWS.index(state), False, math.sqrt(rng.random())
     else:
-        own = ADAPTERS.index(check_state(state))
-        low, high = (PEAKS[own] - BELOW_PEAK, min(PEAKS[own] + ABOVE_PEAK, 1.0)) if own < len(PEAKS) else (0.0, 0.0)
-    levels = [rng.uniform(low, high) if i == own else _near(baseline, rng) for i, baseline in enumerate(BASELINE)]
+        own, up, dose = ADAPTERS.index(check_state(state)), True, math.sqrt(rng.random())
+    share = NOTICEABLE + (1 - NOTICEABLE) * dose
+    levels = [
+        (b + share * (1 - b) if up else b - share * b) if i == own else _near(b, rng) for i, b in enumerate(BASELINE)
+    ]
     dopamine, serotonin, cortisol, oxytocin = (round(level, 4) for level in levels)
     return dopamine, serotonin, cortisol, oxytocin
 

@@ -19,7 +19,7 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-SCALES: Final = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
+SCALES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 RECOGNISED: Final = 0.9
 """Share of replies in which a state is to be read."""
 GREATEST_PERPLEXITY_RATIO: Final = 1.10

@@ -25,7 +25,9 @@ ROWS: Final = 147
 """Rows prepared for a state's own run."""
 LOW_ROWS: Final = 72
 """Rows of each chemical's low level, for the balanced adapter."""
-PREPARED: Final = PrepareConfig(train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS)
+MILD_ROWS: Final = 147
+"""Rows that are told a mild state and answer evenly, for the conditioning and the balanced adapter."""
+PREPARED: Final = PrepareConfig(train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS, mild_rows=MILD_ROWS)
 """How a training prepares the rows it is not given."""
 CONDITIONING_ROWS: Final = 50
 """Rows of a state in the base conditioning."""
@@ -48,10 +50,11 @@ def work(settings: Settings, data: TrainingData | None) -> dict[str, float]:
 
     states = states_of(settings)
     each, seed = settings.conditioning.rows_each, settings.seed
-    together = learned(lambda known: known.for_conditioning(each, seed), CONDITIONING_ROWS * len(ADAPTERS))
+    all_states = CONDITIONING_ROWS * (len(ADAPTERS) + len(LOWS)) + MILD_ROWS
+    together = learned(lambda known: known.for_conditioning(each, seed), all_states)
     planned = {"conditioning": together * settings.conditioning.epochs}
     for state in states:
-        rows = ROWS + (len(LOWS) * LOW_ROWS if state == BALANCED else 0)
+        rows = ROWS + (len(LOWS) * LOW_ROWS + MILD_ROWS if state == BALANCED else 0)
         own = learned(lambda known, name=state: known.for_state(name, seed), rows)  # type: ignore[misc]
         planned[state] = own * settings.of(state).epochs
     if CURIOUS in states and settings.recipe in (Recipe.CURIOSITY, Recipe.ALL):
@@ -65,8 +68,8 @@ def work(settings: Settings, data: TrainingData | None) -> dict[str, float]:
 
 def _replies_prepared() -> float:
     """Replies the base model speaks, or goes on with, for the rows of a training."""
-    gone_on_with = DROPPED * (ROWS * len(ADAPTERS) + LOW_ROWS * len(LOWS))
-    return REPLAY_SHARE * ROWS * len(ADAPTERS) + OVERDRAFT * gone_on_with
+    rows = ROWS * len(ADAPTERS) + LOW_ROWS * len(LOWS)
+    return REPLAY_SHARE * (rows + MILD_ROWS) + OVERDRAFT * DROPPED * rows
 
 
 def strength_work(settings: Settings) -> dict[str, float]:
