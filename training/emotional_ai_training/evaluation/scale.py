@@ -19,7 +19,8 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-SCALES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
+SCALES: Final = (0.75, 1.0, 1.25)
+"""Beyond the last an adapter no longer speaks as it is told: at 2, `balanced` was even where it was told of low levels."""
 RECOGNISED: Final = 0.9
 """Share of replies in which a state is to be read."""
 GREATEST_PERPLEXITY_RATIO: Final = 1.10
