@@ -30,10 +30,8 @@ def ratio(model: PeftModel, scale: float) -> float:
 
 
 def test_an_adapter_is_as_strong_as_its_state_needs_and_neutral_text_bears(tmp_path: Path) -> None:
-    model = adapted_model(tmp_path, seed=1)
-    borne = [
-        scale for scale in SCALES if scale == SCALES[0] or ratio(model, scale) <= 1.10
-    ]  # the least is always tried
+    model = adapted_model(tmp_path, seed=24)
+    borne = [scale for scale in SCALES if ratio(model, scale) <= 1.10]
     assert 1 < len(borne) < len(SCALES)
     heard: list[list[list[int]]] = []
 
