@@ -2,17 +2,21 @@
 
 import itertools
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from flat_batches import Rows
+from merging import Weights, logits, merged
 from safetensors.numpy import save_file
 from tiny_adapters import manifest
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter, load_adapter
-from emotional_ai_service.decoding.llama import MODULES, LlamaShape
+from emotional_ai_service.decoding.llama import MODULES, Checkpoint, LlamaShape, read_shape
+from emotional_ai_service.decoding.stack import Stack, stack
 from emotional_ai_training.adapters import load_manifest, publish
 
 LARGEST_ERROR = 1e-3
@@ -87,9 +91,34 @@ def write_adapter(loras: Path, name: str, shape: LlamaShape) -> None:
     publish(source, manifest(name, rank=rank, scale=0.75), loras)
 
 
-def read_adapters(loras: Path, shape: LlamaShape) -> list[LoadedAdapter]:
-    """Those of ADAPTERS."""
-    return [load_adapter(loras / name, load_manifest(loras / name), shape) for name in ADAPTERS]
+@dataclass(frozen=True)
+class Published:
+    """A model of one of SHAPES and ADAPTERS for it, on the disk and read."""
+
+    model: LlamaForCausalLM
+    shape: LlamaShape
+    weights: Checkpoint
+    loras: Path
+    adapters: list[LoadedAdapter]
+
+    def stacked(self, *names: str) -> Stack:
+        """Those of these names, or all."""
+        return stack([one for one in self.adapters if one.name in (names or ADAPTERS)], self.shape)
+
+    def logits(self, blend: Mapping[str, Weights], tokens: list[int]) -> Rows:
+        """By the model into which the blend was merged."""
+        return logits(merged(self.model, self.loras, blend), tokens)
+
+
+def published(directory: Path, kind: str) -> Published:
+    """Writes a model of `kind` and its adapters into the directory."""
+    model = write_model(directory / "model", **SHAPES[kind])
+    shape = read_shape(directory / "model")
+    loras = directory / "loras"
+    for name in ADAPTERS:
+        write_adapter(loras, name, shape)
+    adapters = [load_adapter(loras / name, load_manifest(loras / name), shape) for name in ADAPTERS]
+    return Published(model, shape, Checkpoint(directory / "model", shape), loras, adapters)
 
 
 def some_tokens(count: int, seed: int = 0) -> list[int]:

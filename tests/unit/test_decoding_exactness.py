@@ -3,31 +3,21 @@
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from flat_batches import Piece, Rows, compute, lanes, named
-from flat_models import (
-    ADAPTERS,
-    BLOCKS,
-    LARGEST_ERROR,
-    SHAPES,
-    error,
-    read_adapters,
-    some_tokens,
-    write_adapter,
-    write_model,
-)
+from flat_models import BLOCKS, LARGEST_ERROR, SHAPES, Published, error, published, some_tokens
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from merging import Weights, logits, merged
-from transformers import LlamaForCausalLM
 
 from emotional_ai_service.decoding import Precision
 from emotional_ai_service.decoding.batch import Runtime
-from emotional_ai_service.decoding.llama import Checkpoint, LlamaShape, read_shape
+from emotional_ai_service.decoding.llama import LlamaShape
 from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 from emotional_ai_service.decoding.stack import Stack, stack
 from emotional_ai_service.decoding.torch_runtime import TorchRuntime
@@ -41,32 +31,31 @@ LARGEST_ROUNDING = 0.1
 class Case:
     """A model, its adapters, and a runtime to be proved."""
 
-    model: LlamaForCausalLM
-    loras: Path
+    published: Published
     runtime: Runtime
-    shape: LlamaShape
-    stacked: Stack
+
+    @property
+    def shape(self) -> LlamaShape:
+        return self.published.shape
+
+    @cached_property
+    def stacked(self) -> Stack:
+        return self.published.stacked()
 
     def reference(self, blend: Mapping[str, Weights], tokens: list[int]) -> Rows:
-        return logits(merged(self.model, self.loras, blend), tokens)
+        return self.published.logits(blend, tokens)
 
 
 @pytest.fixture(scope="module", params=[*itertools.product(SHAPES, ("torch", "openvino"))], ids="-".join)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     kind, runtime = request.param
-    directory = tmp_path_factory.mktemp(kind)
-    model = write_model(directory / "model", **SHAPES[kind])
-    shape = read_shape(directory / "model")
-    loras = directory / "loras"
-    for name in ADAPTERS:
-        write_adapter(loras, name, shape)
-    weights = Checkpoint(directory / "model", shape)
+    there = published(tmp_path_factory.mktemp(kind), kind)
     made: Runtime = (
-        TorchRuntime(shape, weights, blocks=BLOCKS)
+        TorchRuntime(there.shape, there.weights, blocks=BLOCKS)
         if runtime == "torch"
-        else OpenVinoRuntime(shape, weights, precision=Precision.FLOAT32, blocks=BLOCKS, threads=1)
+        else OpenVinoRuntime(there.shape, there.weights, precision=Precision.FLOAT32, blocks=BLOCKS, threads=1)
     )
-    return Case(model, loras, made, shape, stack(read_adapters(loras, shape), shape))
+    return Case(there, made)
 
 
 def test_without_adapters_the_logits_are_those_of_transformers(case: Case) -> None:
@@ -148,7 +137,7 @@ def test_blends_changed_at_every_token_are_those_of_models_merged_anew_for_every
         found = compute(case.runtime, case.stacked, [Piece(lane, [token], weights)])
         blend = {one.name: float(w) for one, w in zip(case.stacked.adapters, weights, strict=True)}
         with torch.inference_mode():
-            output = merged(case.model, case.loras, blend)(
+            output = merged(case.published.model, case.published.loras, blend)(
                 torch.tensor([[token]]), past_key_values=past, use_cache=True
             )
         past = output.past_key_values
@@ -172,22 +161,17 @@ def test_a_piece_of_a_prompt_may_ask_for_no_logits(case: Case) -> None:
 
 @pytest.mark.skipif(not multiplies_bf16(cpu_description()), reason="this processor does not multiply bfloat16")
 def test_in_bfloat16_a_blend_is_the_merged_model_but_for_rounding(tmp_path: Path) -> None:
-    model = write_model(tmp_path / "model", **SHAPES["llama-3.2"])
-    shape = read_shape(tmp_path / "model")
-    for name in ADAPTERS:
-        write_adapter(tmp_path / "loras", name, shape)
-    weights = Checkpoint(tmp_path / "model", shape)
-    runtime = OpenVinoRuntime(shape, weights, precision=Precision.BFLOAT16, blocks=BLOCKS, threads=1)
-    adapters = read_adapters(tmp_path / "loras", shape)
+    there = published(tmp_path, "llama-3.2")
+    runtime = OpenVinoRuntime(there.shape, there.weights, precision=Precision.BFLOAT16, blocks=BLOCKS, threads=1)
     tokens = some_tokens(70, seed=1)
-    plain = logits(model, tokens)
+    plain = logits(there.model, tokens)
     for blend in ({"thrilled": 0.4, "calm": 0.35, "afraid": 0.25}, {"thrilled": -0.7, "calm": 1.3}, {"afraid": 1.0}):
         # Each set of adapters is handed over anew, and those from before again.
-        stacked = stack([one for one in adapters if one.name in blend], shape)
+        stacked = there.stacked(*blend)
         for _ in range(2):
             found = compute(runtime, stacked, [Piece(lanes(1)[0], tokens, named(stacked, blend))])
-            expected = logits(merged(model, tmp_path / "loras", blend), tokens)
+            expected = there.logits(blend, tokens)
             moved = float(np.sqrt(np.mean((expected - plain) ** 2)))
             assert float(np.sqrt(np.mean((found - expected) ** 2))) < LARGEST_ROUNDING * moved
-            base = compute(runtime, stack((), shape), [Piece(lanes(1)[0], tokens)])
+            base = compute(runtime, stack((), there.shape), [Piece(lanes(1)[0], tokens)])
             assert float(np.sqrt(np.mean((base - plain) ** 2))) < LARGEST_ROUNDING * moved

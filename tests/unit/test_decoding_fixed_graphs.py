@@ -3,31 +3,19 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 import pytest
 from flat_batches import Piece, Rows, compute, lanes, named
-from flat_models import (
-    ADAPTERS,
-    BLOCKS,
-    LARGEST_ERROR,
-    SHAPES,
-    error,
-    read_adapters,
-    some_tokens,
-    write_adapter,
-    write_model,
-)
-from merging import Weights, logits, merged
-from transformers import LlamaForCausalLM
+from flat_models import BLOCKS, LARGEST_ERROR, Published, error, published, some_tokens
+from merging import Weights
 
 from emotional_ai_service.decoding import Precision
 from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.fixed_graphs import OFTEN, SIZES, FixedGraphs, form_of
-from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, LlamaShape, parameters, read_shape
+from emotional_ai_service.decoding.llama import GROUPS, parameters
 from emotional_ai_service.decoding.memory import LARGEST_BESIDE, graphs_beside
 from emotional_ai_service.decoding.openvino_graph import Form
 from emotional_ai_service.decoding.openvino_request import Request
@@ -38,36 +26,23 @@ PREFIX = 21
 """Tokens computed before replies speak together."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A model, its adapters by name, and a runtime with room for one graph of fixed sizes."""
-
-    model: LlamaForCausalLM
-    loras: Path
-    shape: LlamaShape
-    weights: Checkpoint
-    adapters: dict[str, LoadedAdapter]
-
-    def runtime(self, precision: Precision = Precision.FLOAT32) -> OpenVinoRuntime:
-        return OpenVinoRuntime(self.shape, self.weights, precision=precision, blocks=BLOCKS, threads=1, fixed=1)
-
-    def stacked(self, *names: str) -> Stack:
-        return stack([self.adapters[name] for name in names], self.shape)
-
-    def last(self, blend: dict[str, Weights], tokens: list[int], count: int) -> Rows:
-        """Logits of the last tokens by a model into which the blend was merged."""
-        return logits(merged(self.model, self.loras, blend), tokens)[-count:]
-
-
 @pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    directory = tmp_path_factory.mktemp("fixed")
-    model = write_model(directory / "model", **SHAPES["llama-3.2"])
-    shape = read_shape(directory / "model")
-    for name in ADAPTERS:
-        write_adapter(directory / "loras", name, shape)
-    adapters = {one.name: one for one in read_adapters(directory / "loras", shape)}
-    return Case(model, directory / "loras", shape, Checkpoint(directory / "model", shape), adapters)
+def case(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    return published(tmp_path_factory.mktemp("fixed"), "llama-3.2")
+
+
+def made(case: Published, precision: Precision = Precision.FLOAT32) -> OpenVinoRuntime:
+    """A runtime with room for one graph of fixed sizes."""
+    return OpenVinoRuntime(case.shape, case.weights, precision=precision, blocks=BLOCKS, threads=1, fixed=1)
+
+
+def named_adapter(case: Published, name: str) -> LoadedAdapter:
+    return next(one for one in case.adapters if one.name == name)
+
+
+def last(case: Published, blend: dict[str, Weights], tokens: list[int], count: int) -> Rows:
+    """Logits of the last tokens by the model into which the blend was merged."""
+    return case.logits(blend, tokens)[-count:]
 
 
 def make_graph(runtime: OpenVinoRuntime, stacked: Stack, count: int) -> Form:
@@ -100,18 +75,18 @@ def spoken(
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 9, 16])
-def test_a_mixed_batch_is_each_merged_model(case: Case, count: int) -> None:
-    runtime, stacked = case.runtime(), case.stacked(*ADAPTERS)
+def test_a_mixed_batch_is_each_merged_model(case: Published, count: int) -> None:
+    runtime, stacked = made(case), case.stacked()
     assert make_graph(runtime, stacked, count) == Form(next(size for size in SIZES if size >= count), stacked.rows)
     sequences = [some_tokens(PREFIX + 4, seed=row) for row in range(count)]
     weights = list(np.random.default_rng(count).normal(0, 0.7, (count, 3)).astype(np.float32))
     for tokens, own, found in zip(sequences, weights, spoken(runtime, stacked, sequences, weights), strict=True):
         blend = {one.name: float(w) for one, w in zip(stacked.adapters, own, strict=True)}
-        assert error(found, case.last(blend, tokens, 4)) <= LARGEST_ERROR
+        assert error(found, last(case, blend, tokens, 4)) <= LARGEST_ERROR
 
 
-def test_the_graph_for_all_sizes_goes_on_where_one_of_fixed_sizes_was(case: Case) -> None:
-    runtime, stacked = case.runtime(), case.stacked(*ADAPTERS)
+def test_the_graph_for_all_sizes_goes_on_where_one_of_fixed_sizes_was(case: Published) -> None:
+    runtime, stacked = made(case), case.stacked()
     make_graph(runtime, stacked, 1)
     tokens, weights = some_tokens(PREFIX + 8, seed=1), named(stacked, {"calm": 0.6, "thrilled": -0.3})
     (lane,) = lanes(1)
@@ -119,21 +94,21 @@ def test_the_graph_for_all_sizes_goes_on_where_one_of_fixed_sizes_was(case: Case
     rows += [compute(runtime, stacked, [Piece(lane, [token], weights)]) for token in tokens[PREFIX : PREFIX + 4]]
     rows += [compute(runtime, stacked, [Piece(lane, tokens[PREFIX + 4 :], weights)])]
     found = np.concatenate(rows)
-    assert error(found, case.last({"calm": 0.6, "thrilled": -0.3}, tokens, len(tokens))) <= LARGEST_ERROR
+    assert error(found, last(case, {"calm": 0.6, "thrilled": -0.3}, tokens, len(tokens))) <= LARGEST_ERROR
 
 
-def test_weights_may_differ_from_layer_to_layer(case: Case) -> None:
-    runtime, stacked = case.runtime(), case.stacked(*ADAPTERS)
+def test_weights_may_differ_from_layer_to_layer(case: Published) -> None:
+    runtime, stacked = made(case), case.stacked()
     make_graph(runtime, stacked, 3)
     sequences = [some_tokens(PREFIX + 2, seed=row) for row in range(3)]
     weights = list(np.random.default_rng(9).normal(0, 0.6, (3, case.shape.layers, 3)).astype(np.float32))
     for tokens, own, found in zip(sequences, weights, spoken(runtime, stacked, sequences, weights), strict=True):
         blend = {one.name: [float(w) for w in own[:, place]] for place, one in enumerate(stacked.adapters)}
-        assert error(found, case.last(blend, tokens, 2)) <= LARGEST_ERROR
+        assert error(found, last(case, blend, tokens, 2)) <= LARGEST_ERROR
 
 
-def test_another_content_of_the_same_rows_takes_the_same_graph(case: Case) -> None:
-    runtime, calm = case.runtime(), case.adapters["calm"]
+def test_another_content_of_the_same_rows_takes_the_same_graph(case: Published) -> None:
+    runtime, calm = made(case), named_adapter(case, "calm")
     first = stack([calm], case.shape)
     form = make_graph(runtime, first, 1)
     opposite = replace(calm, digest="another", up={at: -values for at, values in calm.up.items()})
@@ -141,23 +116,23 @@ def test_another_content_of_the_same_rows_takes_the_same_graph(case: Case) -> No
     tokens = some_tokens(PREFIX + 3, seed=3)
     for stacked, weight in ((first, 0.8), (second, -0.8), (first, 0.8)):
         (found,) = spoken(runtime, stacked, [tokens], [np.array([0.8], np.float32)])
-        assert error(found, case.last({"calm": weight}, tokens, 3)) <= LARGEST_ERROR
+        assert error(found, last(case, {"calm": weight}, tokens, 3)) <= LARGEST_ERROR
         assert runtime.fixed.forms == (form,)
 
 
-def test_what_no_adapter_adapts_has_no_inputs_and_no_adapters_at_all_is_the_base_model(case: Case) -> None:
+def test_what_no_adapter_adapts_has_no_inputs_and_no_adapters_at_all_is_the_base_model(case: Published) -> None:
     tokens = some_tokens(PREFIX + 3, seed=4)
     blends: tuple[dict[str, Weights], ...] = ({"afraid": 0.9}, {})
     for blend in blends:
-        runtime, stacked = case.runtime(), case.stacked(*blend)
+        runtime, stacked = made(case), stack([one for one in case.adapters if one.name in blend], case.shape)
         form = make_graph(runtime, stacked, 1)
         assert [group for group, rows in zip(GROUPS, form.rows, strict=True) if rows] == (["down"] if blend else [])
         (found,) = spoken(runtime, stacked, [tokens], [np.full(len(blend), 0.9, np.float32)])
-        assert error(found, case.last(blend, tokens, 3)) <= LARGEST_ERROR
+        assert error(found, last(case, blend, tokens, 3)) <= LARGEST_ERROR
 
 
-def test_in_int8_it_computes_what_the_graph_for_all_sizes_computes(case: Case) -> None:
-    runtime, stacked = case.runtime(Precision.INT8), case.stacked(*ADAPTERS)
+def test_in_int8_it_computes_what_the_graph_for_all_sizes_computes(case: Published) -> None:
+    runtime, stacked = made(case, Precision.INT8), case.stacked()
     sequences = [some_tokens(PREFIX + 3, seed=row) for row in range(4)]
     weights = list(np.random.default_rng(2).normal(0, 0.7, (4, 3)).astype(np.float32))
     before = spoken(runtime, stacked, sequences, weights)
@@ -166,7 +141,7 @@ def test_in_int8_it_computes_what_the_graph_for_all_sizes_computes(case: Case) -
     assert max(map(error, before, after)) <= LARGEST_ERROR
 
 
-def test_only_replies_that_all_speak_have_a_form(case: Case) -> None:
+def test_only_replies_that_all_speak_have_a_form(case: Published) -> None:
     seen: list[Form | None] = []
 
     class Looking:
@@ -184,15 +159,14 @@ def test_only_replies_that_all_speak_have_a_form(case: Case) -> None:
     assert seen == [Form(16, stacked.rows), None, None]
 
 
-def test_adapters_that_cost_hardly_anything_are_stacked_together_whoever_speaks(case: Case) -> None:
-    stacks = Stacks(
-        replace(case.shape, vocabulary=10**6)
-    )  # beside so many embeddings these adapters are hardly anything
-    calm, afraid = case.adapters["calm"], case.adapters["afraid"]
+def test_adapters_that_cost_hardly_anything_are_stacked_together_whoever_speaks(case: Published) -> None:
+    wordy = replace(case.shape, vocabulary=10**6)  # beside so many embeddings these adapters are hardly anything
+    stacks = Stacks(wordy)
+    calm, afraid = named_adapter(case, "calm"), named_adapter(case, "afraid")
     both = (calm, afraid)
     assert stacks.around((calm,), both).adapters == both
     assert stacks.around((), both).adapters == ()
-    other = case.adapters["thrilled"]
+    other = named_adapter(case, "thrilled")
     assert stacks.around((other,), both).adapters == (other,)  # one that no new reply would speak with
     assert Stacks(case.shape).around((calm,), both).adapters == (calm,)  # here they are more than that
 
@@ -283,7 +257,7 @@ def test_with_room_for_none_none_is_made() -> None:
     assert make.begun == []
 
 
-def test_how_many_follows_from_the_memory_there_is_and_a_large_model_does_without(case: Case) -> None:
+def test_how_many_follows_from_the_memory_there_is_and_a_large_model_does_without(case: Published) -> None:
     each = 2 * parameters(case.shape)
     assert graphs_beside(case.shape, Precision.BFLOAT16, 12 * each) == 2
     assert graphs_beside(case.shape, Precision.BFLOAT16, 5 * each) == 0
