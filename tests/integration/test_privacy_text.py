@@ -20,8 +20,8 @@ from emotional_ai import Client, InvalidArgument
 from emotional_ai.v1 import inference_pb2 as pb
 from emotional_ai_training.models import cache_dir
 
-SAID = "I lost Quillfeather, I cry in Wexmoor"
-EARLIER = "Bramblethorn left"
+SAID = "I lost Quillfeather, Wexmoor"
+EARLIER = "Bramblethorn"
 NOTED = "Zephyrmallow"
 WORDS = [word.encode() for word in ("Quillfeather", "Wexmoor", "Bramblethorn")]
 """Words no program has of itself."""

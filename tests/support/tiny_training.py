@@ -33,7 +33,7 @@ STAGE = "conditioning"
 SETTINGS = FineTuning(learning_rate=1e-2, batch_size=2, save_every=3)
 STEPS = 8
 STANDS = 5
-EXPLORING = Curiosity(steps=4, prompts=2, group=3, max_tokens=6, save_every=2, divergence_bound=50.0)
+EXPLORING = Curiosity(steps=4, prompts=2, group=3, max_tokens=6, save_every=2, divergence_bound=50.0, seed=2)
 PROMPTS = ("I saw the sea.", "The wind is cold.", "The sky!", "And you?")
 
 
