@@ -101,9 +101,13 @@ def test_the_gloss_is_even_exactly_when_nothing_deviates_noticeably(x: Vector4, 
         (0.55, "rather anxious, tense and worried"),
         (0.71, "rather anxious, tense and worried"),
         (0.73, "anxious, tense and worried"),
+        (0.88, "anxious, tense and worried"),
+        (0.90, "very anxious, tense and worried"),
+        (1.00, "very anxious, tense and worried"),
         (0.25, "a little relaxed, easy and unhurried"),
         (0.15, "rather relaxed, easy and unhurried"),
         (0.10, "relaxed, easy and unhurried"),
+        (0.00, "very relaxed, easy and unhurried"),
     ],
 )
 def test_the_gloss_tells_how_strong_a_deviation_is(cortisol: float, words: str) -> None:
@@ -111,7 +115,7 @@ def test_the_gloss_tells_how_strong_a_deviation_is(cortisol: float, words: str) 
 
 
 def test_the_gloss_names_the_strongest_deviation_first_and_two_at_most() -> None:
-    assert gloss((0.5, 0.6, 0.9, 0.5), BASELINE) == " mood: anxious, tense and worried"
+    assert gloss((0.5, 0.6, 0.8, 0.5), BASELINE) == " mood: anxious, tense and worried"
     both = gloss((0.6, 0.1, 0.65, 0.1), BASELINE)
     assert both == " mood: moody, unsettled and irritable; distant, guarded and alone"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotional_ai_training.conditioning import ADAPTERS, BASELINE, NOTICEABLE, gloss, relative_deviation
+from emotional_ai_training.conditioning import ADAPTERS, BASELINE, NOTICEABLE, RATHER, gloss, relative_deviation
 from emotional_ai_training.dataset import News, Split, UnknownState, held_out_prompts
 from emotional_ai_training.dataset.drafting import Cell, grammar_drafts
 from emotional_ai_training.dataset.prompts import load_prompts, split_of
 from emotional_ai_training.dataset.replies import MOST_WORDS, Part, load_voices
-from emotional_ai_training.dataset.rows import LOWS, MILD
-from emotional_ai_training.dataset.states import draw_levels
+from emotional_ai_training.dataset.rows import LOWS, MILDS, UNSHOWN
+from emotional_ai_training.dataset.states import STRONG, draw_levels
 from emotional_ai_training.dataset.written import load_written
 from emotional_ai_training.emotions import DatasetUnusable
 
@@ -105,7 +105,7 @@ def test_a_written_reply_that_cannot_be_read_is_refused_with_file_and_line(
 def test_every_prompt_that_is_learned_from_has_a_written_reply_in_every_state_and_none_that_is_kept_back() -> None:
     prompts = load_prompts()
     learned = {prompt.id for prompt in prompts if prompt.split is not Split.TEST}
-    for state, replies in load_written((*ADAPTERS, *LOWS), prompts).items():
+    for state, replies in load_written((*ADAPTERS, *LOWS, *MILDS), prompts).items():
         assert set(replies) == learned, state
         assert len(set(replies.values())) == len(replies)
         for reply in replies.values():
@@ -189,9 +189,9 @@ def test_drafts_of_a_cell_are_the_same_for_the_same_seed_and_differ_for_another(
     assert drafts(1) == drafts(1) != drafts(2)
 
 
-@pytest.mark.parametrize("state", [*ADAPTERS, *LOWS])
+@pytest.mark.parametrize("state", [*ADAPTERS, *LOWS, *MILDS])
 def test_the_words_of_a_drawn_state_name_that_state_alone(state: str) -> None:
-    own = ADAPTERS.index(state) if state in ADAPTERS else LOWS.index(state)
+    own = next(states.index(state) for states in (ADAPTERS, LOWS, MILDS) if state in states)
     for seed in range(300):
         levels = draw_levels(state, random.Random(seed))
         if state == "balanced":
@@ -199,35 +199,38 @@ def test_the_words_of_a_drawn_state_name_that_state_alone(state: str) -> None:
         else:
             assert gloss(levels) not in (" mood: even and balanced", " mood: ")
             assert ";" not in gloss(levels)
-            assert (levels[own] > BASELINE[own]) == (state in ADAPTERS)
+            assert (levels[own] > BASELINE[own]) == (state not in LOWS)
+            assert ("a little" in gloss(levels) or "rather" in gloss(levels)) or state not in MILDS
+            assert "a little" not in gloss(levels) or state not in ADAPTERS
             assert 0 <= levels[own] <= 1
         assert all(abs(levels[i] - BASELINE[i]) <= 0.1 for i in range(4) if i != own)
 
 
-def dose(state: str, seed: int) -> float:
-    """How far the chemical that strays most is from its baseline, as a share of the room from where words tell of it."""
-    shares = map(abs, relative_deviation(draw_levels(state, random.Random(seed)), BASELINE))
-    return (max(shares) - NOTICEABLE) / (1 - NOTICEABLE)
+@pytest.mark.parametrize(
+    ("state", "least", "most", "grows"),
+    [
+        ("high_cortisol", STRONG, 1.0, True),
+        ("mild_cortisol", NOTICEABLE, RATHER, False),
+        ("low_oxytocin", NOTICEABLE, 1.0, True),
+        (UNSHOWN, NOTICEABLE, 1.0, False),
+    ],
+)
+def test_the_stronger_a_level_is_told_the_more_often_and_the_more_it_shows(
+    state: str, least: float, most: float, grows: bool
+) -> None:
+    """Densities 2 d and 2 (1 - d) of the share of the room: distribution functions d^2 and 1 - (1 - d)^2."""
+    drawn = [relative_deviation(draw_levels(state, random.Random(seed)), BASELINE) for seed in range(2000)]
+    doses = np.array([(max(map(abs, levels)) - least) / (most - least) for levels in drawn])
+    for quarter in (0.25, 0.5, 0.75):
+        expected = quarter**2 if grows else 1 - (1 - quarter) ** 2
+        assert np.mean(doses < quarter) == pytest.approx(expected, abs=0.04)
 
 
-def test_strong_levels_are_told_of_a_state_more_often_and_of_even_replies_less() -> None:
-    # Densities 2 d and 2 (1 - d): distribution functions d^2 and 1 - (1 - d)^2.
-    for state, below in (
-        ("high_cortisol", lambda d: d * d),
-        ("low_oxytocin", lambda d: d * d),
-        (MILD, lambda d: 1 - (1 - d) ** 2),
-    ):
-        doses = [dose(state, seed) for seed in range(2000)]
-        for quarter in (0.25, 0.5, 0.75):
-            assert np.mean(np.array(doses) < quarter) == pytest.approx(below(quarter), abs=0.04)
-
-
-def test_mild_states_are_of_every_chemical_and_side() -> None:
-    drawn = [relative_deviation(draw_levels(MILD, random.Random(seed)), BASELINE) for seed in range(2000)]
+def test_levels_that_do_not_show_are_low_ones_of_every_chemical() -> None:
+    drawn = [relative_deviation(draw_levels(UNSHOWN, random.Random(seed)), BASELINE) for seed in range(2000)]
     strongest = [max(range(4), key=lambda i: abs(levels[i])) for levels in drawn]
-    counts = Counter((i, levels[i] > 0) for i, levels in zip(strongest, drawn, strict=True))
-    assert len(counts) == 8
-    assert min(counts.values()) > 180
+    assert all(levels[i] < 0 for i, levels in zip(strongest, drawn, strict=True))
+    assert min(Counter(strongest).values()) > 400
 
 
 def test_an_unknown_state_is_refused_with_the_list_of_states() -> None:

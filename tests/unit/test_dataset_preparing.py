@@ -27,7 +27,7 @@ from emotional_ai_training.dataset import (
 from emotional_ai_training.dataset.drafting import Cell, Draft
 from emotional_ai_training.dataset.filtering import blur, objection
 from emotional_ai_training.dataset.prompts import load_prompts
-from emotional_ai_training.dataset.rows import LOWS
+from emotional_ai_training.dataset.rows import LOWS, MILDS, UNSHOWN
 from emotional_ai_training.dataset.written import load_written
 from emotional_ai_training.judge import Judgement
 
@@ -213,6 +213,27 @@ def test_what_is_written_by_hand_comes_first_and_what_is_missing_is_drafted() ->
         assert sources[Split.DEV, Source.WRITTEN] == sources[Split.TEST, Source.GRAMMAR] == 3
 
 
+def test_mild_levels_are_answered_by_hand_alone_and_levels_that_do_not_show_as_at_rest() -> None:
+    config = PrepareConfig(train_rows=3, dev_rows=3, test_rows=3, mild_rows=170, unshown_rows=9)
+    result = prepare(config, QuietJudge(), silent, speaker=Parrot())
+    by_hand = load_written((*MILDS, "balanced"), load_prompts())
+    for state in (*MILDS, UNSHOWN):
+        own = [row for row in result.rows if row.state_label == state]
+        written = by_hand["balanced" if state == UNSHOWN else state]
+        assert {(row.split, row.source) for row in own} == {(Split.TRAIN, Source.WRITTEN)}
+        assert all(written[f"{row.labels.news}:{row.labels.topic}"] == row.reply for row in own)
+    missing = sum(n for cell, n in result.report.missing.items() if cell.state == "mild_oxytocin")
+    assert missing == 170 - result.report.kept_of("mild_oxytocin") > 0
+
+
+def test_a_state_prepared_by_itself_has_its_own_mild_levels_and_no_other_state_s() -> None:
+    config = PrepareConfig(
+        states=("high_cortisol",), train_rows=3, dev_rows=0, test_rows=0, low_rows=3, mild_rows=3, unshown_rows=3
+    )
+    labels = {row.state_label for row in prepare(config, QuietJudge(), silent).rows}
+    assert labels == {"high_cortisol", "mild_cortisol"}
+
+
 def test_what_is_written_by_hand_is_judged_too() -> None:
     config = PrepareConfig(train_rows=30, dev_rows=0, test_rows=0)
     result = prepare(config, PickyJudge(), silent)
@@ -254,7 +275,13 @@ def test_rows_others_wrote_are_judged_too() -> None:
         ("high_dopamine", (0.4, 0.9, 0.1, 0.1, 0.1), "judged high_serotonin instead"),
         ("high_dopamine", (0.7, 0.9, 0.8, 0.1, 0.1), "judged high_serotonin instead"),
         ("balanced", (0.4, 0.1, 0.1, 0.1, 0.3), None),
+        ("balanced", (0.59, 0.1, 0.1, 0.1, 0.24), None),
+        ("balanced", (0.5, 0.1, 0.1, 0.1, 0.19), "judged high_dopamine instead"),
         ("balanced", (0.6, 0.1, 0.1, 0.1, 0.4), "judged strongly high_dopamine"),
+        ("unshown", (0.6, 0.1, 0.1, 0.1, 0.4), "judged strongly high_dopamine"),
+        ("mild_oxytocin", (0.4, 0.1, 0.1, 0.05, 0.9), None),
+        ("mild_oxytocin", (0.6, 0.1, 0.1, 0.7, 0.1), None),
+        ("mild_oxytocin", (0.6, 0.1, 0.1, 0.5, 0.1), "judged strongly high_dopamine"),
         ("low_oxytocin", (0.4, 0.1, 0.1, 0.05, 0.1), None),
         ("low_oxytocin", (0.1, 0.1, 0.1, 0.2, 0.9), "judged high_oxytocin"),
         ("low_oxytocin", (0.1, 0.1, 0.6, 0.05, 0.9), "judged strongly high_cortisol"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotional_ai_training.evaluation.measures import auc, broken, distinct
-from emotional_ai_training.evaluation.scale import Tried, choose
+from emotional_ai_training.evaluation.scale import Heard, Tried, choose
 
 scores = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), min_size=1, max_size=12)
 
@@ -35,12 +35,18 @@ def test_an_ordinary_reply_is_not_broken() -> None:
     assert not broken("I am glad, I am really glad, and I want to hear all of it.")
 
 
+def tried(scale: float, recognised: float, probability: float) -> Tried:
+    return Tried(scale, Heard(recognised, probability), perplexity_ratio=1.0)
+
+
 def test_the_scale_is_the_least_at_which_the_state_is_read_and_no_greater_one_is_tried() -> None:
-    tries = iter([Tried(0.75, 0.5, 1.0), Tried(1.0, 0.92, 1.0), Tried(1.25, 1.0, 1.0)])
-    assert choose(tries) == Tried(1.0, 0.92, 1.0)
+    tries = iter([tried(0.75, 0.5, 0.9), tried(1.0, 0.92, 0.3), tried(1.25, 1.0, 0.9)])
+    assert choose(tries) == tried(1.0, 0.92, 0.3)
     assert next(tries).scale == 1.25
 
 
-def test_where_the_state_is_read_too_seldom_the_scale_is_that_of_the_most_readings_and_the_least_of_equals() -> None:
-    tries = iter([Tried(0.75, 0.4, 1.0), Tried(1.0, 0.6, 1.0), Tried(1.5, 0.6, 1.1)])
-    assert choose(tries) == Tried(1.0, 0.6, 1.0)
+def test_where_the_state_is_read_too_seldom_the_scale_is_that_at_which_it_is_most_probable_and_the_least_of_equals() -> (
+    None
+):
+    tries = iter([tried(0.75, 0.6, 0.4), tried(1.0, 0.4, 0.6), tried(1.5, 0.5, 0.6)])
+    assert choose(tries) == tried(1.0, 0.4, 0.6)

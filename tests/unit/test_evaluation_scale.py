@@ -8,7 +8,17 @@ import torch
 from peft import PeftModel
 from tiny_decoding import publish_tiny_adapter, tiny_local_model
 
-from emotional_ai_training.evaluation.scale import SCALES, Spoken, adapted, base_model, calibrate, loss, replies, scaled
+from emotional_ai_training.evaluation.scale import (
+    SCALES,
+    Heard,
+    Spoken,
+    adapted,
+    base_model,
+    calibrate,
+    loss,
+    replies,
+    scaled,
+)
 
 END = 0
 PROMPTS = ([1, 40, 41, 3], [1, 50, 51, 52, 53, 54, 3], [2, 60, 3])
@@ -35,9 +45,9 @@ def test_an_adapter_is_as_strong_as_its_state_needs_and_neutral_text_bears(tmp_p
     assert 1 < len(borne) < len(SCALES)
     heard: list[list[list[int]]] = []
 
-    def more_and_more(spoken: list[list[int]]) -> float:
+    def more_and_more(spoken: list[list[int]]) -> Heard:
         heard.append(spoken)
-        return 0.1 * len(heard)
+        return Heard(0.0, 0.1 * len(heard))
 
     found = calibrate(model, PROMPTS, NEUTRAL, SPOKEN, more_and_more)
     assert len(heard) == len(borne)
@@ -45,13 +55,13 @@ def test_an_adapter_is_as_strong_as_its_state_needs_and_neutral_text_bears(tmp_p
     assert found.perplexity_ratio == pytest.approx(ratio(model, found.scale))
     with scaled(model, found.scale):
         assert heard[-1] == replies(model, PROMPTS, SPOKEN)
-    assert calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: 0.9).scale == borne[0]
+    assert calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: Heard(0.9, 0.5)).scale == borne[0]
 
 
 def test_an_adapter_that_neutral_text_never_bears_has_the_least_scale_and_says_what_it_does(tmp_path: Path) -> None:
     model = adapted_model(tmp_path, seed=4)
     assert min(ratio(model, scale) for scale in SCALES) > 1.10
-    found = calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: 0.0)
+    found = calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: Heard(0.0, 0.0))
     assert (found.scale, found.perplexity_ratio) == (SCALES[0], pytest.approx(ratio(model, SCALES[0])))
 
 
@@ -73,4 +83,4 @@ def test_replies_together_are_those_alone_and_draw_from_a_generator_of_their_own
 def test_nothing_to_speak_to_or_to_read_is_refused(tmp_path: Path, prompts: object, neutral: object) -> None:
     model = adapted_model(tmp_path, seed=1)
     with pytest.raises(ValueError, match="needs prompts and neutral text"):
-        calibrate(model, prompts, neutral, SPOKEN, lambda _: 1.0)  # type: ignore[arg-type]  # one of them is empty
+        calibrate(model, prompts, neutral, SPOKEN, lambda _: Heard(1.0, 1.0))  # type: ignore[arg-type]  # one of them is empty

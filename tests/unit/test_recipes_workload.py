@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from emotional_ai_training.conditioning import ADAPTERS, BALANCED
-from emotional_ai_training.dataset.preparing import OVERDRAFT
 from emotional_ai_training.evaluation.before_after import Speaking
 from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.recipes.curiosity import Curiosity
@@ -14,12 +13,12 @@ from emotional_ai_training.recipes.fine_tuning import FineTuning
 from emotional_ai_training.recipes.training import CURIOSITY, EVALUATION, Settings
 from emotional_ai_training.recipes.workload import (
     DATA,
-    DROPPED,
     LOW_ROWS,
     MILD_ROWS,
     ROW_TOKENS,
     ROWS,
     SPOKEN_TOKENS,
+    UNSHOWN_ROWS,
     billed,
     work,
 )
@@ -38,17 +37,16 @@ SETTINGS = Settings(
 )
 
 
-def test_drafts_the_base_model_goes_on_with_are_in_the_bill() -> None:
-    """Six drafts for each row that is gone on with, of the states and of each chemical's low level."""
-    gone_on_with = OVERDRAFT * DROPPED * (5 * ROWS + 4 * LOW_ROWS)
-    replay = REPLAY_SHARE * (5 * ROWS + 4 * LOW_ROWS + MILD_ROWS)
-    assert work(SETTINGS, None)[DATA] == pytest.approx((gone_on_with + replay) * SPOKEN_TOKENS)
+def test_what_the_base_model_says_for_replay_rows_is_in_the_bill() -> None:
+    replay = REPLAY_SHARE * (5 * ROWS + 4 * LOW_ROWS + 4 * MILD_ROWS + UNSHOWN_ROWS)
+    assert work(SETTINGS, None)[DATA] == pytest.approx(replay * SPOKEN_TOKENS)
 
 
-def test_the_balanced_adapter_learns_low_levels_and_mild_states_too() -> None:
+def test_an_adapter_learns_its_mild_levels_and_the_balanced_one_all_mild_and_low_ones() -> None:
     planned = work(SETTINGS, None)
-    assert planned[BALANCED] == pytest.approx(2 * (ROWS + 4 * LOW_ROWS + MILD_ROWS) * (1 + REPLAY_SHARE) * ROW_TOKENS)
-    assert planned["high_cortisol"] == pytest.approx(ROWS * (1 + REPLAY_SHARE) * ROW_TOKENS)
+    rows = ROWS + 4 * LOW_ROWS + 4 * MILD_ROWS + UNSHOWN_ROWS
+    assert planned[BALANCED] == pytest.approx(2 * rows * (1 + REPLAY_SHARE) * ROW_TOKENS)
+    assert planned["high_cortisol"] == pytest.approx((ROWS + MILD_ROWS) * (1 + REPLAY_SHARE) * ROW_TOKENS)
 
 
 def test_a_token_is_billed_once_and_for_what_it_is() -> None:

@@ -29,8 +29,11 @@ PERSONA: Final = "You are a companion with feelings. Let them colour how you spe
 """Who the agent is, unless the conversation opens with a system message."""
 NOTICEABLE: Final = 0.15
 """Relative deviation from which a chemical is put into words."""
-_GRADES: Final = ((0.35, "a little "), (0.6, "rather "))
-"""Relative deviations below which the words are weakened so; what is told in steps of strength is spoken in steps."""
+LITTLE: Final = 0.35
+RATHER: Final = 0.6
+_PLAIN: Final = 0.85
+"""Relative deviations below which the words are weakened so, or not strengthened: what is told in steps is spoken in steps."""
+_GRADES: Final = ((LITTLE, "a little "), (RATHER, "rather "), (_PLAIN, ""), (math.inf, "very "))
 _WORDS: Final = (
     ("flat, listless and uninterested", "eager, curious and excited"),
     ("moody, unsettled and irritable", "calm, content and steady"),
@@ -54,11 +57,12 @@ def conditioning_tokens(x: Levels) -> str:
 def gloss(x: Levels, baseline: Levels = BASELINE) -> str:
     """The same state in words, strongest deviation first, at most two chemicals: ` mood: anxious, tense and worried`.
 
-    Deviations below 0.6 and 0.35 of the room are told as `rather anxious...` and `a little anxious...`.
+    Deviations of less than 0.35 of the room are told as `a little anxious...`, below 0.6 as `rather anxious...`, from 0.85 as
+    `very anxious...`.
     """
     deviations = sorted(enumerate(relative_deviation(x, baseline)), key=lambda item: -abs(item[1]))
     words = [
-        next((grade for below, grade in _GRADES if abs(deviation) < below), "") + _WORDS[i][deviation > 0]
+        next(grade for below, grade in _GRADES if abs(deviation) < below) + _WORDS[i][deviation > 0]
         for i, deviation in deviations[:2]
         if abs(deviation) >= NOTICEABLE
     ]

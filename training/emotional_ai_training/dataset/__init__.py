@@ -7,6 +7,7 @@ prompts      what people say, and which part of the data each prompt belongs to
 replies      what the agent says in each state of any topic
 written      what it says in each state to one prompt
 states       the levels a row is told
+dealing      which row of those that express a state is told which of them
 continuing   replies begun by the grammar, gone on with by the base model
 drafting     a prompt, a reply and a state, and the row made of them
 filtering    which drafts the judge lets pass

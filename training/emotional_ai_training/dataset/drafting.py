@@ -15,7 +15,19 @@ from emotional_ai_training.conditioning import (
 )
 from emotional_ai_training.dataset.prompts import Prompt
 from emotional_ai_training.dataset.replies import Voice
-from emotional_ai_training.dataset.rows import LOWS, MILD, REPLAY, Labels, Message, News, Role, Row, Source, Split
+from emotional_ai_training.dataset.rows import (
+    LOWS,
+    MILDS,
+    REPLAY,
+    UNSHOWN,
+    Labels,
+    Message,
+    News,
+    Role,
+    Row,
+    Source,
+    Split,
+)
 from emotional_ai_training.dataset.states import draw_levels
 
 OWN_LICENCE: Final = "LicenseRef-Emotional-AI"
@@ -108,7 +120,7 @@ def grammar_drafts(cell: Cell, prompts: Sequence[Prompt], voice: Voice, seed: in
 
 
 def levels_of(name: str, state: str, seed: int) -> Levels:
-    """The levels a row is told; they follow from its id and the seed alone."""
+    """The levels drawn for a row; they follow from its id and the seed alone."""
     return draw_levels(state, random.Random(f"{seed}:{name}"))
 
 
@@ -116,7 +128,7 @@ def cells(states: Sequence[str]) -> list[Cell]:
     """Every cell of `states`, in a fixed order."""
     return [
         Cell(state, split, news)
-        for state in (*ADAPTERS, *LOWS, MILD)
+        for state in (*ADAPTERS, *LOWS, *MILDS, UNSHOWN)
         if state in states
         for split in Split
         for news in News

@@ -13,7 +13,7 @@ The same configuration and inputs give the same rows. No network, no clock.
 import hashlib
 import itertools
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +21,14 @@ from typing import Final, Protocol
 
 from emotional_ai_training.conditioning import ADAPTERS, BALANCED
 from emotional_ai_training.dataset.continuing import begun, recites
+from emotional_ai_training.dataset.dealing import Opinion, dealt
 from emotional_ai_training.dataset.drafting import Cell, Draft, cells, grammar_drafts, levels_of, replay_row
 from emotional_ai_training.dataset.errors import NothingLeft
 from emotional_ai_training.dataset.filtering import StateJudge, blur, objection, opinions
 from emotional_ai_training.dataset.prompts import COMMITTED, Prompt, load_prompts
 from emotional_ai_training.dataset.replies import Voice, load_voices
 from emotional_ai_training.dataset.report import PreparationReport
-from emotional_ai_training.dataset.rows import LOWS, MILD, REPLAY, News, Row, Source, Split
+from emotional_ai_training.dataset.rows import LOWS, MILDS, REPLAY, UNSHOWN, News, Row, Source, Split
 from emotional_ai_training.dataset.states import check_state
 from emotional_ai_training.dataset.written import load_written, written_drafts
 
@@ -61,7 +62,8 @@ class PrepareConfig:
     number of replay rows for each training row, borrowed_share the greatest part of a state's training rows that others
     wrote, continued_share that of rows the base model went on with; low_rows are training rows of each chemical's low level,
     of which low_continued_share may be gone on with, fewer since the base model is warm and eager by itself; mild_rows are
-    training rows that are told a mild state and answer evenly; shares are in [0, 1]; similarity is the least cosine between a
+    training rows of each chemical somewhat above its baseline, all written by hand; unshown_rows are training rows that are
+    told a chemical somewhat below it and answer as at rest; shares are in [0, 1]; similarity is the least cosine between a
     prompt and a GoEmotions text that may answer it; model_licence is that of the base model's words.
     Raises UnknownState.
     """
@@ -77,6 +79,7 @@ class PrepareConfig:
     continued_share: float = 0.9
     low_rows: int = 0
     mild_rows: int = 0
+    unshown_rows: int = 0
     low_continued_share: float = 0.5
     similarity: float = 0.55
     model_licence: str = "Apache-2.0"
@@ -91,10 +94,12 @@ class PrepareConfig:
 
     @property
     def extra(self) -> dict[str, int]:
-        """Rows of what the balanced adapter learns besides: every chemical's low level, and mild states."""
-        if BALANCED not in self.states:
-            return {}
-        wanted = dict.fromkeys(LOWS, self.low_rows) | {MILD: self.mild_rows}
+        """Rows of what adapters learn besides their state: mild levels, and for `balanced` low ones, shown and not."""
+        wanted = {mild: self.mild_rows for mild, high in zip(MILDS, ADAPTERS, strict=False) if high in self.states}
+        if BALANCED in self.states:
+            wanted = (
+                dict.fromkeys(LOWS, self.low_rows) | dict.fromkeys(MILDS, self.mild_rows) | {UNSHOWN: self.unshown_rows}
+            )
         return {name: rows for name, rows in wanted.items() if rows}
 
     def wanted(self, cell: Cell) -> int:
@@ -121,13 +126,13 @@ class _Desk:
 
     config: PrepareConfig
     judge: StateJudge
-    kept: dict[Cell, list[Row]] = field(default_factory=dict)
+    kept: defaultdict[Cell, list[tuple[Draft, Opinion]]] = field(default_factory=lambda: defaultdict(list))
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     borrowed: Counter[tuple[str, Source]] = field(default_factory=Counter)
     said: set[tuple[str, str]] = field(default_factory=set)
 
     def missing(self, cell: Cell) -> int:
-        return self.config.wanted(cell) - len(self.kept.setdefault(cell, []))
+        return self.config.wanted(cell) - len(self.kept[cell])
 
     def take(self, drafts: Iterable[Draft], most: int | None = None) -> None:
         """Judges drafts and keeps those that are wanted, fit and new, at most so many of a cell."""
@@ -170,12 +175,21 @@ class _Desk:
         self.said.add(key)
         return True
 
-    def _keep(self, draft: Draft, opinion: dict[str, float]) -> None:
-        cell, seed = draft.cell, self.config.seed
-        name = f"{cell.state}-{cell.split}-{cell.news}-{len(self.kept[cell]):04d}"
-        self.kept[cell].append(draft.row(name, levels_of(name, cell.state, seed), opinion))
+    def _keep(self, draft: Draft, opinion: Opinion) -> None:
+        cell = draft.cell
+        self.kept[cell].append((draft, opinion))
         if draft.source not in (Source.WRITTEN, Source.GRAMMAR):
             self.borrowed[cell.state, draft.source] += 1
+
+    def rows(self, cell: Cell) -> list[Row]:
+        """What was kept of a cell, as rows, each told its levels."""
+        kept = self.kept[cell]
+        names = [f"{cell.state}-{cell.split}-{cell.news}-{number:04d}" for number in range(len(kept))]
+        drawn = [levels_of(name, cell.state, self.config.seed) for name in names]
+        told = dealt(cell.state, drawn, [opinion for _, opinion in kept])
+        return [
+            draft.row(name, levels, opinion) for name, levels, (draft, opinion) in zip(names, told, kept, strict=True)
+        ]
 
 
 def prepare(
@@ -192,20 +206,22 @@ def prepare(
     Raises NothingLeft if a state has no training row after the judge's word, DatasetUnusable for unusable content.
     """
     prompts = load_prompts(content)
-    voiced = [state for state in (*config.states, *config.extra) if state != MILD]
-    voices = load_voices(voiced, content)
+    spoken = [state for state in (*config.states, *config.extra) if state != UNSHOWN]
+    voices = load_voices([state for state in spoken if state not in MILDS], content)
     desk = _Desk(config, judge)
     wanted = cells((*config.states, *config.extra))
-    written = load_written(voiced, prompts, content)
-    if MILD in config.extra:
-        voices[MILD], written[MILD] = voices[BALANCED], written[BALANCED]
+    written = load_written(spoken, prompts, content)
+    if UNSHOWN in config.extra:
+        voices[UNSHOWN], written[UNSHOWN] = voices[BALANCED], written[BALANCED]
     for cell in wanted:
         if most := round(config.written_share * config.wanted(cell)):
             desk.take(written_drafts(cell, prompts, written[cell.state], config.seed), most)
     desk.take(_within_share(borrowed, config))
     if speaker is not None:
         _go_on(desk, wanted, prompts, voices, speaker, report)
-    endless = {cell: grammar_drafts(cell, prompts, voices[cell.state], config.seed) for cell in wanted}
+    endless = {
+        cell: grammar_drafts(cell, prompts, voices[cell.state], config.seed) for cell in wanted if cell.state in voices
+    }
     for _ in range(ROUNDS):
         lacking = {cell: desk.missing(cell) for cell in endless if desk.missing(cell) > 0}
         if not lacking:
@@ -213,11 +229,11 @@ def prepare(
         report(f"drafting {sum(lacking.values())} replies and asking the judge")
         desk.take(itertools.chain.from_iterable(itertools.islice(endless[cell], n) for cell, n in lacking.items()))
     _check_something_left(desk)
-    rows = [row for cell in endless for row in desk.kept[cell]]
+    rows = [row for cell in wanted for row in desk.rows(cell)]
     replay, remarks = _replay(config, prompts, rows, speaker, desk)
     counts = PreparationReport(
-        kept={cell: len(desk.kept[cell]) for cell in endless},
-        missing={cell: desk.missing(cell) for cell in endless if desk.missing(cell) > 0},
+        kept={cell: len(desk.kept[cell]) for cell in wanted},
+        missing={cell: desk.missing(cell) for cell in wanted if desk.missing(cell) > 0},
         borrowed=dict(desk.borrowed),
         dropped=dict(desk.dropped),
         replay=len(replay),
@@ -238,14 +254,13 @@ def _go_on(
     config = desk.config
 
     def share(cell: Cell) -> int:
-        of_all = (
-            config.low_continued_share if cell.state in LOWS else 0 if cell.state == MILD else config.continued_share
-        )
+        of_all = config.low_continued_share if cell.state in LOWS else config.continued_share
         return min(round(of_all * config.wanted(cell)), desk.missing(cell)) if cell.split is Split.TRAIN else 0
 
     beginnings = [
         one
         for cell in wanted
+        if cell.state not in (*MILDS, UNSHOWN)
         for one in itertools.islice(begun(cell, prompts, voices[cell.state], config.seed), OVERDRAFT * share(cell))
     ]
     if not beginnings:

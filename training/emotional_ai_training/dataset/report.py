@@ -10,7 +10,7 @@ from rich.table import Table
 
 from emotional_ai_training.conditioning import ADAPTERS
 from emotional_ai_training.dataset.drafting import Cell
-from emotional_ai_training.dataset.rows import LOWS, MILD, REPLAY, News, Source, Split
+from emotional_ai_training.dataset.rows import LOWS, MILDS, REPLAY, UNSHOWN, News, Source, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +73,4 @@ def _dropped_table(report: PreparationReport) -> Table:
 
 
 def _states(report: PreparationReport) -> list[str]:
-    return [state for state in (*ADAPTERS, *LOWS, MILD) if any(cell.state == state for cell in report.kept)]
+    return [state for state in (*ADAPTERS, *LOWS, *MILDS, UNSHOWN) if any(cell.state == state for cell in report.kept)]

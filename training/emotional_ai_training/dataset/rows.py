@@ -23,11 +23,15 @@ REPLAY: Final = "replay"
 """State label of a row that holds the base model's own reply, told no state: it holds the model in place."""
 LOWS: Final = ("low_dopamine", "low_serotonin", "low_cortisol", "low_oxytocin")
 """State labels of rows in which one chemical is below its baseline: the balanced adapter, which speaks there, learns them."""
-MILD: Final = "mild"
-"""State label of a row that is told a mild state and answers evenly: the milder, the more often a state does not show."""
+MILDS: Final = ("mild_dopamine", "mild_serotonin", "mild_cortisol", "mild_oxytocin")
+"""State labels of rows in which one chemical is somewhat above its baseline and shows a little: its own adapter and the
+balanced one learn them."""
+UNSHOWN: Final = "unshown"
+"""State label of a row that is told a chemical somewhat below its baseline and answers as at rest: the nearer to it, the
+more often nothing shows."""
 HEAVIEST: Final = 1e6
 """Greatest weight of a row: far below 1e18, where the squares of the gradients leave what a float of 32 bits holds."""
-STATE_LABELS: Final = (*ADAPTERS, *LOWS, MILD, REPLAY)
+STATE_LABELS: Final = (*ADAPTERS, *LOWS, *MILDS, UNSHOWN, REPLAY)
 CHEMICALS: Final = ("dopamine", "serotonin", "cortisol", "oxytocin")
 
 

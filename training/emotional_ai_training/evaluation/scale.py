@@ -1,9 +1,9 @@
 """The scale at which an adapter speaks at its full strength, found by having it speak.
 
 The least scale at which the judge reads the adapter's state in nearly every reply, among those that leave neutral text nearly
-as probable as the base model finds it; where none is read that often, the one read most often. The least of all is tried in any
-case. The likelihood of held-out replies would choose another: they are worded as the grammar words them, and adapters that have
-learned to stay with the prompt would be too quiet to be heard. Needs the base model on this machine.
+as probable as the base model finds it; where none is read that often, the one at which it is most probable. The least of all is
+tried in any case. The likelihood of held-out replies would choose another: they are worded as their author words them, and
+adapters that have learned to stay with the prompt would be too quiet to be heard. Needs the base model on this machine.
 """
 
 import math
@@ -41,12 +41,21 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What was read in replies, both in [0, 1]."""
+
+    recognised: float
+    """Share of replies in which the state was read before every other."""
+    probability: float
+    """Mean probability of the state."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """What was measured at one scale."""
 
     scale: float
-    recognised: float
-    """Share of replies in which the state was read, in [0, 1]."""
+    heard: Heard
     perplexity_ratio: float
     """Perplexity of neutral text as a multiple of the base model's."""
 
@@ -81,17 +90,17 @@ class Strength:
 
 Scored = Sequence[tuple[Sequence[int], int]]
 """Token sequences, and how many of each one's last tokens are scored."""
-Recognise = Callable[[list[list[int]]], float]
-"""Share of replies, as tokens, in which the state is read."""
+Listen = Callable[[list[list[int]]], Heard]
+"""Reads the state in replies, which are tokens."""
 
 
 def calibrate(
-    model: PeftModel, prompts: Sequence[Sequence[int]], neutral: Scored, spoken: Spoken, recognise: Recognise
+    model: PeftModel, prompts: Sequence[Sequence[int]], neutral: Scored, spoken: Spoken, listen: Listen
 ) -> Tried:
     """The scale an adapter is to have, and what was measured at it.
 
-    Speaks to all `prompts`, tokens up to where the reply begins, at one scale after another, `recognise` being asked after
-    each; what it raises ends the search. Raises ValueError if there are no prompts or no neutral text.
+    Speaks to all `prompts`, tokens up to where the reply begins, at one scale after another, `listen` being asked after each;
+    what it raises ends the search. Raises ValueError if there are no prompts or no neutral text.
     """
     if not prompts or not neutral:
         raise ValueError("a calibration needs prompts and neutral text")
@@ -105,20 +114,22 @@ def calibrate(
                 if ratio > GREATEST_PERPLEXITY_RATIO and scale > SCALES[0]:
                     continue
                 said = replies(model, prompts, spoken)
-            yield Tried(scale, recognise(said), ratio)
+            yield Tried(scale, listen(said), ratio)
 
     return choose(tries())
 
 
 def choose(tries: Iterator[Tried]) -> Tried:
-    """The first whose state is read often enough, else the first of those whose state is read most often.
+    """The first whose state is read often enough, else the first of those whose state is most probable.
 
     There is at least one; no more are made than needed.
     """
-    best = next(tries)
-    while best.recognised < RECOGNISED and (tried := next(tries, None)) is not None:
-        best = max(best, tried, key=lambda one: one.recognised)
-    return best
+    seldom: list[Tried] = []
+    for tried in tries:
+        if tried.heard.recognised >= RECOGNISED:
+            return tried
+        seldom.append(tried)
+    return max(seldom, key=lambda one: one.heard.probability)
 
 
 @torch.inference_mode()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from emotional_ai_training.conditioning import BALANCED
+from emotional_ai_training.conditioning import ADAPTERS, BALANCED
 from emotional_ai_training.dataset import REPLAY, Row, Split, read_rows
-from emotional_ai_training.dataset.rows import LOWS, MILD
+from emotional_ai_training.dataset.rows import LOWS, MILDS, UNSHOWN
 from emotional_ai_training.recipes.errors import DataUnusable
 from emotional_ai_training.recipes.examples import ChatTokenizer, Example
 
@@ -27,13 +27,13 @@ class TrainingData:
     """SHA-256 of the rows' file."""
 
     def for_conditioning(self, each: int, seed: int) -> list[Example]:
-        """At most `each` rows of every state, chosen by the seed, all mild ones, and a share of replay rows."""
+        """At most `each` rows of every state, chosen by the seed, and a share of replay rows."""
         draw = random.Random(f"{seed}/conditioning")
         own = [
             example
             for state, examples in self.train.items()
             if state != REPLAY
-            for example in draw.sample(examples, len(examples) if state == MILD else min(each, len(examples)))
+            for example in draw.sample(examples, min(each, len(examples)))
         ]
         return [*own, *self._replay(len(own), draw)]
 
@@ -43,7 +43,7 @@ class TrainingData:
         return random.Random(0).sample(everything, min(most, len(everything)))
 
     def for_state(self, state: str, seed: int) -> list[Example]:
-        """The state's own rows and a share of replay rows; the balanced adapter's are those of low levels and mild states too.
+        """The state's own rows, its mild ones and a share of replay rows; `balanced` learns all mild, low and unshown ones.
 
         Raises DataUnusable if it has none.
         """
@@ -52,8 +52,8 @@ class TrainingData:
             raise DataUnusable(
                 f"no rows of {state} to train on; the data holds {', '.join(sorted(self.train)) or 'none'}"
             )
-        if state == BALANCED:
-            own = [*own, *(example for other in (*LOWS, MILD) for example in self.train.get(other, []))]
+        besides = (*LOWS, *MILDS, UNSHOWN) if state == BALANCED else (MILDS[ADAPTERS.index(state)],)
+        own = [*own, *(example for other in besides for example in self.train.get(other, []))]
         return [*own, *self._replay(len(own), random.Random(f"{seed}/{state}"))]
 
     def _replay(self, own: int, draw: random.Random) -> list[Example]:

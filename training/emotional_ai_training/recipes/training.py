@@ -18,6 +18,7 @@ from emotional_ai_training.evaluation.before_after import Speaking, StateReport,
 from emotional_ai_training.evaluation.diversity import Diversity, diversity
 from emotional_ai_training.evaluation.measures import auc, broken, distinct
 from emotional_ai_training.evaluation.scale import (
+    Heard,
     Scored,
     Spoken,
     Strength,
@@ -50,7 +51,7 @@ DIVERSITY_PROMPTS: Final = 15
 """Held-out prompts that diversity is measured on."""
 HELD_OUT: Final = 8
 """Held-out examples a run watches."""
-SPOKEN_TO: Final = 24
+SPOKEN_TO: Final = 36
 PASSAGES: Final = 12
 """Prompts of the training part, and neutral passages, that a scale is calibrated on."""
 
@@ -278,15 +279,15 @@ class Training:
         def begun(prompts: Sequence[str]) -> list[list[int]]:
             return [tokenizer.prompt(text, state_told) for text in prompts]
 
-        def recognised(said: Sequence[Sequence[int]]) -> float:
+        def listen(said: Sequence[Sequence[int]]) -> Heard:
             self._course.heed(STRENGTH)
             read = self._judge.judge([tokenizer.decode(reply) for reply in said]).both
-            return float((read.argmax(axis=1) == column).mean())
+            return Heard(float((read.argmax(axis=1) == column).mean()), float(read[:, column].mean()))
 
         prompts, speaking = self._prompts["train"], self._settings.speaking
         spoken_to = prompts[:: max(1, len(prompts) // SPOKEN_TO)][:SPOKEN_TO]
         spoken = Spoken(spoken_temperature(prototype(state)), tokenizer.end, seed=self._settings.seed)
-        found = calibrate(model, begun(spoken_to), neutral, spoken, recognised)
+        found = calibrate(model, begun(spoken_to), neutral, spoken, listen)
         as_before = Spoken(speaking.temperature, tokenizer.end, speaking.max_tokens, speaking.top_p, 0.0, speaking.seed)
         with scaled(model, found.scale):
             said = replies(model, begun(self._prompts["test"]), as_before)
@@ -295,7 +296,7 @@ class Training:
         return Strength(
             state=state,
             scale=found.scale,
-            recognised=found.recognised,
+            recognised=found.heard.recognised,
             judged=float(read.mean()),
             auc=auc(read, np.asarray(report.read_before)),
             perplexity_ratio=found.perplexity_ratio,

@@ -6,8 +6,7 @@ from typing import Final
 
 from emotional_ai_training.conditioning import ADAPTERS, BALANCED, CURIOUS
 from emotional_ai_training.dataset import News, PrepareConfig, SpelledPrompt
-from emotional_ai_training.dataset.preparing import OVERDRAFT
-from emotional_ai_training.dataset.rows import LOWS
+from emotional_ai_training.dataset.rows import LOWS, MILDS
 from emotional_ai_training.evaluation.scale import SCALES
 from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.recipes.data import REPLAY_SHARE, TrainingData
@@ -21,20 +20,22 @@ from emotional_ai_training.recipes.training import (
 )
 
 DATA: Final = "data"
-ROWS: Final = 147
+ROWS: Final = 132
 """Rows prepared for a state's own run."""
 LOW_ROWS: Final = 72
 """Rows of each chemical's low level, for the balanced adapter."""
-MILD_ROWS: Final = 147
-"""Rows that are told a mild state and answer evenly, for the conditioning and the balanced adapter."""
-PREPARED: Final = PrepareConfig(train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS, mild_rows=MILD_ROWS)
+MILD_ROWS: Final = 48
+"""Rows of each chemical's mild level, for its own adapter and the balanced one."""
+UNSHOWN_ROWS: Final = 48
+"""Rows that are told a level somewhat low and answer as at rest, for the balanced adapter."""
+PREPARED: Final = PrepareConfig(
+    train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS, mild_rows=MILD_ROWS, unshown_rows=UNSHOWN_ROWS
+)
 """How a training prepares the rows it is not given."""
-CONDITIONING_ROWS: Final = 50
+CONDITIONING_ROWS: Final = 36
 """Rows of a state in the base conditioning."""
 ASKED: Final = 40
 """Held-out prompts of the evaluation."""
-DROPPED: Final = 0.08
-"""Share of what is written by hand that the judge drops, about: the base model goes on with other replies in its place."""
 ROW_TOKENS: Final = 120
 SPOKEN_TOKENS: Final = 110
 """Tokens of a row, and of a sampled reply with its prompt, about; for plans, not for bills."""
@@ -50,11 +51,12 @@ def work(settings: Settings, data: TrainingData | None) -> dict[str, float]:
 
     states = states_of(settings)
     each, seed = settings.conditioning.rows_each, settings.seed
-    all_states = CONDITIONING_ROWS * (len(ADAPTERS) + len(LOWS)) + MILD_ROWS
+    all_states = CONDITIONING_ROWS * (len(ADAPTERS) + len(LOWS) + len(MILDS) + 1)
     together = learned(lambda known: known.for_conditioning(each, seed), all_states)
     planned = {"conditioning": together * settings.conditioning.epochs}
     for state in states:
-        rows = ROWS + (len(LOWS) * LOW_ROWS + MILD_ROWS if state == BALANCED else 0)
+        besides = len(LOWS) * LOW_ROWS + len(MILDS) * MILD_ROWS + UNSHOWN_ROWS if state == BALANCED else MILD_ROWS
+        rows = ROWS + besides
         own = learned(lambda known, name=state: known.for_state(name, seed), rows)  # type: ignore[misc]
         planned[state] = own * settings.of(state).epochs
     if CURIOUS in states and settings.recipe in (Recipe.CURIOSITY, Recipe.ALL):
@@ -67,9 +69,9 @@ def work(settings: Settings, data: TrainingData | None) -> dict[str, float]:
 
 
 def _replies_prepared() -> float:
-    """Replies the base model speaks, or goes on with, for the rows of a training."""
-    rows = ROWS * len(ADAPTERS) + LOW_ROWS * len(LOWS)
-    return REPLAY_SHARE * (rows + MILD_ROWS) + OVERDRAFT * DROPPED * rows
+    """Replies the base model speaks for the rows of a training: those of replay rows. All others are written by hand."""
+    rows = ROWS * len(ADAPTERS) + LOW_ROWS * len(LOWS) + MILD_ROWS * len(MILDS) + UNSHOWN_ROWS
+    return REPLAY_SHARE * rows
 
 
 def strength_work(settings: Settings) -> dict[str, float]:
