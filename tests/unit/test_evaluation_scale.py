@@ -55,7 +55,7 @@ def test_an_adapter_is_as_strong_as_its_state_needs_and_neutral_text_bears(tmp_p
     assert found.perplexity_ratio == pytest.approx(ratio(model, found.scale))
     with scaled(model, found.scale):
         assert heard[-1] == replies(model, PROMPTS, SPOKEN)
-    assert calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: Heard(0.9, 0.5)).scale == borne[0]
+    assert calibrate(model, PROMPTS, NEUTRAL, SPOKEN, lambda _: Heard(0.95, 0.5)).scale == borne[0]
 
 
 def test_an_adapter_that_neutral_text_never_bears_has_the_least_scale_and_says_what_it_does(tmp_path: Path) -> None:
