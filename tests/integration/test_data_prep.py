@@ -14,12 +14,26 @@ from emotional_ai_training.commands import app
 from emotional_ai_training.conditioning import ADAPTERS
 from emotional_ai_training.dataset import Split, read_rows
 from emotional_ai_training.dataset.filtering import objection, opinions
+from emotional_ai_training.dataset.rows import LOWS, MILDS, REPLAY, STATE_LABELS, UNSHOWN
 from emotional_ai_training.judge import Judge, Judgement, auc
 from emotional_ai_training.judge.weights import COMMITTED, load_judge
 from emotional_ai_training.models import cache_dir, encoder_dir, pull
 
 REPLIES = Path(__file__).parents[1] / "data" / "judge_replies.jsonl"
-FEW = ("--train-rows", "6", "--dev-rows", "0", "--test-rows", "3")
+FEW = (
+    "--train-rows",
+    "6",
+    "--dev-rows",
+    "0",
+    "--test-rows",
+    "3",
+    "--low-rows",
+    "3",
+    "--mild-rows",
+    "3",
+    "--unshown-rows",
+    "3",
+)
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +105,11 @@ def test_a_text_is_judged_the_same_alone_and_among_others(judge: Judge) -> None:
 def test_the_same_seed_writes_the_same_bytes_with_every_state_in_every_part(encoder: Path, tmp_path: Path) -> None:
     first = prepare(tmp_path / "a.jsonl", "--encoder", str(encoder), "--seed", "3")
     assert first.exit_code == 0, first.output
-    assert "wrote 45 rows" in first.output
+    assert "wrote 72 rows" in first.output
     prepare(tmp_path / "b.jsonl", "--encoder", str(encoder), "--seed", "3")
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
     rows = read_rows(tmp_path / "a.jsonl")
-    assert {row.state_label for row in rows} == set(ADAPTERS)
+    assert {row.state_label for row in rows} == set(STATE_LABELS) - {REPLAY}
     assert {row.split for row in rows} == {Split.TRAIN, Split.TEST}
     assert all(row.judge is not None and objection(row.state_label, row.judge) is None for row in rows)
 
@@ -104,7 +118,7 @@ def test_only_the_states_asked_for_are_written_and_what_is_left_out_is_said(enco
     out = tmp_path / "data.jsonl"
     result = prepare(out, "--encoder", str(encoder), "--state", "balanced", "--train-rows", "3")
     assert result.exit_code == 0, result.output
-    assert {row.state_label for row in read_rows(out)} == {"balanced"}
+    assert {row.state_label for row in read_rows(out)} == {"balanced", *LOWS, *MILDS, UNSHOWN}
     assert "no replay rows: nobody spoke for the base model" in result.output
 
 
@@ -140,7 +154,7 @@ def test_a_target_that_is_a_link_is_written_through_it(encoder: Path, tmp_path: 
     result = prepare(link, "--encoder", str(encoder), "--state", "balanced", "--train-rows", "3")
     assert result.exit_code == 0, result.output
     assert link.is_symlink()
-    assert len(read_rows(target)) == 6
+    assert len(read_rows(target)) == 33
 
 
 def test_dialogues_of_another_format_end_the_command_with_their_line(encoder: Path, tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ STAGE = "conditioning"
 SETTINGS = FineTuning(learning_rate=1e-2, batch_size=2, save_every=3)
 STEPS = 8
 STANDS = 5
+# With this seed every step has replies of different rewards. Where all are equal no gradient is left but rounding, which
+# differs with what is computed together.
 EXPLORING = Curiosity(steps=4, prompts=2, group=3, max_tokens=6, save_every=2, divergence_bound=50.0, seed=2)
 PROMPTS = ("I saw the sea.", "The wind is cold.", "The sky!", "And you?")
 

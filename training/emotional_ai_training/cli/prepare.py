@@ -20,6 +20,9 @@ def prepare(
     train_rows: Annotated[int, typer.Option(min=1, help="Training rows a state.")] = 110,
     dev_rows: Annotated[int, typer.Option(min=0, help="Development rows a state.")] = 16,
     test_rows: Annotated[int, typer.Option(min=0, help="Test rows a state.")] = 48,
+    low_rows: Annotated[int, typer.Option(min=0, help="Training rows of each chemical's low level.")] = 60,
+    mild_rows: Annotated[int, typer.Option(min=0, help="Training rows of each chemical somewhat above rest.")] = 40,
+    unshown_rows: Annotated[int, typer.Option(min=0, help="Training rows of low levels that do not show.")] = 40,
     goemotions: Annotated[
         Path | None, typer.Option(help="Directory of GoEmotions, whose texts then answer some prompts.")
     ] = None,
@@ -57,6 +60,9 @@ def prepare(
             train_rows=train_rows,
             dev_rows=dev_rows,
             test_rows=test_rows,
+            low_rows=low_rows,
+            mild_rows=mild_rows,
+            unshown_rows=unshown_rows,
         )
         judge = Judge(encoder or encoder_dir(cache_dir(os.environ)))
         borrowed = borrow(config, judge, report, goemotions=goemotions, dialogues=dialogues)

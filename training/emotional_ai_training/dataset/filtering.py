@@ -45,8 +45,8 @@ def objection(state: str, opinion: Mapping[str, float]) -> str | None:
     """Why a reply that should express `state` is dropped, or None if it stays.
 
     It stays if the state ranks first, or second and near the first; a balanced one, besides, only if no other state is
-    strong. A mild one stays unless another high state is strong, and stronger. Of a low level the judge knows only the
-    contrary: it stays unless it expresses that, or another state strongly.
+    strong. A mild one stays unless another high state is strong, and no weaker. Of a low level the judge knows only the
+    contrary: it stays unless it expresses that, or another state strongly. One that does not show is judged as a balanced one.
     """
     if state == UNSHOWN:
         state = BALANCED

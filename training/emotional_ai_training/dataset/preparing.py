@@ -1,6 +1,6 @@
 """Prepares training data: drafts are written from a seed, judged, and kept until each cell holds what was asked for.
 
-    written drafts    replies written by hand to this very prompt, as many as are wanted
+    written drafts    replies written by hand to this very prompt, as many as are wanted; mild levels have no others
     borrowed drafts   GoEmotions pairs and dialogues, if given, for at most a quarter of a state's training rows
     continued drafts  begun by the grammar and gone on with by the base model, if someone speaks for it: of six times as
                       many as are still wanted those that are most about their prompt, and clearest in their state
@@ -63,7 +63,7 @@ class PrepareConfig:
     wrote, continued_share that of rows the base model went on with; low_rows are training rows of each chemical's low level,
     of which low_continued_share may be gone on with, fewer since the base model is warm and eager by itself; mild_rows are
     training rows of each chemical somewhat above its baseline, all written by hand; unshown_rows are training rows that are
-    told a chemical somewhat below it and answer as at rest; shares are in [0, 1]; similarity is the least cosine between a
+    told a chemical below it, seldom far, and answer as at rest; shares are in [0, 1]; similarity is the least cosine between a
     prompt and a GoEmotions text that may answer it; model_licence is that of the base model's words.
     Raises UnknownState.
     """
@@ -95,7 +95,7 @@ class PrepareConfig:
     @property
     def extra(self) -> dict[str, int]:
         """Rows of what adapters learn besides their state: mild levels, and for `balanced` low ones, shown and not."""
-        wanted = {mild: self.mild_rows for mild, high in zip(MILDS, ADAPTERS, strict=False) if high in self.states}
+        wanted = {mild: self.mild_rows for mild, high in zip(MILDS, ADAPTERS[:-1], strict=True) if high in self.states}
         if BALANCED in self.states:
             wanted = (
                 dict.fromkeys(LOWS, self.low_rows) | dict.fromkeys(MILDS, self.mild_rows) | {UNSHOWN: self.unshown_rows}
@@ -214,7 +214,8 @@ def prepare(
     if UNSHOWN in config.extra:
         voices[UNSHOWN], written[UNSHOWN] = voices[BALANCED], written[BALANCED]
     for cell in wanted:
-        if most := round(config.written_share * config.wanted(cell)):
+        share = 1.0 if cell.state in MILDS else config.written_share
+        if most := round(share * config.wanted(cell)):
             desk.take(written_drafts(cell, prompts, written[cell.state], config.seed), most)
     desk.take(_within_share(borrowed, config))
     if speaker is not None:

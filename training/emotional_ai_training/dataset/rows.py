@@ -27,8 +27,8 @@ MILDS: Final = ("mild_dopamine", "mild_serotonin", "mild_cortisol", "mild_oxytoc
 """State labels of rows in which one chemical is somewhat above its baseline and shows a little: its own adapter and the
 balanced one learn them."""
 UNSHOWN: Final = "unshown"
-"""State label of a row that is told a chemical somewhat below its baseline and answers as at rest: the nearer to it, the
-more often nothing shows."""
+"""State label of a row that is told a chemical below its baseline and answers as at rest: the nearer to it, the more often
+nothing shows."""
 HEAVIEST: Final = 1e6
 """Greatest weight of a row: far below 1e18, where the squares of the gradients leave what a float of 32 bits holds."""
 STATE_LABELS: Final = (*ADAPTERS, *LOWS, *MILDS, UNSHOWN, REPLAY)

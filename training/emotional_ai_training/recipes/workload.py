@@ -27,7 +27,7 @@ LOW_ROWS: Final = 72
 MILD_ROWS: Final = 48
 """Rows of each chemical's mild level, for its own adapter and the balanced one."""
 UNSHOWN_ROWS: Final = 48
-"""Rows that are told a level somewhat low and answer as at rest, for the balanced adapter."""
+"""Rows that are told a low level, seldom a very low one, and answer as at rest, for the balanced adapter."""
 PREPARED: Final = PrepareConfig(
     train_rows=ROWS, test_rows=0, low_rows=LOW_ROWS, mild_rows=MILD_ROWS, unshown_rows=UNSHOWN_ROWS
 )
