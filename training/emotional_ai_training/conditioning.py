@@ -30,10 +30,11 @@ PERSONA: Final = "You are a companion with feelings. Let them colour how you spe
 NOTICEABLE: Final = 0.15
 """Relative deviation from which a chemical is put into words."""
 LITTLE: Final = 0.35
+"""Relative deviation below which the words are weakened to `a little`."""
 RATHER: Final = 0.6
-_PLAIN: Final = 0.85
-"""Relative deviations below which the words are weakened so, or not strengthened: what is told in steps is spoken in steps."""
-_GRADES: Final = ((LITTLE, "a little "), (RATHER, "rather "), (_PLAIN, ""), (math.inf, "very "))
+"""Relative deviation below which they are weakened to `rather`."""
+_GRADES: Final = ((LITTLE, "a little "), (RATHER, "rather "), (0.85, ""), (math.inf, "very "))
+"""What is put before the words below each relative deviation: what is told in steps is spoken in steps."""
 _WORDS: Final = (
     ("flat, listless and uninterested", "eager, curious and excited"),
     ("moody, unsettled and irritable", "calm, content and steady"),

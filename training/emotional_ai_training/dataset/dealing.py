@@ -8,7 +8,7 @@ heard least. Pure.
 from collections.abc import Mapping, Sequence
 
 from emotional_ai_training.conditioning import ADAPTERS, BASELINE, Levels, relative_deviation
-from emotional_ai_training.dataset.rows import LOWS, MILDS, UNSHOWN
+from emotional_ai_training.dataset.rows import LOWS, UNSHOWN, chemical_of
 
 Opinion = Mapping[str, float]
 """The judge's probability of each state in one reply."""
@@ -23,8 +23,7 @@ def dealt(state: str, drawn: Sequence[Levels], opinions: Sequence[Opinion]) -> l
         raise ValueError(f"{len(drawn)} levels for {len(opinions)} replies")
     if state == UNSHOWN:
         return _to_the_least_heard(drawn, opinions)
-    own = next((states.index(state) for states in (ADAPTERS[:-1], LOWS, MILDS) if state in states), None)
-    if own is None:
+    if (own := chemical_of(state)) is None:
         return list(drawn)
     sign = -1 if state in LOWS else 1
     by_dose = sorted(drawn, key=lambda levels: abs(levels[own] - BASELINE[own]))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from emotional_ai_training.conditioning import (
-    ADAPTERS,
     PERSONA,
     Levels,
     conditioning_tokens,
@@ -15,19 +14,7 @@ from emotional_ai_training.conditioning import (
 )
 from emotional_ai_training.dataset.prompts import Prompt
 from emotional_ai_training.dataset.replies import Voice
-from emotional_ai_training.dataset.rows import (
-    LOWS,
-    MILDS,
-    REPLAY,
-    UNSHOWN,
-    Labels,
-    Message,
-    News,
-    Role,
-    Row,
-    Source,
-    Split,
-)
+from emotional_ai_training.dataset.rows import REPLAY, STATE_LABELS, Labels, Message, News, Role, Row, Source, Split
 from emotional_ai_training.dataset.states import draw_levels
 
 OWN_LICENCE: Final = "LicenseRef-Emotional-AI"
@@ -126,10 +113,4 @@ def levels_of(name: str, state: str, seed: int) -> Levels:
 
 def cells(states: Sequence[str]) -> list[Cell]:
     """Every cell of `states`, in a fixed order."""
-    return [
-        Cell(state, split, news)
-        for state in (*ADAPTERS, *LOWS, *MILDS, UNSHOWN)
-        if state in states
-        for split in Split
-        for news in News
-    ]
+    return [Cell(state, split, news) for state in STATE_LABELS if state in states for split in Split for news in News]

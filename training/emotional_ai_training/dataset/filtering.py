@@ -54,7 +54,7 @@ def objection(state: str, opinion: Mapping[str, float]) -> str | None:
         return _objection_to_mild(ADAPTERS[MILDS.index(state)], opinion)
     if state in LOWS:
         return _objection_to_low(ADAPTERS[LOWS.index(state)], opinion)
-    strongest = max(opinion, key=opinion.__getitem__)
+    strongest = _strongest(opinion)
     above = sum(value > opinion[state] for value in opinion.values())
     near = _NEAR_AT_REST if state == BALANCED else _NEAR
     if above > 1 or opinion[state] < near * opinion[strongest]:
@@ -71,22 +71,23 @@ def blur(state: str, opinion: Mapping[str, float]) -> str | None:
     begun with, and what it is taught on top of each state would run all of them together.
     """
     why = objection(state, opinion)
-    others = {name: value for name, value in opinion.items() if name not in (state, BALANCED)}
-    strongest = max(others, key=others.__getitem__)
-    if why is None and others[strongest] > _CLEAR:
+    strongest = _strongest(opinion, state, BALANCED)
+    if why is None and opinion[strongest] > _CLEAR:
         return f"blurred by {strongest}"
     return why
 
 
+def _strongest(opinion: Mapping[str, float], *without: str) -> str:
+    return max((name for name in opinion if name not in without), key=opinion.__getitem__)
+
+
 def _objection_to_mild(own: str, opinion: Mapping[str, float]) -> str | None:
-    others = {name: value for name, value in opinion.items() if name not in (own, BALANCED)}
-    strongest = max(others, key=others.__getitem__)
-    return f"judged strongly {strongest}" if others[strongest] >= max(_STRONG, opinion[own]) else None
+    strongest = _strongest(opinion, own, BALANCED)
+    return f"judged strongly {strongest}" if opinion[strongest] >= max(_STRONG, opinion[own]) else None
 
 
 def _objection_to_low(contrary: str, opinion: Mapping[str, float]) -> str | None:
-    others = {name: value for name, value in opinion.items() if name != BALANCED}
-    strongest = max(others, key=others.__getitem__)
+    strongest = _strongest(opinion, BALANCED)
     if opinion[contrary] >= _LOW:
         return f"judged {contrary}"
-    return f"judged strongly {strongest}" if others[strongest] >= _STRONG else None
+    return f"judged strongly {strongest}" if opinion[strongest] >= _STRONG else None

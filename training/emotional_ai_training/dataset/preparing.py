@@ -95,11 +95,10 @@ class PrepareConfig:
     @property
     def extra(self) -> dict[str, int]:
         """Rows of what adapters learn besides their state: mild levels, and for `balanced` low ones, shown and not."""
-        wanted = {mild: self.mild_rows for mild, high in zip(MILDS, ADAPTERS[:-1], strict=True) if high in self.states}
+        learners = {mild: (high, BALANCED) for mild, high in zip(MILDS, ADAPTERS[:-1], strict=True)}
+        wanted = {mild: self.mild_rows for mild, states in learners.items() if not set(states).isdisjoint(self.states)}
         if BALANCED in self.states:
-            wanted = (
-                dict.fromkeys(LOWS, self.low_rows) | dict.fromkeys(MILDS, self.mild_rows) | {UNSHOWN: self.unshown_rows}
-            )
+            wanted |= dict.fromkeys(LOWS, self.low_rows) | {UNSHOWN: self.unshown_rows}
         return {name: rows for name, rows in wanted.items() if rows}
 
     def wanted(self, cell: Cell) -> int:

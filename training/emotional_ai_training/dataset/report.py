@@ -8,9 +8,8 @@ from rich.box import SIMPLE
 from rich.console import Group
 from rich.table import Table
 
-from emotional_ai_training.conditioning import ADAPTERS
 from emotional_ai_training.dataset.drafting import Cell
-from emotional_ai_training.dataset.rows import LOWS, MILDS, REPLAY, UNSHOWN, News, Source, Split
+from emotional_ai_training.dataset.rows import REPLAY, STATE_LABELS, News, Source, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +72,4 @@ def _dropped_table(report: PreparationReport) -> Table:
 
 
 def _states(report: PreparationReport) -> list[str]:
-    return [state for state in (*ADAPTERS, *LOWS, *MILDS, UNSHOWN) if any(cell.state == state for cell in report.kept)]
+    return [state for state in STATE_LABELS if any(cell.state == state for cell in report.kept)]

@@ -35,6 +35,11 @@ STATE_LABELS: Final = (*ADAPTERS, *LOWS, *MILDS, UNSHOWN, REPLAY)
 CHEMICALS: Final = ("dopamine", "serotonin", "cortisol", "oxytocin")
 
 
+def chemical_of(state: str) -> int | None:
+    """The place of the one chemical a state label is about, among CHEMICALS; None if there is none."""
+    return next((labels.index(state) for labels in (ADAPTERS[:-1], LOWS, MILDS) if state in labels), None)
+
+
 class Split(StrEnum):
     """The part of the data a prompt belongs to, with every row that answers it."""
 
