@@ -28,6 +28,7 @@ from emotional_ai_training.recipes.progress import Progress
 from emotional_ai_training.recipes.rewards import Floats
 from emotional_ai_training.recipes.run_directory import Finished, RunDirectory
 from emotional_ai_training.tinker_api import EmbeddedServer, TinkerServer
+from emotional_ai_training.tinker_server import Dtype
 
 STAGE = "conditioning"
 SETTINGS = FineTuning(learning_rate=1e-2, batch_size=2, save_every=3)
@@ -202,7 +203,7 @@ class _Loud(Told):
 
 def main(model: Path, work: Path) -> None:
     """Trains in a process that may be killed."""
-    with EmbeddedServer(model, work / "tinker", threads=1) as server:
+    with EmbeddedServer(model, work / "tinker", threads=1, dtype=Dtype.FLOAT32) as server:
         fine_tuned(server, model, work, _Loud())
     sys.stdout.write(json.dumps(losses(work)) + "\n")
 

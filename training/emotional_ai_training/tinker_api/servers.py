@@ -16,6 +16,7 @@ import tinker
 from emotional_ai_training.tinker_api.deadlines import in_background, within
 from emotional_ai_training.tinker_api.errors import KeyRefused, TinkerFailure
 from emotional_ai_training.tinker_server.process import LocalServer
+from emotional_ai_training.tinker_server.settings import Dtype
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +68,8 @@ class EmbeddedServer:
     Checkpoints live in `state`, so a server that died is started again where it was.
     """
 
-    def __init__(self, model: Path, state: Path, threads: int | None = None) -> None:
-        self._model, self._state, self._threads = model, state, threads
+    def __init__(self, model: Path, state: Path, threads: int | None = None, dtype: Dtype = Dtype.AUTO) -> None:
+        self._model, self._state, self._threads, self._dtype = model, state, threads, dtype
         self._server: LocalServer | None = None
 
     def address(self) -> Address:
@@ -78,7 +79,7 @@ class EmbeddedServer:
             self._server.stop()
             self._server = None
         if self._server is None:
-            self._server = LocalServer(self._model, self._state, threads=self._threads)
+            self._server = LocalServer(self._model, self._state, threads=self._threads, dtype=self._dtype)
             self._server.start()
         return Address(self._server.base_url, self._server.api_key)
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Final, Self
 
 from emotional_ai_training.tinker_server.errors import ServerStartFailed
-from emotional_ai_training.tinker_server.settings import READY, new_key
+from emotional_ai_training.tinker_server.settings import READY, Dtype, new_key
 
 START_SECONDS: Final = 300.0
 STOP_SECONDS: Final = 15.0
@@ -23,9 +23,9 @@ class LocalServer:
     The child ends when its standard input does, so it never outlives us; its log is `<state>/server.log`.
     """
 
-    def __init__(self, model: Path, state: Path, *, threads: int | None = None) -> None:
+    def __init__(self, model: Path, state: Path, *, threads: int | None = None, dtype: Dtype = Dtype.AUTO) -> None:
         """Serves the checkpoint directory `model`, keeping its state in `state`; `threads` None takes every processor."""
-        self._model, self._state, self._threads = model, state, threads
+        self._model, self._state, self._threads, self._dtype = model, state, threads, dtype
         self._process: subprocess.Popen[bytes] | None = None
         self._base_url = ""
         self.api_key = new_key()
@@ -45,6 +45,7 @@ class LocalServer:
         self._state.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "emotional_ai_training.tinker_server", "--with-parent"]
         command += ["--model", str(self._model), "--state", str(self._state), "--threads", str(self._threads or 0)]
+        command += ["--dtype", self._dtype.value]
         environment = {**os.environ, "TINKER_API_KEY": self.api_key}
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
