@@ -212,7 +212,7 @@ def test_the_words_of_a_drawn_state_name_that_state_alone(state: str) -> None:
         ("high_cortisol", STRONG, 1.0, True),
         ("mild_cortisol", NOTICEABLE, RATHER, False),
         ("low_oxytocin", NOTICEABLE, 1.0, True),
-        (UNSHOWN, NOTICEABLE, 1.0, False),
+        (UNSHOWN, NOTICEABLE, RATHER, False),
     ],
 )
 def test_the_stronger_a_level_is_told_the_more_often_and_the_more_it_shows(
