@@ -1,4 +1,4 @@
-"""Graphs of fixed sizes: the logits of the graph for all sizes, made for what is asked often, never more than so many."""
+"""Graphs of fixed sizes and adapters: the logits of the graph for all, made for what is asked often, and never too many."""
 
 import logging
 import threading
@@ -14,13 +14,14 @@ from merging import Weights
 
 from emotional_ai_service.decoding import Precision
 from emotional_ai_service.decoding.adapters import LoadedAdapter
-from emotional_ai_service.decoding.fixed_graphs import OFTEN, SIZES, FixedGraphs, form_of
-from emotional_ai_service.decoding.llama import GROUPS, parameters
+from emotional_ai_service.decoding.fixed_graphs import COUNTED, OFTEN, SIZES, FixedGraphs, Form, case_of, form_of
+from emotional_ai_service.decoding.llama import parameters
 from emotional_ai_service.decoding.memory import LARGEST_BESIDE, graphs_beside
-from emotional_ai_service.decoding.openvino_graph import Form
+from emotional_ai_service.decoding.openvino_graph import Case
 from emotional_ai_service.decoding.openvino_request import Request
 from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 from emotional_ai_service.decoding.stack import Stack, Stacks, stack
+from emotional_ai_training.models import cpu_description, multiplies_bf16
 
 PREFIX = 21
 """Tokens computed before replies speak together."""
@@ -77,7 +78,8 @@ def spoken(
 @pytest.mark.parametrize("count", [1, 3, 4, 9, 16])
 def test_a_mixed_batch_is_each_merged_model(case: Published, count: int) -> None:
     runtime, stacked = made(case), case.stacked()
-    assert make_graph(runtime, stacked, count) == Form(next(size for size in SIZES if size >= count), stacked.rows)
+    size = next(size for size in SIZES if size >= count)
+    assert make_graph(runtime, stacked, count) == form_of(Case(size, stacked))
     sequences = [some_tokens(PREFIX + 4, seed=row) for row in range(count)]
     weights = list(np.random.default_rng(count).normal(0, 0.7, (count, 3)).astype(np.float32))
     for tokens, own, found in zip(sequences, weights, spoken(runtime, stacked, sequences, weights), strict=True):
@@ -107,17 +109,33 @@ def test_weights_may_differ_from_layer_to_layer(case: Published) -> None:
         assert error(found, last(case, blend, tokens, 2)) <= LARGEST_ERROR
 
 
-def test_another_content_of_the_same_rows_takes_the_same_graph(case: Published) -> None:
+def test_another_content_of_an_adapter_is_spoken_with_at_once_and_has_a_graph_of_its_own(case: Published) -> None:
     runtime, calm = made(case), named_adapter(case, "calm")
     first = stack([calm], case.shape)
-    form = make_graph(runtime, first, 1)
     opposite = replace(calm, digest="another", up={at: -values for at, values in calm.up.items()})
     second = stack([opposite], case.shape)
     tokens = some_tokens(PREFIX + 3, seed=3)
-    for stacked, weight in ((first, 0.8), (second, -0.8), (first, 0.8)):
+
+    def check(stacked: Stack, weight: float) -> None:
         (found,) = spoken(runtime, stacked, [tokens], [np.array([0.8], np.float32)])
         assert error(found, last(case, {"calm": weight}, tokens, 3)) <= LARGEST_ERROR
+
+    form = make_graph(runtime, first, 1)
+    for stacked, weight in ((first, 0.8), (second, -0.8), (first, 0.8)):
+        check(stacked, weight)
         assert runtime.fixed.forms == (form,)
+    assert make_graph(runtime, second, 1) != form
+    for stacked, weight in ((second, -0.8), (first, 0.8), (second, -0.8)):
+        check(stacked, weight)
+
+
+def test_the_same_adapters_stacked_anew_take_the_same_graph(case: Published) -> None:
+    runtime, calm = made(case), named_adapter(case, "calm")
+    form = make_graph(runtime, stack([calm], case.shape), 1)
+    tokens, again = some_tokens(PREFIX + 3, seed=5), stack([calm], case.shape)
+    assert form_of(Case(1, again)) == form
+    (found,) = spoken(runtime, again, [tokens], [np.array([0.7], np.float32)])
+    assert error(found, last(case, {"calm": 0.7}, tokens, 3)) <= LARGEST_ERROR
 
 
 def test_what_no_adapter_adapts_has_no_inputs_and_no_adapters_at_all_is_the_base_model(case: Published) -> None:
@@ -125,10 +143,30 @@ def test_what_no_adapter_adapts_has_no_inputs_and_no_adapters_at_all_is_the_base
     blends: tuple[dict[str, Weights], ...] = ({"afraid": 0.9}, {})
     for blend in blends:
         runtime, stacked = made(case), stack([one for one in case.adapters if one.name in blend], case.shape)
-        form = make_graph(runtime, stacked, 1)
-        assert [group for group, rows in zip(GROUPS, form.rows, strict=True) if rows] == (["down"] if blend else [])
+        inputs = {port.any_name for port in runtime._graph.build(Case(1, stacked)).inputs}
+        assert {name.split(".")[2] for name in inputs if name.startswith(("weight", "up", "down"))} == set(
+            ["down"] if blend else []
+        )
+        make_graph(runtime, stacked, 1)
         (found,) = spoken(runtime, stacked, [tokens], [np.full(len(blend), 0.9, np.float32)])
         assert error(found, last(case, blend, tokens, 3)) <= LARGEST_ERROR
+
+
+@pytest.mark.skipif(not multiplies_bf16(cpu_description()), reason="this processor does not multiply bfloat16")
+@pytest.mark.parametrize("count", [1, 4, 16])
+def test_in_bfloat16_it_computes_what_the_graph_for_all_sizes_computes(case: Published, count: int) -> None:
+    runtime, stacked = made(case, Precision.BFLOAT16), case.stacked()
+    sequences = [some_tokens(PREFIX + 3, seed=row) for row in range(count)]
+    weights = list(np.random.default_rng(6).normal(0, 0.7, (count, 3)).astype(np.float32))
+    before = spoken(runtime, stacked, sequences, weights)
+    make_graph(runtime, stacked, count)
+    after = spoken(runtime, stacked, sequences, weights)
+    exact = [
+        last(case, {one.name: float(w) for one, w in zip(stacked.adapters, own, strict=True)}, tokens, 3)
+        for tokens, own in zip(sequences, weights, strict=True)
+    ]
+    rounding = max(map(error, before, exact))
+    assert max(map(error, after, exact)) <= 1.5 * rounding
 
 
 def test_in_int8_it_computes_what_the_graph_for_all_sizes_computes(case: Published) -> None:
@@ -141,14 +179,14 @@ def test_in_int8_it_computes_what_the_graph_for_all_sizes_computes(case: Publish
     assert max(map(error, before, after)) <= LARGEST_ERROR
 
 
-def test_only_replies_that_all_speak_have_a_form(case: Published) -> None:
-    seen: list[Form | None] = []
+def test_only_replies_that_all_speak_are_a_case(case: Published) -> None:
+    seen: list[Case | None] = []
 
     class Looking:
         dtype, repeatable = "float32", False
 
         def forward(self, batch: object) -> Rows:
-            seen.append(form_of(batch))  # type: ignore[arg-type]
+            seen.append(case_of(batch))  # type: ignore[arg-type]
             return np.zeros((0, 1), np.float32)
 
     stacked, weights = case.stacked("calm"), np.ones(1, np.float32)
@@ -156,7 +194,7 @@ def test_only_replies_that_all_speak_have_a_form(case: Published) -> None:
     compute(Looking(), stacked, [Piece(lane, [1], weights) for lane in held[:16]])
     compute(Looking(), stacked, [Piece(lane, [1], weights) for lane in held])
     compute(Looking(), stacked, [Piece(held[0], [1], weights), Piece(held[1], [1, 2], weights)])
-    assert seen == [Form(16, stacked.rows), None, None]
+    assert seen == [Case(16, stacked), None, None]
 
 
 def test_adapters_that_cost_hardly_anything_are_stacked_together_whoever_speaks(case: Published) -> None:
@@ -175,29 +213,33 @@ def test_adapters_that_cost_hardly_anything_are_stacked_together_whoever_speaks(
 
 
 class Maker:
-    """Makes a graph for each form once it is let, or fails to."""
+    """Makes a graph for each case once it is let, or fails to."""
 
-    def __init__(self, fails: Callable[[Form], bool] = lambda _: False) -> None:
-        self.begun: list[Form] = []
+    def __init__(self, fails: Callable[[Case], bool] = lambda _: False) -> None:
+        self.begun: list[Case] = []
         self.let = threading.Event()
         self.let.set()
         self._fails = fails
 
-    def __call__(self, form: Form) -> Request:
-        self.begun.append(form)
+    def __call__(self, case: Case) -> Request:
+        self.begun.append(case)
         assert self.let.wait(60)
-        if self._fails(form):
+        if self._fails(case):
             raise RuntimeError("no memory")
-        return cast("Request", form)
+        return cast("Request", case)
 
 
-def ask(graphs: FixedGraphs, form: Form, times: int) -> None:
+def ask(graphs: FixedGraphs, case: Case, times: int) -> None:
     for _ in range(times):
-        graphs.of(form)
+        graphs.of(case)
     graphs.settle()
 
 
-ONE, TWO, THREE = (Form(size, (8,) * len(GROUPS)) for size in SIZES[:3])
+def forms(*cases: Case) -> tuple[Form, ...]:
+    return tuple(map(form_of, cases))
+
+
+ONE, TWO, THREE = (Case(size, Stack((), {}, {}, {})) for size in SIZES[:3])
 
 
 def test_a_graph_is_made_for_what_is_asked_often_and_for_nothing_else() -> None:
@@ -215,32 +257,32 @@ def test_while_one_is_made_the_work_goes_on_and_no_other_is_begun() -> None:
     make = Maker()
     make.let.clear()
     graphs = FixedGraphs(make, 2)
-    for form in (ONE, TWO):
+    for case in (ONE, TWO):
         for _ in range(OFTEN + 5):
-            assert graphs.of(form) is None
+            assert graphs.of(case) is None
     assert make.begun == [ONE]
     make.let.set()
     graphs.settle()
     ask(graphs, TWO, 1)  # it was asked for often enough meanwhile
-    assert graphs.forms == (ONE, TWO)
+    assert graphs.forms == forms(ONE, TWO)
 
 
 def test_beyond_so_many_the_one_not_used_for_longest_is_dropped_and_must_be_asked_for_anew() -> None:
     make = Maker()
     graphs = FixedGraphs(make, 2)
-    for form in (ONE, TWO):
-        ask(graphs, form, OFTEN)
+    for case in (ONE, TWO):
+        ask(graphs, case, OFTEN)
     graphs.of(ONE)
     ask(graphs, THREE, OFTEN)
-    assert graphs.forms == (ONE, THREE)
+    assert graphs.forms == forms(ONE, THREE)
     ask(graphs, TWO, OFTEN - 1)
     assert make.begun == [ONE, TWO, THREE]
     ask(graphs, TWO, 1)
-    assert graphs.forms == (THREE, TWO)
+    assert graphs.forms == forms(THREE, TWO)
 
 
 def test_one_that_cannot_be_made_is_told_and_not_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    make = Maker(fails=lambda form: form == ONE)
+    make = Maker(fails=lambda case: case == ONE)
     graphs = FixedGraphs(make, 2)
     with caplog.at_level(logging.ERROR):
         ask(graphs, ONE, OFTEN)
@@ -248,7 +290,18 @@ def test_one_that_cannot_be_made_is_told_and_not_tried_again(caplog: pytest.LogC
     ask(graphs, ONE, 2 * OFTEN)
     ask(graphs, TWO, OFTEN)
     assert make.begun == [ONE, TWO]
-    assert graphs.forms == (TWO,)
+    assert graphs.forms == forms(TWO)
+
+
+def test_only_so_many_cases_are_counted(case: Published) -> None:
+    make = Maker()
+    graphs = FixedGraphs(make, 1)
+    calm = named_adapter(case, "calm")
+    for _ in range(3 * COUNTED):
+        graphs.of(Case(1, Stack((replace(calm),), {}, {}, {})))
+    assert len(graphs._asked) <= COUNTED
+    ask(graphs, ONE, OFTEN)
+    assert make.begun == [ONE]
 
 
 def test_with_room_for_none_none_is_made() -> None:

@@ -8,7 +8,8 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 from emotional_ai_service.decoding.llama import GROUPS, MODULES, Floats, LlamaShape
 from emotional_ai_training.adapters import CONFIG, WEIGHTS, AdapterDamaged, Manifest, check_config
 
+_loadings: Final = count()
 _KEY: Final = re.compile(r"base_model\.model\.model\.layers\.(\d{1,6})\.(.+)\.lora_([AB])\.weight")
 
 
@@ -36,6 +38,8 @@ class LoadedAdapter:
     """By (layer, group): [rows, inputs]."""
     up: Mapping[tuple[int, str], Floats]
     """By (layer, group): [rows, outputs], zero outside the outputs of the row's own linear layer."""
+    loading: int = field(default_factory=_loadings.__next__, init=False)
+    """Which adapter of this process it is: a key for what is made of its content, that keeps nothing of it in memory."""
 
     @property
     def numbers(self) -> int:

@@ -1,16 +1,18 @@
 """The Llama graph with blended adapters, written for the OpenVINO runtime with its paged attention.
 
 Inputs: tokens [T]; positions [T]; past, begins, blocks, block_begins as in batch.py; longest (a scalar); wanted [N];
-for every layer `key.L` and `value.L` (blocks of the cache), and for every layer and group `down.L.G` [rows, inputs],
-`up.L.G` [rows, outputs] and `weight.L.G` [T, rows]. Output: logits [N, vocabulary].
+for every layer `key.L` and `value.L` (blocks of the cache), and for every layer and group `weight.L.G` [T, rows] and, unless
+they are constants, `down.L.G` [rows, inputs] and `up.L.G` [rows, outputs]. Output: logits [N, vocabulary].
 
-Adapters are inputs, not constants, so one compiled graph serves any set of adapters of any ranks, and every token has its
-own blend. They come in the format that is computed in, since the runtime would convert all of them at every step. Rotary
-embedding, norm and silu are written in the forms that the runtime fuses; every node costs microseconds at each step, so
-queries and keys are rotated together.
+Every token has its own blend. Adapters that are inputs make one compiled graph serve any set of adapters of any ranks; they
+come in the format that is computed in, since the runtime would convert all of them at every step. Rotary embedding, norm and
+silu are written in the forms that the runtime fuses; every node costs microseconds at each step, so queries and keys are
+rotated together.
 
-A graph takes all sizes, or those of one Form, for which the runtime need not find out at every step what each node computes on:
-a fifth to a tenth of a step of a small model. There N = T, and groups without rows have no nodes.
+A graph takes all sizes and stacks, or those of one Case, for which the runtime need not find out at every step what each node
+computes on: a fifth to a tenth of a step of a small model. There N = T, and groups without rows have no nodes. In bfloat16 its
+adapters are constants, or their factors would be laid out for the kernels at every step, and `down` stands below the matrix
+that reads the same input, one product for both. (In float32 the runtime, 2026.4, crashes over a graph of such constants.)
 """
 
 import math
@@ -25,7 +27,8 @@ from numpy.typing import NDArray
 from openvino import opset13 as op
 from openvino.op import Parameter, _PagedAttentionExtension
 
-from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, Floats, LlamaShape
+from emotional_ai_service.decoding.llama import Checkpoint, Floats, LlamaShape
+from emotional_ai_service.decoding.stack import Stack
 
 Flow: TypeAlias = Any
 """A node of the graph or one of its outputs; the library carries no types."""
@@ -37,13 +40,17 @@ which differ only where they are smaller than float16 can tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """Sizes of a step in which each of some replies speaks its next token."""
+class Case:
+    """A step in which each of some replies speaks its next token."""
 
     tokens: int
     """As many as sequences, the logits of all of them wanted."""
-    rows: tuple[int, ...]
-    """Of the adapters' factors, in the order of GROUPS."""
+    stack: Stack
+    """What they speak with."""
+
+    def rows(self, group: str) -> int:
+        """Rows of a group's factors."""
+        return len(self.stack.owners[group])
 
 
 class LlamaGraph:
@@ -58,14 +65,16 @@ class LlamaGraph:
         self._quantised = quantised
         self._format = format
         self._constants: dict[str, tuple[Flow, ...]] = {}
-        self._form: Form | None = None
+        self._case: Case | None = None
+        self._fixes_adapters = not quantised and format == ov.Type.bf16
+        """Whether graphs for a case have its adapters as constants."""
         self._inputs: list[Parameter] = []
 
-    def build(self, form: Form | None = None) -> ov.Model:
-        """The whole model, for all sizes or for those of `form`. One at a time."""
-        self._form, self._inputs = form, []
-        shape, weights, count = self._shape, self._weights, form.tokens if form else -1
-        begins = count + 1 if form else -1
+    def build(self, case: Case | None = None) -> ov.Model:
+        """The whole model, for all sizes and stacks or for those of `case`. One at a time."""
+        self._case, self._inputs = case, []
+        shape, weights, count = self._shape, self._weights, case.tokens if case else -1
+        begins = count + 1 if case else -1
         tokens = self._input("tokens", ov.Type.i32, [count])
         positions = self._input("positions", ov.Type.i64, [count])
         sizes = {"past": count, "begins": begins, "blocks": -1, "block_begins": begins}
@@ -84,6 +93,7 @@ class LlamaGraph:
             x = op.add(x, *self._linear(op.multiply(op.swish(gate), up), layer, "down"))
         last = self._norm(op.gather(x, wanted, _whole(0)), weights.final_norm())
         head = embedding if shape.tied else self._matrix("head", weights.head)
+        self._case = None  # keeps nothing of adapters
         return ov.Model([op.result(op.matmul(last, head, False, True))], self._inputs, "llama")
 
     def _input(self, name: str, kind: ov.Type, dimensions: Sequence[int]) -> Parameter:
@@ -117,23 +127,38 @@ class LlamaGraph:
 
     def _linear(self, x: Flow, layer: int, *groups: str) -> list[Flow]:
         """Each group's layers with their adapters, all multiplied at once: W x + up^T (weight * (down x))."""
-        read = partial(self._weights.groups, layer, groups)
-        y = op.matmul(x, self._matrix(f"{layer}.{groups[0]}", read), False, True)
         widths = [sum(self._shape.group_widths(group)[1]) for group in groups]
-        parts = [y] if len(groups) == 1 else _split(y, *widths)
-        return [self._adapted(part, x, layer, group) for part, group in zip(parts, groups, strict=True)]
+        read = partial(self._weights.groups, layer, groups)
+        below: list[str] = []
+        """Groups whose `down` is a part of the matrix."""
+        if self._case and self._fixes_adapters and (below := [one for one in groups if self._case.rows(one)]):
+            factors = [self._case.stack.down[layer, group] for group in below]
+            matrix = op.constant(np.concatenate([read(), *factors]))
+            widths += map(self._case.rows, below)
+        else:
+            matrix = self._matrix(f"{layer}.{groups[0]}", read)
+        y = op.matmul(x, matrix, False, True)
+        parts = [y] if len(widths) == 1 else _split(y, *widths)
+        low = dict(zip(below, parts[len(groups) :], strict=True))
+        own = zip(parts[: len(groups)], groups, strict=True)
+        return [self._adapted(part, x, layer, group, low.get(group)) for part, group in own]
 
-    def _adapted(self, y: Flow, x: Flow, layer: int, group: str) -> Flow:
-        """What a group makes of `x` without adapters, with what they add."""
-        rows = self._form.rows[GROUPS.index(group)] if self._form else -1
+    def _adapted(self, y: Flow, x: Flow, layer: int, group: str, low: Flow | None) -> Flow:
+        """What a group makes of `x` without adapters, with what they add; `low` is `down x`, if the adapters are constants."""
+        count, rows = (self._case.tokens, self._case.rows(group)) if self._case else (-1, -1)
         if rows == 0:
             return y
         at, (inputs, outputs) = f"{layer}.{group}", self._shape.group_widths(group)
-        down, up = self._factor(f"down.{at}", rows, inputs), self._factor(f"up.{at}", rows, sum(outputs))
-        weight = self._input(f"weight.{at}", ov.Type.f32, [self._form.tokens if self._form else -1, rows])
-        return op.add(y, op.matmul(op.multiply(op.matmul(x, down, False, True), weight), up, False, False))
+        up: Flow
+        if self._case and low is not None:
+            up = op.constant(self._case.stack.up[layer, group])
+        else:
+            low = op.matmul(x, self._given(f"down.{at}", rows, inputs), False, True)
+            up = self._given(f"up.{at}", rows, sum(outputs))
+        weight = self._input(f"weight.{at}", ov.Type.f32, [count, rows])
+        return op.add(y, op.matmul(op.multiply(low, weight), up, False, False))
 
-    def _factor(self, name: str, rows: int, width: int) -> Flow:
+    def _given(self, name: str, rows: int, width: int) -> Flow:
         """A factor of the adapters [rows, width]."""
         given = self._input(name, self._format, [rows, width])
         return given if self._format == ov.Type.f32 else op.convert(given, "f32")

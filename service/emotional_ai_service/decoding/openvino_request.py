@@ -118,5 +118,5 @@ class Request:
             self._set(f"weight.{layer}.{group}", everywhere or ov.Tensor(spread[layer], shared_memory=True))
 
     def _set(self, name: str, tensor: ov.Tensor) -> None:
-        if (port := self._ports.get(name)) is not None:  # a graph of one form has no inputs for groups without rows
+        if (port := self._ports.get(name)) is not None:  # a graph of one case lacks inputs
             self._request.set_tensor(port, tensor)

@@ -6,10 +6,10 @@ import openvino as ov
 from openvino import Core
 
 from emotional_ai_service.decoding.batch import FINE, Batch
-from emotional_ai_service.decoding.fixed_graphs import FixedGraphs, form_of
+from emotional_ai_service.decoding.fixed_graphs import FixedGraphs, case_of
 from emotional_ai_service.decoding.llama import Checkpoint, Floats, LlamaShape
 from emotional_ai_service.decoding.messages import Precision
-from emotional_ai_service.decoding.openvino_graph import Form, LlamaGraph
+from emotional_ai_service.decoding.openvino_graph import Case, LlamaGraph
 from emotional_ai_service.decoding.openvino_request import Factors, Request
 from emotional_ai_service.decoding.stack import Stack
 
@@ -72,18 +72,18 @@ class OpenVinoRuntime:
 
     def _fitting(self, batch: Batch) -> tuple[Request, Batch]:
         """The graph that computes a batch soonest, and the batch filled up to its sizes."""
-        form = form_of(batch)
-        if form is not None and (request := self.fixed.of(form)) is not None:
-            return request, batch.filled(form.tokens, self._spare)
+        case = case_of(batch)
+        if case is not None and (request := self.fixed.of(case)) is not None:
+            return request, batch.filled(case.tokens, self._spare)
         if (length := bucket(len(batch.tokens))) > len(batch.tokens):
             batch = batch.padded(length, self._spare)
         return self._any, batch
 
-    def _made_for(self, form: Form) -> Request:
-        return Request(self._compiled(form), self._shape, self._caches, self._factors)
+    def _made_for(self, case: Case) -> Request:
+        return Request(self._compiled(case), self._shape, self._caches, self._factors)
 
-    def _compiled(self, form: Form | None) -> ov.CompiledModel:
-        return Core().compile_model(self._graph.build(form), "CPU", self._settings)
+    def _compiled(self, case: Case | None) -> ov.CompiledModel:
+        return Core().compile_model(self._graph.build(case), "CPU", self._settings)
 
     def _cache(self, port: ov.ConstOutput) -> ov.Tensor:
         dimensions = [self._spare + 1, *(length.get_length() for length in list(port.partial_shape)[1:])]
