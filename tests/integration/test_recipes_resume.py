@@ -144,13 +144,9 @@ def test_an_exploration_whose_server_is_killed_heals_by_itself(
 
 def assert_explored_alike(work: Path, undisturbed: Path) -> None:
     """The same replies were said, and the same learned from them."""
-    said, wanted = (numbers(place, *EXPLORED) for place in (work, undisturbed))
-    assert said == [pytest.approx(row, abs=CLOSE) for row in wanted]
-    apart, expected = (numbers(place, "divergence") for place in (work, undisturbed))
-    assert apart == [pytest.approx(row, abs=ROUNDED) for row in expected]
-    assert replies(work) == replies(undisturbed)
-
-
-def replies(work: Path) -> list[str]:
-    """Every step's replies."""
-    return [file.read_text() for file in work.rglob("replies.jsonl")]
+    said, wanted = ((run_in(place).path / "replies.jsonl").read_text() for place in (work, undisturbed))
+    assert said == wanted
+    learned, expected = (numbers(place, *EXPLORED) for place in (work, undisturbed))
+    assert learned == [pytest.approx(row, abs=CLOSE) for row in expected]
+    apart, near = (numbers(place, "divergence") for place in (work, undisturbed))
+    assert apart == [pytest.approx(row, abs=ROUNDED) for row in near]

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from tinker_loopback import LEFT_OPEN, PATIENCE, collect_connections, training_data
 from tiny_model import write_tiny_model
 
-from emotional_ai_training.tinker_server import LocalServer, ServerStartFailed
+from emotional_ai_training.tinker_server import Dtype, LocalServer, ServerStartFailed
 
 pytestmark = [pytest.mark.filterwarnings(LEFT_OPEN), pytest.mark.timeout(900)]
 ADAM = tinker.AdamParams(learning_rate=1e-2)
@@ -75,6 +75,14 @@ def test_training_killed_and_resumed_gives_the_losses_of_training_left_alone(mod
         with client_of(server) as again:
             resumed = again.create_training_client_from_state_with_optimizer(path).result(PATIENCE)
             assert before + train(resumed, range(3, 6)) == undisturbed
+
+
+@pytest.mark.parametrize("dtype", [Dtype.FLOAT32, Dtype.BFLOAT16])
+def test_the_child_is_told_the_format_of_the_weights(model: Path, tmp_path: Path, dtype: Dtype) -> None:
+    with LocalServer(model, tmp_path, threads=1, dtype=dtype) as server:
+        assert server._process is not None
+        words = Path(f"/proc/{server._process.pid}/cmdline").read_bytes().decode().split("\0")
+    assert words[words.index("--dtype") + 1] == dtype.value
 
 
 def test_a_server_killed_while_it_saves_leaves_no_torn_checkpoint(model: Path, tmp_path: Path) -> None:

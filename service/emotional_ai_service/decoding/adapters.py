@@ -39,7 +39,8 @@ class LoadedAdapter:
     up: Mapping[tuple[int, str], Floats]
     """By (layer, group): [rows, outputs], zero outside the outputs of the row's own linear layer."""
     loading: int = field(default_factory=_loadings.__next__, init=False)
-    """Which adapter of this process it is: a key for what is made of its content, that keeps nothing of it in memory."""
+    """Which adapter of this process it is: a key for what is made of it, that keeps nothing of it in memory. The digest would
+    not do: it leaves out the scale."""
 
     @property
     def numbers(self) -> int:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.llama import Floats
 from emotional_ai_service.decoding.model import BLOCK
 from emotional_ai_service.decoding.stack import Stack
@@ -99,4 +100,8 @@ class Runtime(Protocol):
 
     def forward(self, batch: Batch) -> Floats:
         """Logits [wanted, vocabulary] in fp32; keys and values of all tokens join the cache."""
+        ...
+
+    def forget(self, adapter: LoadedAdapter) -> None:
+        """Lets go of what was made of an adapter that no reply will speak with."""
         ...

@@ -8,10 +8,10 @@ import logging
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from emotional_ai_service.decoding.batch import Batch
-from emotional_ai_service.decoding.openvino_graph import Case
+from emotional_ai_service.decoding.openvino_graph import Case, Form
 from emotional_ai_service.decoding.openvino_request import Request
 
 log = logging.getLogger(__name__)
@@ -19,17 +19,11 @@ log = logging.getLogger(__name__)
 SIZES: Final = (1, 4, 8, 16)
 """Replies spoken together that a graph is made for; others are filled up to the next."""
 OFTEN: Final = 128
-"""Steps of a case from which a graph of its own is worth making: it takes what it saves in about a thousand."""
+"""Steps of a case from which a graph of its own is made."""
+WORTH: Final = 1024
+"""The same where another has to go for it: making one takes what it saves in about a thousand steps."""
 COUNTED: Final = 1024
 """Cases counted at a time: adapters that are replaced again and again make ever new ones."""
-
-
-class Form(NamedTuple):
-    """What tells cases apart."""
-
-    tokens: int
-    loadings: tuple[int, ...]
-    """Of the adapters of the stack, in its order."""
 
 
 def case_of(batch: Batch) -> Case | None:
@@ -40,36 +34,36 @@ def case_of(batch: Batch) -> Case | None:
     return Case(next(size for size in SIZES if size >= count), batch.stack)
 
 
-def form_of(case: Case) -> Form:
-    """The form of a case."""
-    return Form(case.tokens, tuple(adapter.loading for adapter in case.stack.adapters))
-
-
 class FixedGraphs:
-    """At most `most` graphs by their forms, made by `make` in a thread of its own, one at a time."""
+    """At most `most` graphs by the forms of cases, made by `make` in a thread of its own, one at a time."""
 
-    def __init__(self, make: Callable[[Case], Request], most: int) -> None:
+    def __init__(self, make: Callable[[Case], Request], form_of: Callable[[Case], Form], most: int) -> None:
         self._make = make
+        self._form_of = form_of
         self.most = most
         self._asked: Counter[Form] = Counter()
         self._ready: OrderedDict[Form, Request] = OrderedDict()
         """The one used last stands last."""
         self._making: tuple[Form, threading.Thread] | None = None
         self._made: Request | None = None
+        self._unwanted = False
+        """Whether what is being made was forgotten meanwhile."""
         self._failed: set[Form] = set()
         """Not tried again."""
 
     def of(self, case: Case) -> Request | None:
         """The graph of a case, if it has one by now."""
         self._take_in()
-        form = form_of(case)
+        form = self._form_of(case)
         if (found := self._ready.get(form)) is not None:
             self._ready.move_to_end(form)
             return found
-        if len(self._asked) >= COUNTED:
+        if form not in self._asked and len(self._asked) >= COUNTED:
             self._asked.clear()
+            self._failed.clear()
         self._asked[form] += 1
-        if self._making is None and self.most and self._asked[form] >= OFTEN and form not in self._failed:
+        enough = self._asked[form] >= (OFTEN if len(self._ready) < self.most else WORTH)
+        if self._making is None and self.most and enough and form not in self._failed:
             thread = threading.Thread(target=self._run, args=(case,), name="graph", daemon=True)
             self._making = form, thread
             thread.start()
@@ -81,6 +75,13 @@ class FixedGraphs:
         self._take_in()
         return tuple(self._ready)
 
+    def forget(self, loading: int) -> None:
+        """Drops graphs with an adapter in them that no reply will speak with."""
+        self._take_in()
+        for form in [form for form in self._ready if loading in form.adapters]:
+            del self._ready[form]
+        self._unwanted |= self._making is not None and loading in self._making[0].adapters
+
     def settle(self) -> None:
         """Waits until no graph is being made."""
         if self._making is not None:
@@ -91,7 +92,10 @@ class FixedGraphs:
         if self._making is None or self._making[1].is_alive():
             return
         form, _ = self._making
-        made, self._making, self._made = self._made, None, None
+        made, unwanted = self._made, self._unwanted
+        self._making, self._made, self._unwanted = None, None, False
+        if unwanted:
+            return
         if made is None:
             self._failed.add(form)
             return

@@ -14,7 +14,7 @@ from emotional_ai_service.decoding.model import BLOCK, RuntimeKind
 
 PROCESS: Final = 450 << 20
 """Bytes of the interpreter, its libraries and what a step computes with."""
-LARGEST_BESIDE: Final = 1 << 30
+LARGEST_BESIDE: Final = 3 << 29
 """Bytes that graphs of fixed sizes may take, all together."""
 _SIZES: Final = {Precision.FLOAT32: 4, Precision.BFLOAT16: 2, Precision.INT8: 1}
 
@@ -34,9 +34,11 @@ def needed(shape: LlamaShape, runtime: RuntimeKind, precision: Precision, blocks
 def graphs_beside(shape: LlamaShape, precision: Precision, free: int) -> int:
     """How many graphs of fixed sizes may be made beside the one for all sizes, where `free` bytes are left beside that.
 
-    Each packs the matrices anew. What they save is the same for every model, so a large one does without.
+    Each packs the matrices anew, and in bfloat16 keeps them beside that with its adapters. What is saved is the same for every
+    model, so a large one does without.
     """
-    each = parameters(shape) * _SIZES[precision] * 7 // 5  # measured by benchmarks/blending.py
+    fifths = 13 if precision is Precision.BFLOAT16 else 7  # with five adapters of rank 16 on all layers
+    each = parameters(shape) * _SIZES[precision] * fifths // 5
     return max(0, min(free // 4, LARGEST_BESIDE) // each)
 
 

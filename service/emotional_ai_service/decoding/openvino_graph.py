@@ -12,17 +12,19 @@ rotated together.
 A graph takes all sizes and stacks, or those of one Case, for which the runtime need not find out at every step what each node
 computes on: a fifth to a tenth of a step of a small model. There N = T, and groups without rows have no nodes. In bfloat16 its
 adapters are constants, or their factors would be laid out for the kernels at every step, and `down` stands below the matrix
-that reads the same input, one product for both. (In float32 the runtime, 2026.4, crashes over a graph of such constants.)
+that reads the same input, one product for both. In float32 matrices are kept in sixteen bits where that loses nothing, which
+factors would not fit, so adapters stay inputs; in int8 too.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import openvino as ov
+import torch
 from numpy.typing import NDArray
 from openvino import opset13 as op
 from openvino.op import Parameter, _PagedAttentionExtension
@@ -53,10 +55,19 @@ class Case:
         return len(self.stack.owners[group])
 
 
+class Form(NamedTuple):
+    """What tells apart the graphs that are made for cases."""
+
+    tokens: int
+    adapters: tuple[int, ...]
+    """The loadings of those that are constants, in order; else the rows of each group."""
+
+
 class LlamaGraph:
     """Builds graphs; `format` is that of the cache and of adapters, `quantised` stores matrices as int8.
 
-    Each output of a quantised matrix has one scale. All graphs share the memory of their constants.
+    Each output of a quantised matrix has one scale. All graphs share the memory of their constants, but for matrices with
+    adapters below them.
     """
 
     def __init__(self, shape: LlamaShape, weights: Checkpoint, *, quantised: bool, format: ov.Type) -> None:
@@ -66,15 +77,27 @@ class LlamaGraph:
         self._format = format
         self._constants: dict[str, tuple[Flow, ...]] = {}
         self._case: Case | None = None
-        self._fixes_adapters = not quantised and format == ov.Type.bf16
+        self.fixes_adapters = not quantised and format == ov.Type.bf16
         """Whether graphs for a case have its adapters as constants."""
         self._inputs: list[Parameter] = []
 
     def build(self, case: Case | None = None) -> ov.Model:
         """The whole model, for all sizes and stacks or for those of `case`. One at a time."""
         self._case, self._inputs = case, []
-        shape, weights, count = self._shape, self._weights, case.tokens if case else -1
-        begins = count + 1 if case else -1
+        try:
+            return self._built(case.tokens if case else -1)
+        finally:
+            self._case, self._inputs = None, []  # keeps nothing of the stack
+
+    def form_of(self, case: Case) -> Form:
+        """Cases of one form have the same graph."""
+        stack = case.stack
+        loadings = tuple(adapter.loading for adapter in stack.adapters)
+        return Form(case.tokens, loadings if self.fixes_adapters else stack.rows)
+
+    def _built(self, count: int) -> ov.Model:
+        shape, weights = self._shape, self._weights
+        begins = count + 1 if count > 0 else -1
         tokens = self._input("tokens", ov.Type.i32, [count])
         positions = self._input("positions", ov.Type.i64, [count])
         sizes = {"past": count, "begins": begins, "blocks": -1, "block_begins": begins}
@@ -93,7 +116,6 @@ class LlamaGraph:
             x = op.add(x, *self._linear(op.multiply(op.swish(gate), up), layer, "down"))
         last = self._norm(op.gather(x, wanted, _whole(0)), weights.final_norm())
         head = embedding if shape.tied else self._matrix("head", weights.head)
-        self._case = None  # keeps nothing of adapters
         return ov.Model([op.result(op.matmul(last, head, False, True))], self._inputs, "llama")
 
     def _input(self, name: str, kind: ov.Type, dimensions: Sequence[int]) -> Parameter:
@@ -104,17 +126,17 @@ class LlamaGraph:
         return parameter
 
     def _matrix(self, name: str, read: Callable[[], Floats]) -> Flow:
-        """A constant matrix [outputs, inputs], read when it is first asked for."""
-        if name not in self._constants:
-            self._constants[name] = self._kept(read())
-        values, *scale = self._constants[name]
+        """A constant matrix [outputs, inputs]."""
+        values, *scale = self._constant(name, read)
         if values.get_element_type() == ov.Type.f32:
             return values
-        widened = op.convert(values, "f32")
-        if scale:
-            return op.multiply(widened, *scale)
-        widened.get_rt_info()["decompression_0"] = True  # or the runtime widens it once and for all
-        return widened
+        return op.multiply(op.convert(values, "f32"), *scale) if scale else _widened(values)
+
+    def _constant(self, name: str, read: Callable[[], Floats]) -> tuple[Flow, ...]:
+        """What a matrix is kept in, read when it is first asked for."""
+        if name not in self._constants:
+            self._constants[name] = self._kept(read())
+        return self._constants[name]
 
     def _kept(self, values: Floats) -> tuple[Flow, ...]:
         """The constants that a matrix is kept in: itself, in sixteen bits where that loses nothing, or int8 and its scale."""
@@ -128,15 +150,14 @@ class LlamaGraph:
     def _linear(self, x: Flow, layer: int, *groups: str) -> list[Flow]:
         """Each group's layers with their adapters, all multiplied at once: W x + up^T (weight * (down x))."""
         widths = [sum(self._shape.group_widths(group)[1]) for group in groups]
-        read = partial(self._weights.groups, layer, groups)
-        below: list[str] = []
-        """Groups whose `down` is a part of the matrix."""
-        if self._case and self._fixes_adapters and (below := [one for one in groups if self._case.rows(one)]):
-            factors = [self._case.stack.down[layer, group] for group in below]
-            matrix = op.constant(np.concatenate([read(), *factors]))
+        name, read = f"{layer}.{groups[0]}", partial(self._weights.groups, layer, groups)
+        below: list[str] = []  # groups whose `down` is a part of the matrix
+        if self._case and self.fixes_adapters and (below := [one for one in groups if self._case.rows(one)]):
+            plain, *_ = self._constant(name, read)
+            matrix = _fixed(np.concatenate([plain.data, *(self._case.stack.down[layer, one] for one in below)]))
             widths += map(self._case.rows, below)
         else:
-            matrix = self._matrix(f"{layer}.{groups[0]}", read)
+            matrix = self._matrix(name, read)
         y = op.matmul(x, matrix, False, True)
         parts = [y] if len(widths) == 1 else _split(y, *widths)
         low = dict(zip(below, parts[len(groups) :], strict=True))
@@ -151,7 +172,7 @@ class LlamaGraph:
         at, (inputs, outputs) = f"{layer}.{group}", self._shape.group_widths(group)
         up: Flow
         if self._case and low is not None:
-            up = op.constant(self._case.stack.up[layer, group])
+            up = _fixed(self._case.stack.up[layer, group])
         else:
             low = op.matmul(x, self._given(f"down.{at}", rows, inputs), False, True)
             up = self._given(f"up.{at}", rows, sum(outputs))
@@ -220,6 +241,26 @@ def _eight_bits(values: Floats) -> tuple[NDArray[np.int8], Floats]:
         scale[first : first + _ROWS] = np.maximum(np.abs(part).max(axis=1, keepdims=True), 1e-12) / 127
         stored[first : first + _ROWS] = np.rint(part / scale[first : first + _ROWS])
     return stored, scale
+
+
+def in_bfloat16(values: Floats) -> ov.Tensor:
+    """A copy of numbers in bfloat16."""
+    tensor = ov.Tensor(ov.Type.bf16, ov.Shape(values.shape))
+    if values.size:
+        tensor.data.view(np.int16)[...] = torch.from_numpy(values).to(torch.bfloat16).view(torch.int16).numpy()
+    return tensor
+
+
+def _fixed(values: Floats) -> Flow:
+    """A constant matrix kept in bfloat16."""
+    return _widened(op.constant(in_bfloat16(values)))
+
+
+def _widened(values: Flow) -> Flow:
+    """A matrix kept in sixteen bits as it is multiplied with."""
+    widened = op.convert(values, "f32")
+    widened.get_rt_info()["decompression_0"] = True  # or the runtime widens it once and for all
+    return widened
 
 
 def _split(x: Flow, *widths: int) -> list[Flow]:

@@ -5,11 +5,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import openvino as ov
-import torch
 from numpy.typing import NDArray
 
 from emotional_ai_service.decoding.batch import Batch
 from emotional_ai_service.decoding.llama import GROUPS, Floats, LlamaShape, layers_of
+from emotional_ai_service.decoding.openvino_graph import in_bfloat16
 from emotional_ai_service.decoding.stack import Stack
 
 
@@ -34,13 +34,7 @@ class Factors:
 
     def _tensor(self, values: Floats) -> ov.Tensor:
         """Numbers in the format of the graph; those of float32 are shared, not copied."""
-        if self._format == ov.Type.f32:
-            return ov.Tensor(values, shared_memory=True)
-        tensor = ov.Tensor(self._format, ov.Shape(values.shape))
-        if values.size:
-            narrow = torch.from_numpy(values).to(torch.bfloat16).view(torch.int16)
-            tensor.data.view(np.int16)[...] = narrow.numpy()
-        return tensor
+        return ov.Tensor(values, shared_memory=True) if self._format == ov.Type.f32 else in_bfloat16(values)
 
 
 class Request:
@@ -52,6 +46,7 @@ class Request:
         self._request = compiled.create_infer_request()
         self._ports = {port.any_name: port for port in compiled.inputs}
         self._layers = shape.layers
+        self._takes_factors = any(name.startswith("up.") for name in self._ports)
         self._factors = factors
         self._stack: Stack | None = None
         self._weights: Floats = np.zeros(0, np.float32)
@@ -99,7 +94,7 @@ class Request:
         """Gives the request the memory of the stack's factors, and memory for weights of this shape."""
         if stack is not self._stack:
             self._stack = None  # until all is handed over
-            for name, tensor in self._factors.of(stack).items():
+            for name, tensor in self._factors.of(stack).items() if self._takes_factors else ():
                 self._set(name, tensor)
         self._weights = np.zeros(0, np.float32)
         places = np.arange(weights.size).reshape(weights.shape)

@@ -5,6 +5,7 @@ from typing import Final
 import openvino as ov
 from openvino import Core
 
+from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.batch import FINE, Batch
 from emotional_ai_service.decoding.fixed_graphs import FixedGraphs, case_of
 from emotional_ai_service.decoding.llama import Checkpoint, Floats, LlamaShape
@@ -57,14 +58,19 @@ class OpenVinoRuntime:
         self._spare = blocks
         """A block of nobody's, for padding."""
         compiled = self._compiled(None)
+        self._graph.fixes_adapters &= compiled.get_property("INFERENCE_PRECISION_HINT") == ov.Type.bf16
         self._caches = {port.any_name: self._cache(port) for port in compiled.inputs if _is_cache(port.any_name)}
         self._factors = Factors(shape, self._format)
         self._any = self._last = Request(compiled, shape, self._caches, self._factors)
-        self.fixed = FixedGraphs(self._made_for, fixed)
+        self.fixed = FixedGraphs(self._made_for, self._graph.form_of, fixed)
 
     def forward(self, batch: Batch) -> Floats:
         self._last, fitting = self._fitting(batch)
         return self._last.forward(fitting)[: len(batch.wanted)]
+
+    def forget(self, adapter: LoadedAdapter) -> None:
+        if self._graph.fixes_adapters:
+            self.fixed.forget(adapter.loading)
 
     def take_weights(self, stack: Stack, weights: Floats) -> None:
         """The part of `forward` that takes up blends, for who measures it; of as many tokens as were computed last."""

@@ -333,6 +333,7 @@ class Scheduler:
 
     def _forget(self, adapter: LoadedAdapter) -> None:
         self._stacks.forget(adapter)
+        self._speaker.runtime.forget(adapter)
         self._pool.forget(lambda blend: adapter in blend.adapters)
 
 

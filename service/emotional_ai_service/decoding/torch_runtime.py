@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding, linear, scaled_dot_product_attention, silu
 
+from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.batch import BLOCK, Batch
 from emotional_ai_service.decoding.llama import GROUPS, Checkpoint, Floats, LlamaShape, layers_of
 from emotional_ai_service.decoding.stack import Stack
@@ -69,6 +70,9 @@ class TorchRuntime:
         found = [linear(row, self._head).float() for row in rows] or [last.new_zeros(0, self._shape.vocabulary)]
         logits: Floats = torch.cat(found).cpu().numpy()
         return logits
+
+    def forget(self, adapter: LoadedAdapter) -> None:
+        """Nothing was made of it."""
 
     def _hidden(self, batch: Batch, parts: list[_Part]) -> Tensor:
         """Hidden states [tokens of these parts, hidden] before the last norm."""

@@ -1,8 +1,8 @@
 """Which reply of a cell is told which levels: the more of its state the judge heard in it, the stronger it is told.
 
 Levels are drawn a row at a time; here those of a cell are dealt out anew, by rank. A low state is told the stronger, the less
-of its contrary was heard. Where nothing shows, each level, the farthest first, goes to the reply of those left in which its
-state was heard least. Pure.
+of its contrary was heard. Where nothing shows, each level, the farthest first as it needs it most, goes to the reply of those
+left in which its state was heard least. Pure.
 """
 
 from collections.abc import Mapping, Sequence

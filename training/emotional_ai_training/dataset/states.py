@@ -16,7 +16,7 @@ Below `conditioning.NOTICEABLE`, so the words of a row name the state its reply 
 STRONG: Final = (LITTLE + RATHER) / 2
 """Share of the room on its side of the baseline from which a high state is spoken strongly."""
 EDGE: Final = 0.001
-"""Shares keep so far from where the words change, so that a rounded level is told in the words it was drawn for."""
+"""Mild, low and unshown shares keep so far from the ends of their ranges, where the words change: levels are rounded."""
 
 
 def check_state(state: str) -> str:

@@ -24,7 +24,10 @@ class LocalServer:
     """
 
     def __init__(self, model: Path, state: Path, *, threads: int | None = None, dtype: Dtype = Dtype.AUTO) -> None:
-        """Serves the checkpoint directory `model`, keeping its state in `state`; `threads` None takes every processor."""
+        """Serves the checkpoint directory `model`, keeping its state in `state`; `threads` None takes every processor.
+
+        `dtype` is that of the frozen weights.
+        """
         self._model, self._state, self._threads, self._dtype = model, state, threads, dtype
         self._process: subprocess.Popen[bytes] | None = None
         self._base_url = ""

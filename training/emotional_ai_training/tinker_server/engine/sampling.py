@@ -26,9 +26,10 @@ TOGETHER: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """One prompt and what is wanted of it. Sample i of a request depends on the seed, i and the weights alone.
+    """One prompt and what is wanted of it.
 
-    What is read together is rounded together: in bf16 the company shifts log-probabilities by up to some 1e-3, in fp32 by 1e-6.
+    Sample i of a request depends on the seed, i and the weights alone, but for rounding: what is read together is rounded
+    together, which shifts log-probabilities by some 1e-3 in bf16 and 1e-6 in fp32.
     """
 
     prompt: tuple[int, ...]
