@@ -146,7 +146,8 @@ def _in_thread(
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert ready.wait(PATIENCE), "the service did not start"
+    # Those that load models may share the processors with others that do.
+    assert ready.wait(3 * PATIENCE), "the service did not start"
     if failure:
         thread.join(PATIENCE)
         raise failure[0]

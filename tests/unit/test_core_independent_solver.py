@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from core_strategies import dynamics, levels, number, signals, vector
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from emotional_ai_service.core.configuration import Circadian, Dynamics, Mood
+from emotional_ai_service.core.configuration import Circadian, Dynamics, Habituation, Mood
 from emotional_ai_service.core.names import SignalVector, Vector4
 from emotional_ai_service.core.simulation import Event, Sample, Span, simulate
 
@@ -83,7 +83,8 @@ def solve(
         if rule:
             habituation = habituation * math.exp(-(t - heard) / rule.tau_minutes)
             effective = a * (1 - rule.eta * habituation)
-            habituation = habituation + rule.rho * a * (1 - habituation)
+            # What happens at one moment habituates as one occurrence, of full strength at most.
+            habituation = habituation + rule.rho * np.minimum(a, 1) * (1 - habituation)
             heard = t
         return equations.jump(y, effective)
 
@@ -101,6 +102,11 @@ def as_array(samples: list[Sample]) -> Array:
     return np.array([sample.levels + sample.mood for sample in samples])
 
 
+FULL: SignalVector = tuple(float(i == 1) for i in range(12))
+TWICE_AT_ONCE = [Event(0.0, FULL), Event(0.0, FULL), Event(1.0, FULL)]
+
+
+@example(Dynamics(habituation=Habituation()), (0.5, 0.6, 0.3, 0.5), (0.0,) * 4, TWICE_AT_ONCE, [], [1.0], 0.0)
 @given(
     dynamics(strength=3.5),
     levels,
