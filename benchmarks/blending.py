@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from apparatus import machine, outcome, summary
-from apparatus.adapters import publish_wide
+from apparatus.adapters import LORAS, publish_wide
 from apparatus.contenders import Contender, ContenderFailed
 from apparatus.course import Course, Plan, tell
 from apparatus.dialogues import Dialogues
@@ -40,7 +40,6 @@ from emotional_ai_training.models import (
     pull,
 )
 
-LORAS: Final = Path(__file__).parent.parent / "loras"
 SEED: Final = 20_26
 FULL: Final = Plan(rounds=5, tokens=64, switches=50)
 QUICK: Final = Plan(rounds=2, tokens=16, switches=20)

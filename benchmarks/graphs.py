@@ -14,23 +14,23 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from time import perf_counter
 from typing import Final
 
 import numpy as np
 from apparatus import machine
-from apparatus.adapters import publish_wide
+from apparatus.adapters import LORAS, publish_wide, read_stack
 from apparatus.outcome import Row, flags, show
+from apparatus.processes import resident_bytes
+from apparatus.summary import spread
 
-from emotional_ai_service.decoding.adapters import load_adapter
 from emotional_ai_service.decoding.batch import BLOCK, Batch
-from emotional_ai_service.decoding.llama import Checkpoint, Floats, LlamaShape, read_shape
+from emotional_ai_service.decoding.llama import Checkpoint, Floats, read_shape
 from emotional_ai_service.decoding.messages import Precision
 from emotional_ai_service.decoding.openvino_graph import Case
 from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
-from emotional_ai_service.decoding.stack import Stack, stack
-from emotional_ai_training.adapters import Registry
+from emotional_ai_service.decoding.stack import Stack
 from emotional_ai_training.models import (
     cache_dir,
     cpu_description,
@@ -40,7 +40,6 @@ from emotional_ai_training.models import (
     pull,
 )
 
-LORAS: Final = Path(__file__).parent.parent / "loras"
 REPLIES: Final = (1, 4, 16)
 PAST: Final = 64
 STEPS: Final = 8
@@ -52,7 +51,9 @@ def main() -> None:
     """Measures and prints."""
     arguments = flags(__doc__)
     if not multiplies_bf16(cpu_description()):
-        raise SystemExit("this processor does not multiply bfloat16, so no graph has adapters as constants here")
+        why = "this processor does not multiply bfloat16, so no graph has adapters as constants here"
+        show({"machine": machine.description(), "left_out": why}, only_json=arguments.json)
+        return
     cache = cache_dir(os.environ)
     pull(cache)
     model = default_model_dir(cache)
@@ -62,7 +63,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as directory:
         publish_wide(model, model_digest(model, cache), Path(directory) / "loras", seed=1)
-        stacks = {"wide": read(Path(directory) / "loras", shape), "shipped": read(LORAS, shape)}
+        stacks = {"wide": read_stack(Path(directory) / "loras", shape), "shipped": read_stack(LORAS, shape)}
     rows = [
         row
         for name, stacked in stacks.items()
@@ -71,12 +72,6 @@ def main() -> None:
     ]
     result = {"machine": machine.description(), "dtype": runtime.dtype, "graphs": rows}
     show(result, only_json=arguments.json)
-
-
-def read(loras: Path, shape: LlamaShape) -> Stack:
-    """The stack of all adapters in a directory."""
-    listed = Registry(loras).list().adapters
-    return stack([load_adapter(loras / manifest.name, manifest, shape) for manifest in listed], shape)
 
 
 def measured(runtime: OpenVinoRuntime, name: str, stacked: Stack, replies: int, rounds: int) -> list[Row]:
@@ -102,16 +97,14 @@ def measured(runtime: OpenVinoRuntime, name: str, stacked: Stack, replies: int, 
     rows: list[Row] = []
     for way in WAYS:
         ratios = [own / other for own, other in zip(seconds[way], seconds["fixed, inputs"], strict=True)]
-        low, _, high = quantiles(ratios, n=4)
         rows.append(
             {
                 "adapters": name,
                 "replies": replies,
                 "graph": way,
                 "ms": round(1000 * median(seconds[way]), 2),
-                "of fixed, inputs": round(median(ratios), 3),
-                "low": round(low, 3),
-                "high": round(high, 3),
+                "of": "fixed, inputs",
+                **spread(ratios),
                 "megabytes": added[way] >> 20,
                 "largest difference": round(float(np.abs(logits[way] - logits["all sizes"]).max()), 4),
             }
@@ -145,10 +138,9 @@ def tokens_of(replies: int, stacked: Stack, *, past: int, count: int) -> Batch:
 
 
 def resident() -> int:
-    """Bytes of memory this process has."""
+    """Bytes of memory this process needs."""
     gc.collect()
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return resident_bytes(os.getpid())
 
 
 if __name__ == "__main__":

@@ -13,24 +13,22 @@ import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from apparatus.adapters import LORAS, read_stack
 from apparatus.outcome import Row, flags, show
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from emotional_ai_service.core.blending import blend_weights
 from emotional_ai_service.decoding import GenerationRequest, Message, Precision, Role
-from emotional_ai_service.decoding.adapters import LoadedAdapter, load_adapter
 from emotional_ai_service.decoding.batch import BLOCK, Batch, Runtime
 from emotional_ai_service.decoding.llama import Checkpoint, Floats, read_shape
 from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 from emotional_ai_service.decoding.prompt import prompt_tokens
-from emotional_ai_service.decoding.stack import Stack, stack
+from emotional_ai_service.decoding.stack import Stack
 from emotional_ai_service.decoding.torch_runtime import TorchRuntime
-from emotional_ai_training.adapters import Registry
 from emotional_ai_training.conditioning import ADAPTERS, BASELINE, told
 from emotional_ai_training.dataset.prompts import Split, held_out_prompts
 from emotional_ai_training.dataset.replies import load_voices
@@ -108,12 +106,9 @@ def main() -> None:
     directory = default_model_dir(cache)
     shape = read_shape(directory)
     tokenizer = AutoTokenizer.from_pretrained(directory)
-    registry = Registry(Path("loras"))
-    adapters: list[LoadedAdapter] = [
-        load_adapter(registry.loras_dir / one.name, one, shape) for one in registry.list().adapters
-    ]
-    stacked = stack(adapters, shape)
-    chosen = list(samples(8 if asked.quick else 40, tokenizer, {one.name: i for i, one in enumerate(adapters)}))
+    stacked = read_stack(LORAS, shape)
+    places = {one.name: i for i, one in enumerate(stacked.adapters)}
+    chosen = list(samples(8 if asked.quick else 40, tokenizer, places))
     weights = Checkpoint(directory, shape)
     exact = TorchRuntime(shape, weights, blocks=BLOCKS)
     reference = [logits(exact, stacked, sample) for sample in chosen]

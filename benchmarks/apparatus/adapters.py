@@ -1,4 +1,4 @@
-"""Adapters to blend: five of rank 16 on all seven linear layers, random, published as trained ones are."""
+"""Adapters to blend: those of loras/, and five of rank 16 on all seven linear layers, random, published as trained ones are."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,22 @@ from typing import Final
 import numpy as np
 from safetensors.numpy import save_file
 
-from emotional_ai_service.decoding.llama import MODULES, read_shape
-from emotional_ai_training.adapters import Manifest, publish
+from emotional_ai_service.decoding.adapters import load_adapter
+from emotional_ai_service.decoding.llama import MODULES, LlamaShape, read_shape
+from emotional_ai_service.decoding.stack import Stack, stack
+from emotional_ai_training.adapters import Manifest, Registry, publish
 
+LORAS: Final = Path(__file__).parents[2] / "loras"
 RANK: Final = 16
 ALPHA: Final = 32
 COUNT: Final = 5
 NAMES: Final = tuple(f"wide_{number}" for number in range(COUNT))
+
+
+def read_stack(loras_dir: Path, shape: LlamaShape) -> Stack:
+    """The stack of all adapters in a directory."""
+    listed = Registry(loras_dir).list().adapters
+    return stack([load_adapter(loras_dir / manifest.name, manifest, shape) for manifest in listed], shape)
 
 
 def publish_wide(model: Path, model_digest: str, loras_dir: Path, *, seed: int) -> tuple[Path, ...]:

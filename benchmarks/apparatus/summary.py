@@ -10,7 +10,7 @@ from apparatus.scenes import Ratio
 
 def speeds(rounds: Sequence[Round]) -> list[Row]:
     """Tokens per second of every scene."""
-    return [{"scene": key, **_spread([one.speeds[key] for one in rounds])} for key in _measured(rounds)]
+    return [{"scene": key, **spread([one.speeds[key] for one in rounds])} for key in _measured(rounds)]
 
 
 def ratios(rounds: Sequence[Round], wanted: Sequence[Ratio]) -> list[Row]:
@@ -33,10 +33,10 @@ def switching(rounds: Sequence[Round]) -> list[Row]:
 
     ours = ms("switch")
     return [
-        {"what": "ours, from a voice to its weights, ms", **_spread(ours), "wanted": 0.1, "met": median(ours) <= 0.1},
-        {"what": "ours, the weights alone, ms", **_spread(ms("switch", "spread_seconds"))},
-        {"what": "PEFT add_weighted_adapter(cat), ms", **_spread(ms("switch_cat"))},
-        {"what": "PEFT set_scale of all layers, ms", **_spread(ms("switch_scales"))},
+        {"what": "ours, from a voice to its weights, ms", **spread(ours), "wanted": 0.1, "met": median(ours) <= 0.1},
+        {"what": "ours, the weights alone, ms", **spread(ms("switch", "spread_seconds"))},
+        {"what": "PEFT add_weighted_adapter(cat), ms", **spread(ms("switch_cat"))},
+        {"what": "PEFT set_scale of all layers, ms", **spread(ms("switch_scales"))},
         _judged("against add_weighted_adapter(cat)", _over(ms("switch_cat"), ours), 1000),
         _judged("against set_scale", _over(ms("switch_scales"), ours), 0),
     ]
@@ -51,12 +51,12 @@ def waiting(rounds: Sequence[Round]) -> list[Row]:
         ("first token with an adapter's new content", "swap", "seconds"),
         ("first token of such a prompt otherwise", "swap", "usual_seconds"),
     )
-    return [{"what": f"{n}, ms", **_spread([r.extras[name][f] * 1e3 for r in rounds])} for n, name, f in told]
+    return [{"what": f"{n}, ms", **spread([r.extras[name][f] * 1e3 for r in rounds])} for n, name, f in told]
 
 
 def disturbance(rounds: Sequence[Round]) -> Row:
     """The share of the processors that others took, over all turns: with much of it, ratios are those of a busy machine."""
-    return _spread([share for one in rounds for share in one.others])
+    return spread([share for one in rounds for share in one.others])
 
 
 def _measured(rounds: Sequence[Round]) -> list[str]:
@@ -65,7 +65,7 @@ def _measured(rounds: Sequence[Round]) -> list[str]:
 
 
 def _judged(name: str, values: Sequence[float], wanted: float) -> Row:
-    row: Row = {"what": name, **_spread(values)}
+    row: Row = {"what": name, **spread(values)}
     return {**row, "wanted": wanted, "met": median(values) >= wanted} if wanted else row
 
 
@@ -73,7 +73,8 @@ def _over(one: Iterable[float], other: Iterable[float]) -> list[float]:
     return [a / b for a, b in zip(one, other, strict=True)]
 
 
-def _spread(values: Sequence[float]) -> Row:
+def spread(values: Sequence[float]) -> Row:
+    """Median and quartiles, to four digits."""
     ordered = list(values) * (3 if len(values) == 1 else 1)  # quartiles want two values
     low, _, high = quantiles(ordered, n=4, method="inclusive")
     return {"median": _short(median(values)), "low": _short(low), "high": _short(high)}

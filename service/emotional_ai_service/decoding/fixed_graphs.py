@@ -1,4 +1,4 @@
-"""Graphs of fixed sizes and adapters, made beside the work for the cases in which it is done most.
+"""Graphs of fixed sizes, and in bfloat16 of fixed adapters, made beside the work for the cases in which it is done most.
 
 They compute what the graph for all sizes computes, sooner, and take memory and seconds to make: none is made for a case before
 it was asked for often, and there are never more than so many.

@@ -94,7 +94,8 @@ class Request:
         """Gives the request the memory of the stack's factors, and memory for weights of this shape."""
         if stack is not self._stack:
             self._stack = None  # until all is handed over
-            for name, tensor in self._factors.of(stack).items() if self._takes_factors else ():
+            factors = self._factors.of(stack) if self._takes_factors else {}
+            for name, tensor in factors.items():
                 self._set(name, tensor)
         self._weights = np.zeros(0, np.float32)
         places = np.arange(weights.size).reshape(weights.shape)
