@@ -102,7 +102,7 @@ class Ours:
         ticket = self._begin(replace(self._request(turn, 0, LONG), schedule=()))
         self._until_spoken({ticket})
         scheduler = self._scheduler
-        sequence, layers = scheduler._active[ticket], scheduler._shape.layers
+        sequence = scheduler._active[ticket]
         whole, spread = [], []
         for weights in turn.blends[1:]:
             voice = Voice(_blend(turn, weights), 0, 1)
@@ -112,7 +112,7 @@ class Ours:
             changes = scheduler._turn()
             resolved = perf_counter()
             adapters = union([sequence.blend])
-            table = weights_of([sequence.blend], [1], adapters, layers)
+            table = weights_of([sequence.blend], [1], adapters)
             self._runtime.take_weights(scheduler._stacks.of(adapters), table)
             ended = perf_counter()
             if len(changes) != 1:

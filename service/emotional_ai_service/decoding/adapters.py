@@ -7,9 +7,10 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from emotional_ai_service.decoding.llama import GROUPS, MODULES, Floats, LlamaShape
-from emotional_ai_training.adapters import CONFIG, WEIGHTS, AdapterDamaged, Manifest, check_config
+from emotional_ai_training.adapters import CONFIG, WEIGHTS, AdapterDamaged, Manifest, check_config, place_of
 
 _loadings: Final = count()
 _KEY: Final = re.compile(r"base_model\.model\.model\.layers\.(\d{1,6})\.(.+)\.lora_([AB])\.weight")
@@ -41,11 +42,21 @@ class LoadedAdapter:
     loading: int = field(default_factory=_loadings.__next__, init=False)
     """Which adapter of this process it is: a key for what is made of it, that keeps nothing of it in memory. The digest would
     not do: it leaves out the scale."""
+    place: tuple[int, str, str] = field(init=False)
+    """Where it stands in the order in which adapters are summed, as a key to sort by."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", (*place_of(self.name), self.digest))
 
     @property
     def numbers(self) -> int:
         """How many numbers its factors are."""
         return sum(factor.size for factors in (self.down, self.up) for factor in factors.values())
+
+
+def in_order(adapters: Iterable[LoadedAdapter]) -> tuple[LoadedAdapter, ...]:
+    """The order in which adapters are summed; two contents of one name may be among them."""
+    return tuple(sorted(adapters, key=attrgetter("place")))
 
 
 def load_adapter(directory: Path, manifest: Manifest, shape: LlamaShape) -> LoadedAdapter:

@@ -4,14 +4,14 @@ Replies hold the content they were begun with, so an adapter that is replaced or
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from emotional_ai_service.decoding.adapters import LoadedAdapter, load_adapter
+from emotional_ai_service.decoding.adapters import LoadedAdapter, in_order, load_adapter
 from emotional_ai_service.decoding.errors import AdapterRefused, UnknownAdapter
 from emotional_ai_service.decoding.llama import LlamaShape
-from emotional_ai_training.adapters import AdapterDamaged, AdapterError, Listing, Manifest, Registry, place_of
+from emotional_ai_training.adapters import AdapterDamaged, AdapterError, Listing, Manifest, Registry
 
 log = logging.getLogger(__name__)
 
@@ -96,11 +96,6 @@ class Bank:
         for damaged in self._listing.damaged:
             if damaged.directory.name == name:
                 raise AdapterRefused(name, str(damaged))
-
-
-def in_order(adapters: Iterable[LoadedAdapter]) -> tuple[LoadedAdapter, ...]:
-    """The order in which adapters are summed; two contents of one name may be among them."""
-    return tuple(sorted(adapters, key=lambda one: (place_of(one.name), one.digest)))
 
 
 def refusal(manifest: Manifest, model_digest: str) -> str | None:

@@ -114,7 +114,7 @@ class BlendWeight:
     """Instead of one weight, one per layer of the model."""
 
     def __post_init__(self) -> None:
-        if not all(map(math.isfinite, (self.weight, *self.layers))):
+        if not (math.isfinite(self.weight) and all(map(math.isfinite, self.layers))):
             raise ValueError(f"weights must be finite, got {self}")
 
 
@@ -130,7 +130,8 @@ class Voice:
     top_p: float
 
     def __post_init__(self) -> None:
-        Sampling(temperature=self.temperature, top_p=self.top_p)
+        if not (0 <= self.temperature <= 2 and 0 < self.top_p <= 1):
+            raise ValueError(f"temperature must be in [0, 2], top_p in (0, 1], got {self}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,16 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from emotional_ai_service.decoding.adapters import LoadedAdapter
-from emotional_ai_service.decoding.bank import Bank, in_order
+from emotional_ai_service.decoding.adapters import LoadedAdapter, in_order
+from emotional_ai_service.decoding.bank import Bank
 from emotional_ai_service.decoding.batch import BLOCK, Batch, Runtime
-from emotional_ai_service.decoding.blends import ResolvedBlend, resolve
+from emotional_ai_service.decoding.blends import NONE, Held, ResolvedBlend, resolve
 from emotional_ai_service.decoding.blocks import BlockPool, Node
 from emotional_ai_service.decoding.errors import CannotBlend, DecodingError
 from emotional_ai_service.decoding.llama import Floats, LlamaShape
 from emotional_ai_service.decoding.messages import (
     KV_TOLERANCE,
+    Blend,
     FinishReason,
     GenerationRequest,
     KvPolicy,
@@ -112,7 +113,10 @@ class Scheduler:
     def update(self, ticket: int, value: object) -> None:
         """Takes a Voice for a reply under way."""
         assert isinstance(value, Voice)
-        for sequence in (*self._waiting, *self._active.values()):
+        if (speaking := self._active.get(ticket)) is not None:
+            speaking.coming = value
+            return
+        for sequence in self._waiting:
             if sequence.ticket == ticket:
                 sequence.coming = value
         if any(asked == ticket for asked, _ in self._asked):
@@ -167,21 +171,14 @@ class Scheduler:
     def _accept(self, ticket: int, request: GenerationRequest) -> Sequence:
         began = self._speaker.clock()
         prompt = prompt_tokens(self._speaker.tokenizer, request, self._speaker.description.context_length)
-        held: dict[str, LoadedAdapter] = {}
+        held = Held(self._bank.named)
         for change in request.schedule:
-            self._resolve(change.voice, held)  # refuses a scheduled adapter before the first token
+            self._resolve(change.voice.blend, held)  # refuses a scheduled adapter before the first token
         stream = TextStream(self._decode, request.stop, request.logprobs)
-        return Sequence(ticket, request, prompt, self._resolve(request.voice, held), stream, began, held)
+        return Sequence(ticket, request, prompt, self._resolve(request.voice.blend, held), stream, began, held)
 
-    def _resolve(self, voice: Voice, held: dict[str, LoadedAdapter]) -> ResolvedBlend:
-        """The voice's blend; an adapter that is named for the first time joins `held`, where it stays as it was then."""
-
-        def named(name: str) -> LoadedAdapter:
-            if name not in held:
-                held[name] = self._bank.named(name)
-            return held[name]
-
-        return resolve(voice.blend, named, self._shape.layers)
+    def _resolve(self, blend: Blend, held: Held) -> ResolvedBlend:
+        return resolve(blend, held, self._shape.layers)
 
     def _admit(self) -> None:
         """Lets those who wait speak, in order of arrival, while there is room for their longest reply."""
@@ -271,7 +268,7 @@ class Scheduler:
             block_begins=np.concatenate([[0], np.cumsum([len(table) for table in tables])]).astype(np.int32),
             wanted=begins[1:][rows] - 1,
             stack=stacked,
-            weights=weights_of([s.blend for s, _ in planned], counts, stacked.adapters, self._shape.layers),
+            weights=weights_of([s.blend for s, _ in planned], counts, stacked.adapters),
         )
 
     def _stacked(self, adapters: tuple[LoadedAdapter, ...]) -> Stack:
@@ -349,23 +346,23 @@ def _raised(ticket: int, error: Exception) -> Raised:
 
 def union(blends: Listed[ResolvedBlend]) -> tuple[LoadedAdapter, ...]:
     """Every adapter of the blends once, in the fixed order."""
-    return in_order({adapter: None for blend in blends for adapter in blend.adapters})
+    alike = {blend.adapters for blend in blends}
+    return alike.pop() if len(alike) == 1 else in_order({adapter for adapters in alike for adapter in adapters})
 
 
-def weights_of(
-    blends: Listed[ResolvedBlend], counts: Listed[int], adapters: Listed[LoadedAdapter], layers: int
-) -> Floats:
+def weights_of(blends: Listed[ResolvedBlend], counts: Listed[int], adapters: Listed[LoadedAdapter]) -> Floats:
     """Weights for the tokens of sequences of these blends and counts: [T, adapters], or [layers, T, adapters].
 
     The second only where a blend has weights per layer.
     """
-    deep = layers if any(blend.by_layer for blend in blends) else 1
-    nothing = (0.0,)
-    rows = []
-    for blend in blends:
-        own = dict(blend.parts)
-        each = [own.get(adapter, nothing) for adapter in adapters]
-        rows.append([[weights[layer % len(weights)] for weights in each] for layer in range(deep)])
-    table = np.array(rows, np.float32).reshape(len(rows), deep, len(adapters))
-    table = np.repeat(table, counts, axis=0) if max(counts) > 1 else table
-    return table[:, 0] if deep == 1 else np.ascontiguousarray(table.swapaxes(0, 1))
+    deep = max([len(weights) for blend in blends for weights in blend.weights], default=1)
+    each = [blend.weights_by_adapter() for blend in blends]
+    flat = [
+        weights[layer % len(weights)]
+        for layer in range(deep)
+        for own in each
+        for weights in [own.get(adapter, NONE) for adapter in adapters]
+    ]
+    table = np.fromiter(flat, np.float32, len(flat)).reshape(deep, len(blends), len(adapters))
+    table = np.repeat(table, counts, axis=1) if max(counts) > 1 else table
+    return table[0] if deep == 1 else table

@@ -7,9 +7,10 @@ import torch
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.batch import BLOCK
-from emotional_ai_service.decoding.blends import ResolvedBlend
+from emotional_ai_service.decoding.blends import Held, ResolvedBlend
 from emotional_ai_service.decoding.blocks import BlockPool, Node, Runs
 from emotional_ai_service.decoding.messages import (
+    Blend,
     BlendMode,
     Finished,
     FinishReason,
@@ -22,8 +23,8 @@ from emotional_ai_service.decoding.messages import (
 )
 from emotional_ai_service.decoding.streaming import TextStream
 
-Resolve = Callable[[Voice, dict[str, LoadedAdapter]], ResolvedBlend]
-"""The blend of a voice, given the adapters held so far, which it adds to."""
+Resolve = Callable[[Blend, Held], ResolvedBlend]
+"""A blend as it is computed, by the adapters held so far, which it adds to."""
 
 
 class Sequence:
@@ -37,7 +38,7 @@ class Sequence:
         blend: ResolvedBlend,
         stream: TextStream,
         began: float,
-        held: dict[str, LoadedAdapter],
+        held: Held,
     ) -> None:
         self.ticket = ticket
         self.request = request
@@ -52,6 +53,8 @@ class Sequence:
         self.draw = torch.Generator().manual_seed(request.seed)
         self.coming: Voice | None = None
         """What to speak with from the next token on."""
+        self.sampling: Sampling = request.sampling
+        """The rule for the next token."""
         self._speak_with(Voice(blend.as_blend(), request.voice.temperature, request.voice.top_p))
         self._schedule = [change for change in request.schedule if change.token_index > 0]
         self._changes = [VoiceChange(0, self._voice)]
@@ -148,7 +151,7 @@ class Sequence:
             voice = self._schedule.pop(0).voice
         if voice is None:
             return None
-        before, blend = self._voice, resolve(voice, self.held)
+        before, blend = self._voice, resolve(voice.blend, self.held)
         moved = blend != self.blend
         if not moved and (voice.temperature, voice.top_p) == (before.temperature, before.top_p):
             return None
@@ -165,8 +168,8 @@ class Sequence:
 
     def _speak_with(self, voice: Voice) -> None:
         self._voice = voice
-        self.sampling: Sampling = replace(self.request.sampling, temperature=voice.temperature, top_p=voice.top_p)
-        """The rule for the next token."""
+        if (voice.temperature, voice.top_p) != (self.sampling.temperature, self.sampling.top_p):
+            self.sampling = replace(self.sampling, temperature=voice.temperature, top_p=voice.top_p)
 
     def spoken_with(self) -> set[LoadedAdapter]:
         """Every adapter this reply has named, or found in the cache it took over."""
