@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emotional_ai_service.decoding import Sampling
@@ -85,6 +85,7 @@ def by_numpy(logits: torch.Tensor, top_k: int, top_p: float, min_p: float) -> di
 
 
 @given(st.integers(2, 600), st.integers(0, 2**32), st.integers(0, 50), st.floats(0.05, 1), st.floats(0, 0.99))
+@example(size=47, seed=0, top_k=0, top_p=1 - 2**-53, min_p=0.0)
 def test_candidates_are_those_of_an_independent_calculation(
     size: int, seed: int, top_k: int, top_p: float, min_p: float
 ) -> None:
@@ -92,8 +93,9 @@ def test_candidates_are_those_of_an_independent_calculation(
     probabilities, tokens = candidates(logits, top_k, top_p, min_p)
     found = dict(zip(tokens.tolist(), probabilities.tolist(), strict=True))
     expected = by_numpy(logits, top_k, top_p, min_p)
-    # Single precision may put the one token that lies on the edge of a rule on its other side.
-    assert len(found.keys() ^ expected.keys()) <= 1
+    # Single precision may put on its other side of a rule the one token on its edge, and what it cannot tell from nothing.
+    either = found.keys() ^ expected.keys()
+    assert len(either) <= 1 or sum(found.get(token, 0) + expected.get(token, 0) for token in either) < 1e-6
     assert found.keys() != expected.keys() or found == pytest.approx(expected, abs=1e-5)
 
 

@@ -16,8 +16,6 @@ GRAIN: Final = 1024
 """Steps of a weight between 0 and 1."""
 LARGEST: Final = 1e30
 """Greatest weight; what is multiplied with it must stay within fp32."""
-NONE: Final = (0.0,)
-"""The weight of an adapter that a blend does not name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +42,16 @@ class ResolvedBlend:
         """Whether no weight differs by more than `tolerance` in any layer."""
         return all(difference <= tolerance for difference in self._differences(other))
 
-    def weights_by_adapter(self) -> dict[LoadedAdapter, tuple[float, ...]]:
-        return dict(zip(self.adapters, self.weights, strict=True))
+    def weights_of(self, adapters: Iterable[LoadedAdapter]) -> tuple[tuple[float, ...], ...]:
+        """The weights of these adapters, zero where the blend does not name one."""
+        if adapters == self.adapters:
+            return self.weights
+        own = dict(zip(self.adapters, self.weights, strict=True))
+        return tuple([own.get(adapter, (0.0,)) for adapter in adapters])
 
     def _differences(self, other: "ResolvedBlend") -> Iterable[float]:
-        mine, theirs = self.weights_by_adapter(), other.weights_by_adapter()
-        for adapter in mine.keys() | theirs.keys():
-            pair = [held.get(adapter, NONE) for held in (mine, theirs)]
+        either = in_order({*self.adapters, *other.adapters})
+        for pair in zip(self.weights_of(either), other.weights_of(either), strict=True):
             layers = max(map(len, pair))
             for layer in range(layers):
                 one, two = (weights[layer if len(weights) > 1 else 0] for weights in pair)

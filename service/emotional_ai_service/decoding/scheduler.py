@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerBase
 from emotional_ai_service.decoding.adapters import LoadedAdapter, in_order
 from emotional_ai_service.decoding.bank import Bank
 from emotional_ai_service.decoding.batch import BLOCK, Batch, Runtime
-from emotional_ai_service.decoding.blends import NONE, Held, ResolvedBlend, resolve
+from emotional_ai_service.decoding.blends import Held, ResolvedBlend, resolve
 from emotional_ai_service.decoding.blocks import BlockPool, Node
 from emotional_ai_service.decoding.errors import CannotBlend, DecodingError
 from emotional_ai_service.decoding.llama import Floats, LlamaShape
@@ -356,13 +356,8 @@ def weights_of(blends: Listed[ResolvedBlend], counts: Listed[int], adapters: Lis
     The second only where a blend has weights per layer.
     """
     deep = max([len(weights) for blend in blends for weights in blend.weights], default=1)
-    each = [blend.weights_by_adapter() for blend in blends]
-    flat = [
-        weights[layer % len(weights)]
-        for layer in range(deep)
-        for own in each
-        for weights in [own.get(adapter, NONE) for adapter in adapters]
-    ]
+    each = [weights for blend in blends for weights in blend.weights_of(adapters)]
+    flat = [weights[layer % len(weights)] for layer in range(deep) for weights in each]
     table = np.fromiter(flat, np.float32, len(flat)).reshape(deep, len(blends), len(adapters))
     table = np.repeat(table, counts, axis=1) if max(counts) > 1 else table
     return table[0] if deep == 1 else table
