@@ -212,7 +212,7 @@ def test_the_words_of_a_drawn_state_name_that_state_alone(state: str) -> None:
         ("high_cortisol", STRONG, 1.0, True),
         ("mild_cortisol", NOTICEABLE, RATHER, False),
         ("low_oxytocin", NOTICEABLE, 1.0, True),
-        (UNSHOWN, NOTICEABLE, 1.0, False),
+        (UNSHOWN, NOTICEABLE, RATHER, False),
     ],
 )
 def test_the_stronger_a_level_is_told_the_more_often_and_the_more_it_shows(
@@ -224,6 +224,21 @@ def test_the_stronger_a_level_is_told_the_more_often_and_the_more_it_shows(
     for quarter in (0.25, 0.5, 0.75):
         expected = quarter**2 if grows else 1 - (1 - quarter) ** 2
         assert np.mean(doses < quarter) == pytest.approx(expected, abs=0.04)
+
+
+@pytest.mark.parametrize("end", [0.0, 1 - 1e-12])
+@pytest.mark.parametrize("state", [*LOWS, *MILDS, UNSHOWN])
+def test_at_the_ends_of_its_range_a_level_is_told_in_the_words_it_was_drawn_for(state: str, end: float) -> None:
+    class End(random.Random):
+        def random(self) -> float:
+            return end
+
+    found = set()
+    for seed in range(40):
+        words = gloss(draw_levels(state, End(seed))).removeprefix(" mood: ")
+        found.add(next((grade for grade in ("a little", "rather", "very") if words.startswith(grade)), words))
+    assert found <= {"a little", "rather", "very"}
+    assert "very" not in found or state in LOWS
 
 
 def test_levels_that_do_not_show_are_low_ones_of_every_chemical() -> None:

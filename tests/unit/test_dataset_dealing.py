@@ -63,6 +63,13 @@ def test_what_does_not_show_is_told_low_in_the_chemical_whose_state_was_heard_le
         assert sum(own) / len(own) < sum(others) / len(others) - 0.1
 
 
+def test_of_what_does_not_show_the_farthest_level_goes_to_the_reply_it_is_heard_least_in() -> None:
+    near, far, between = ((0.5 * (1 - share), *BASELINE[1:]) for share in (0.2, 0.6, 0.4))
+    heard_least, heard_most, heard = (dict.fromkeys(ADAPTERS, p) for p in (0.1, 0.3, 0.2))
+    assert dealt(UNSHOWN, [near, far, between], [heard_most, heard_least, heard]) == [near, far, between]
+    assert dealt(UNSHOWN, [near, between, far], [heard_least, heard, heard_most]) == [far, between, near]
+
+
 def test_levels_at_rest_stay_where_they_were_drawn() -> None:
     levels = drawn("balanced", 9, seed=3)
     assert dealt("balanced", levels, [dict.fromkeys(ADAPTERS, i / 9) for i in range(9)]) == levels

@@ -1,8 +1,8 @@
 """Which reply of a cell is told which levels: the more of its state the judge heard in it, the stronger it is told.
 
 Levels are drawn a row at a time; here those of a cell are dealt out anew, by rank. A low state is told the stronger, the less
-of its contrary was heard. Where nothing shows, each level goes, in turn, to the reply of those left in which its state was
-heard least. Pure.
+of its contrary was heard. Where nothing shows, each level, the farthest first as it needs it most, goes to the reply of those
+left in which its state was heard least. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ def dealt(state: str, drawn: Sequence[Levels], opinions: Sequence[Opinion]) -> l
 
 def _to_the_least_heard(drawn: Sequence[Levels], opinions: Sequence[Opinion]) -> list[Levels]:
     told: dict[int, Levels] = {}
-    for levels in drawn:
-        away = relative_deviation(levels, BASELINE)
-        low = ADAPTERS[away.index(min(away))]
+    below = {levels: relative_deviation(levels, BASELINE) for levels in drawn}
+    for levels in sorted(drawn, key=lambda levels: min(below[levels])):
+        low = ADAPTERS[below[levels].index(min(below[levels]))]
         told[min((i for i in range(len(opinions)) if i not in told), key=lambda i: opinions[i][low])] = levels
     return [told[i] for i in range(len(opinions))]

@@ -15,6 +15,8 @@ Below `conditioning.NOTICEABLE`, so the words of a row name the state its reply 
 """
 STRONG: Final = (LITTLE + RATHER) / 2
 """Share of the room on its side of the baseline from which a high state is spoken strongly."""
+EDGE: Final = 0.001
+"""Mild, low and unshown shares keep so far from the ends of their ranges, where the words change: levels are rounded."""
 
 
 def check_state(state: str) -> str:
@@ -32,7 +34,7 @@ def draw_levels(state: str, rng: random.Random) -> Levels:
         a high state     grows from the middle of where words tell it as "rather", 0.475, to 1
         mild             falls from where words tell of it, 0.15, to where they are not weakened, 0.6
         a low state      grows from 0.15 to 1
-        unshown          falls from 0.15 to 1; its chemical is drawn too
+        unshown          falls from 0.15 to 0.6; its chemical is drawn too
 
     So the stronger a state is told, the more often, and the more, replies express it. `balanced` has no chemical of its own.
     Rounded to 4 decimals.
@@ -40,11 +42,11 @@ def draw_levels(state: str, rng: random.Random) -> Levels:
     grown = math.sqrt(rng.random())
     up = state not in (*LOWS, UNSHOWN)
     if state == UNSHOWN:
-        own, share = rng.randrange(len(BASELINE)), _between(NOTICEABLE, 1, 1 - grown)
+        own, share = rng.randrange(len(BASELINE)), _between(NOTICEABLE + EDGE, RATHER - EDGE, 1 - grown)
     elif state in LOWS:
-        own, share = LOWS.index(state), _between(NOTICEABLE, 1, grown)
+        own, share = LOWS.index(state), _between(NOTICEABLE + EDGE, 1, grown)
     elif state in MILDS:
-        own, share = MILDS.index(state), _between(NOTICEABLE, RATHER, 1 - grown)
+        own, share = MILDS.index(state), _between(NOTICEABLE + EDGE, RATHER - EDGE, 1 - grown)
     else:
         own, share = ADAPTERS.index(check_state(state)), _between(STRONG, 1, grown)
     levels = [

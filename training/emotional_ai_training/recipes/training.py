@@ -51,7 +51,7 @@ DIVERSITY_PROMPTS: Final = 15
 """Held-out prompts that diversity is measured on."""
 HELD_OUT: Final = 8
 """Held-out examples a run watches."""
-SPOKEN_TO: Final = 36
+SPOKEN_TO: Final = 40
 PASSAGES: Final = 12
 """Prompts of the training part, and neutral passages, that a scale is calibrated on."""
 
@@ -285,7 +285,8 @@ class Training:
             return Heard(float((read.argmax(axis=1) == column).mean()), float(read[:, column].mean()))
 
         prompts, speaking = self._prompts["train"], self._settings.speaking
-        spoken_to = prompts[:: max(1, len(prompts) // SPOKEN_TO)][:SPOKEN_TO]
+        most = min(SPOKEN_TO, len(prompts))
+        spoken_to = [prompts[i * len(prompts) // most] for i in range(most)]
         spoken = Spoken(spoken_temperature(prototype(state)), tokenizer.end, seed=self._settings.seed)
         found = calibrate(model, begun(spoken_to), neutral, spoken, listen)
         as_before = Spoken(speaking.temperature, tokenizer.end, speaking.max_tokens, speaking.top_p, 0.0, speaking.seed)
