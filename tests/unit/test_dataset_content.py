@@ -230,13 +230,23 @@ def test_the_stronger_a_level_is_told_the_more_often_and_the_more_it_shows(
 @pytest.mark.parametrize("state", [*LOWS, *MILDS, UNSHOWN])
 def test_at_the_ends_of_its_range_a_level_is_told_in_the_words_it_was_drawn_for(state: str, end: float) -> None:
     class End(random.Random):
-        def random(self) -> float:
-            return end
+        """The end of the range first; then as it comes."""
 
-    found = set()
-    for seed in range(40):
-        words = gloss(draw_levels(state, End(seed))).removeprefix(" mood: ")
-        found.add(next((grade for grade in ("a little", "rather", "very") if words.startswith(grade)), words))
+        first = True
+
+        def random(self) -> float:
+            if self.first:
+                self.first = False
+                return end
+            return super().random()
+
+        def getrandbits(self, k: int, /) -> int:
+            return super().getrandbits(k)
+
+    drawn = [draw_levels(state, End(seed)) for seed in range(40)]
+    assert len(set(drawn)) > 20
+    words = [gloss(levels).removeprefix(" mood: ") for levels in drawn]
+    found = {next((grade for grade in ("a little", "rather", "very") if one.startswith(grade)), one) for one in words}
     assert found <= {"a little", "rather", "very"}
     assert "very" not in found or state in LOWS
 

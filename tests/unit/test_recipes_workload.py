@@ -10,7 +10,7 @@ from emotional_ai_training.jobs import Recipe
 from emotional_ai_training.recipes.curiosity import Curiosity
 from emotional_ai_training.recipes.data import REPLAY_SHARE
 from emotional_ai_training.recipes.fine_tuning import FineTuning
-from emotional_ai_training.recipes.training import CURIOSITY, EVALUATION, Settings
+from emotional_ai_training.recipes.training import CURIOSITY, EVALUATION, Settings, spread
 from emotional_ai_training.recipes.workload import (
     DATA,
     LOW_ROWS,
@@ -54,3 +54,11 @@ def test_a_token_is_billed_once_and_for_what_it_is() -> None:
     trained, sampled = billed(planned)
     assert sampled == int(planned[EVALUATION] + planned[DATA] + planned[CURIOSITY] / 2)
     assert trained + sampled == pytest.approx(sum(planned.values()), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("many", "most", "expected"), [(0, 4, []), (3, 4, [0, 1, 2]), (8, 4, [0, 2, 4, 6]), (7, 3, [0, 2, 4])]
+)
+def test_prompts_are_taken_evenly_and_none_twice(many: int, most: int, expected: list[int]) -> None:
+    prompts = [str(i) for i in range(many)]
+    assert spread(prompts, most) == [str(i) for i in expected]

@@ -42,11 +42,11 @@ class LoadedAdapter:
     loading: int = field(default_factory=_loadings.__next__, init=False)
     """Which adapter of this process it is: a key for what is made of it, that keeps nothing of it in memory. The digest would
     not do: it leaves out the scale."""
-    place: tuple[int, str, str] = field(init=False)
+    place: tuple[int, str, str, int] = field(init=False)
     """Where it stands in the order in which adapters are summed, as a key to sort by."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "place", (*place_of(self.name), self.digest))
+        object.__setattr__(self, "place", (*place_of(self.name), self.digest, self.loading))
 
     @property
     def numbers(self) -> int:

@@ -6,7 +6,7 @@ key names contents, never names.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, final
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter, in_order
 from emotional_ai_service.decoding.errors import CannotBlend, WrongLayers
@@ -62,6 +62,7 @@ NOTHING: Final = ResolvedBlend((), ())
 """The base model."""
 
 
+@final
 class Held(dict[str, LoadedAdapter]):
     """The adapters a reply has named so far: each is found when it is first named, and stays as it was then."""
 
@@ -79,7 +80,7 @@ class Held(dict[str, LoadedAdapter]):
 
 
 def resolve(blend: Blend, held: Held, layers: int) -> ResolvedBlend:
-    """The blend as it is computed.
+    """The blend as it is computed; it names each adapter once.
 
     Raises UnknownAdapter, AdapterRefused, WrongLayers, or CannotBlend for weights beyond LARGEST.
     """

@@ -83,7 +83,7 @@ class Request:
         While the same replies speak with the same adapters, a blend that moves is written over the one before.
         """
         alike = stack is self._stack and weights.shape == self._weights.shape
-        if alike and weights.tobytes() == self._weights.tobytes():  # touches less memory than comparing numbers
+        if alike and weights.tobytes() == self._weights.tobytes():  # less code than comparing arrays runs through
             return
         if not alike:
             self._hand_over(stack, weights)

@@ -285,8 +285,7 @@ class Training:
             return Heard(float((read.argmax(axis=1) == column).mean()), float(read[:, column].mean()))
 
         prompts, speaking = self._prompts["train"], self._settings.speaking
-        most = min(SPOKEN_TO, len(prompts))
-        spoken_to = [prompts[i * len(prompts) // most] for i in range(most)]
+        spoken_to = spread(prompts, SPOKEN_TO)
         spoken = Spoken(spoken_temperature(prototype(state)), tokenizer.end, seed=self._settings.seed)
         found = calibrate(model, begun(spoken_to), neutral, spoken, listen)
         as_before = Spoken(speaking.temperature, tokenizer.end, speaking.max_tokens, speaking.top_p, 0.0, speaking.seed)
@@ -321,3 +320,9 @@ class StateJudge:
 def digest_of_name(name: str) -> str:
     """Stands for the digest of a base model whose weights are elsewhere."""
     return hashlib.sha256(f"model by name: {name}".encode()).hexdigest()
+
+
+def spread(prompts: Sequence[str], most: int) -> list[str]:
+    """All prompts, or `most` of them, evenly from the first on."""
+    taken = min(most, len(prompts))
+    return [prompts[i * len(prompts) // taken] for i in range(taken)]
