@@ -240,7 +240,7 @@ def test_at_the_ends_of_its_range_a_level_is_told_in_the_words_it_was_drawn_for(
                 return end
             return super().random()
 
-        def getrandbits(self, k: int, /) -> int:
+        def getrandbits(self, k: int, /) -> int:  # or whole numbers would be made of what `random` gives
             return super().getrandbits(k)
 
     drawn = [draw_levels(state, End(seed)) for seed in range(40)]

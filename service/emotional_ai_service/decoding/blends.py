@@ -42,7 +42,7 @@ class ResolvedBlend:
         """Whether no weight differs by more than `tolerance` in any layer."""
         return all(difference <= tolerance for difference in self._differences(other))
 
-    def weights_of(self, adapters: Iterable[LoadedAdapter]) -> tuple[tuple[float, ...], ...]:
+    def weights_of(self, adapters: tuple[LoadedAdapter, ...]) -> tuple[tuple[float, ...], ...]:
         """The weights of these adapters, zero where the blend does not name one."""
         if adapters == self.adapters:
             return self.weights
@@ -50,11 +50,11 @@ class ResolvedBlend:
         return tuple([own.get(adapter, (0.0,)) for adapter in adapters])
 
     def _differences(self, other: "ResolvedBlend") -> Iterable[float]:
-        either = in_order({*self.adapters, *other.adapters})
+        either = tuple({*self.adapters, *other.adapters})
         for pair in zip(self.weights_of(either), other.weights_of(either), strict=True):
             layers = max(map(len, pair))
             for layer in range(layers):
-                one, two = (weights[layer if len(weights) > 1 else 0] for weights in pair)
+                one, two = (weights[layer % len(weights)] for weights in pair)
                 yield abs(one - two)
 
 

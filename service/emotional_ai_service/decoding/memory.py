@@ -37,9 +37,8 @@ def graphs_beside(shape: LlamaShape, precision: Precision, free: int) -> int:
     Each packs the matrices anew, and in bfloat16 keeps them beside that with its adapters. What is saved is the same for every
     model, so a large one does without.
     """
-    fifths = (
-        13 if precision is Precision.BFLOAT16 else 7
-    )  # with five adapters of rank 16 on all layers: benchmarks/graphs.py
+    # With five adapters of rank 16 on all layers: benchmarks/graphs.py.
+    fifths = 13 if precision is Precision.BFLOAT16 else 7
     each = parameters(shape) * _SIZES[precision] * fifths // 5
     return max(0, min(free // 4, LARGEST_BESIDE) // each)
 

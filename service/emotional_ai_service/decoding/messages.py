@@ -69,7 +69,7 @@ class Sampling:
     """Fraction of the likeliest token's probability below which no token is drawn, in [0, 1); 0 is off."""
 
     def __post_init__(self) -> None:
-        sound = 0 <= self.temperature <= 2 and self.top_k >= 0 and 0 < self.top_p <= 1
+        sound = _can_draw(self.temperature, self.top_p) and self.top_k >= 0
         if not (sound and 1 <= self.repetition_penalty < math.inf and 0 <= self.min_p < 1):
             raise ValueError(
                 "temperature must be in [0, 2], top_k >= 0, top_p in (0, 1], repetition_penalty >= 1, min_p in [0, 1), "
@@ -130,7 +130,7 @@ class Voice:
     top_p: float
 
     def __post_init__(self) -> None:
-        if not (0 <= self.temperature <= 2 and 0 < self.top_p <= 1):
+        if not _can_draw(self.temperature, self.top_p):
             raise ValueError(f"temperature must be in [0, 2], top_p in (0, 1], got {self}")
 
 
@@ -283,3 +283,8 @@ class ModelDescription:
     """Whether the voice can change while a reply is spoken."""
     layers: int = 0
     """Number of layers, for weights per layer; 0 where the backend does not say."""
+
+
+def _can_draw(temperature: float, top_p: float) -> bool:
+    """Whether these are in the ranges of a voice and of sampling."""
+    return 0 <= temperature <= 2 and 0 < top_p <= 1

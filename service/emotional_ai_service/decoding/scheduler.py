@@ -350,7 +350,7 @@ def union(blends: Listed[ResolvedBlend]) -> tuple[LoadedAdapter, ...]:
     return alike.pop() if len(alike) == 1 else in_order({adapter for adapters in alike for adapter in adapters})
 
 
-def weights_of(blends: Listed[ResolvedBlend], counts: Listed[int], adapters: Listed[LoadedAdapter]) -> Floats:
+def weights_of(blends: Listed[ResolvedBlend], counts: Listed[int], adapters: tuple[LoadedAdapter, ...]) -> Floats:
     """Weights for the tokens of sequences of these blends and counts: [T, adapters], or [layers, T, adapters].
 
     The second only where a blend has weights per layer.
