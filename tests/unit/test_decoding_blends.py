@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.blends import GRAIN, NOTHING, Held, ResolvedBlend, resolve
 from emotional_ai_service.decoding.errors import CannotBlend, UnknownAdapter, WrongLayers
-from emotional_ai_service.decoding.messages import BlendWeight, Sampling, Voice
+from emotional_ai_service.decoding.messages import (
+    BlendWeight,
+    GenerationRequest,
+    Message,
+    Role,
+    Sampling,
+    Voice,
+    VoiceChange,
+)
 from emotional_ai_service.decoding.scheduler import union, weights_of
 
 LAYERS = 3
@@ -47,7 +55,7 @@ def test_the_table_of_weights_holds_those_of_each_token_adapter_and_layer(asked:
     adapters = union(found)
     table = weights_of(found, counts, adapters)
     deep = table.ndim == 3
-    assert deep == any(len(weight) > 1 for blend in found for weight in blend.weights)
+    assert deep == any(one.layers for blend in found for one in blend.weights)
     assert table.shape[-2:] == (sum(counts), len(adapters))
     assert table.flags.c_contiguous
     rows = [blend for blend, count in asked for _ in range(count)]
@@ -64,13 +72,13 @@ def test_adapters_stand_once_in_one_order_whoever_names_them(given: list[Given])
     assert list(adapters) == sorted(adapters, key=lambda adapter: adapter.place)
     for blend in found:
         assert list(blend.adapters) == [adapter for adapter in adapters if adapter in blend.adapters]
-        assert all(any(weight) for weight in blend.weights)
-        assert resolve(blend.as_blend(), Held(ADAPTERS.__getitem__), LAYERS) == blend
+        assert all(one.weight or any(one.layers) for one in blend.weights)
+        assert resolve(blend.weights, Held(ADAPTERS.__getitem__), LAYERS) == blend
 
 
 def test_two_contents_of_one_name_and_digest_are_summed_in_the_order_they_were_read_in() -> None:
     first, second = (LoadedAdapter("calm", "0" * 64, {}, {}, {}) for _ in range(2))
-    one, two = (ResolvedBlend((adapter,), ((1.0,),)) for adapter in (first, second))
+    one, two = (ResolvedBlend((adapter,), (BlendWeight("calm", 1.0),)) for adapter in (first, second))
     assert union([two, one]) == union([one, two]) == (first, second)
 
 
@@ -98,10 +106,19 @@ def test_weights_that_round_to_nothing_are_the_base_model() -> None:
     assert resolved({"calm": 0.4 / GRAIN, "wry": (0.0, 0.0, -0.4 / GRAIN)}) == NOTHING
 
 
-@pytest.mark.parametrize("weight", [1.1e30, -1.1e30, (0.0, -1.1e30, 0.0)])
+@pytest.mark.parametrize("weight", [1.1e30, -1.1e30, math.nan, (0.0, -1.1e30, 0.0), (0.0, math.nan, 0.0)])
 def test_weights_beyond_what_single_precision_bears_are_refused(weight: float | tuple[float, ...]) -> None:
     with pytest.raises(CannotBlend, match="calm"):
         resolved({"calm": weight})
+
+
+@pytest.mark.parametrize("weight", [BlendWeight("calm", math.inf), BlendWeight("calm", 0.0, (0.0, math.nan, 1.0))])
+def test_a_request_is_refused_with_weights_that_are_not_finite(weight: BlendWeight) -> None:
+    messages = (Message(Role.USER, "hello"),)
+    with pytest.raises(ValueError, match=r"weights must be finite.*calm"):
+        GenerationRequest(messages, seed=1, blend=(weight,))
+    with pytest.raises(ValueError, match=r"weights must be finite.*calm"):
+        GenerationRequest(messages, seed=1, schedule=(VoiceChange(3, Voice((weight,), 1.0, 1.0)),))
 
 
 def test_weights_for_another_number_of_layers_are_refused() -> None:

@@ -11,11 +11,12 @@ from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.batch import BLOCK
 from emotional_ai_service.decoding.blends import NOTHING, ResolvedBlend
 from emotional_ai_service.decoding.blocks import BlockPool, Node, OutOfBlocks, Runs
+from emotional_ai_service.decoding.messages import BlendWeight
 
 SIZE = 9
 ADAPTER = LoadedAdapter("calm", "0" * 64, {}, {}, {})
 OTHER = LoadedAdapter("calm", "1" * 64, {}, {}, {})
-BLENDS = (NOTHING, ResolvedBlend((ADAPTER,), ((0.5,),)), ResolvedBlend((OTHER,), ((0.5,),)))
+BLENDS = (NOTHING, *(ResolvedBlend((one,), (BlendWeight(one.name, 0.5),)) for one in (ADAPTER, OTHER)))
 Path = tuple[tuple[tuple[int, ...], Runs], ...]
 """What a kept block is known by: tokens and blends from the beginning of the prompt on."""
 

@@ -5,8 +5,7 @@ key names contents, never names.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter, in_order
 from emotional_ai_service.decoding.errors import CannotBlend, WrongLayers
@@ -18,22 +17,12 @@ LARGEST: Final = 1e30
 """Greatest weight; what is multiplied with it must stay within fp32."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedBlend:
+class ResolvedBlend(NamedTuple):
     """Adapters of weights other than zero, in the fixed order of blends. Equal blends speak alike."""
 
     adapters: tuple[LoadedAdapter, ...]
-    weights: tuple[tuple[float, ...], ...]
-    """Of each adapter one weight, or one per layer."""
-
-    def as_blend(self) -> Blend:
-        """The same by names."""
-        return tuple(
-            [
-                BlendWeight(adapter.name, 0.0, weights) if len(weights) > 1 else BlendWeight(adapter.name, weights[0])
-                for adapter, weights in zip(self.adapters, self.weights, strict=True)
-            ]
-        )
+    weights: Blend
+    """The same by names, as they are computed with."""
 
     def versions(self) -> tuple[AdapterVersion, ...]:
         return tuple(AdapterVersion(adapter.name, adapter.digest) for adapter in self.adapters)
@@ -42,20 +31,18 @@ class ResolvedBlend:
         """Whether no weight differs by more than `tolerance` in any layer."""
         return all(difference <= tolerance for difference in self._differences(other))
 
-    def weights_of(self, adapters: tuple[LoadedAdapter, ...]) -> tuple[tuple[float, ...], ...]:
+    def weights_of(self, adapters: tuple[LoadedAdapter, ...]) -> Blend:
         """The weights of these adapters, zero where the blend does not name one."""
         if adapters == self.adapters:
             return self.weights
         own = dict(zip(self.adapters, self.weights, strict=True))
-        return tuple([own.get(adapter, (0.0,)) for adapter in adapters])
+        return tuple([own.get(adapter) or BlendWeight(adapter.name, 0.0) for adapter in adapters])
 
     def _differences(self, other: "ResolvedBlend") -> Iterable[float]:
         either = tuple({*self.adapters, *other.adapters})
-        for pair in zip(self.weights_of(either), other.weights_of(either), strict=True):
-            layers = max(map(len, pair))
-            for layer in range(layers):
-                one, two = (weights[layer % len(weights)] for weights in pair)
-                yield abs(one - two)
+        for one, two in zip(self.weights_of(either), other.weights_of(either), strict=True):
+            for layer in range(max(len(one.layers), len(two.layers), 1)):
+                yield abs(one.at(layer) - two.at(layer))
 
 
 NOTHING: Final = ResolvedBlend((), ())
@@ -84,16 +71,17 @@ def resolve(blend: Blend, held: Held, layers: int) -> ResolvedBlend:
 
     Raises UnknownAdapter, AdapterRefused, WrongLayers, or CannotBlend for weights beyond LARGEST.
     """
-    given: dict[LoadedAdapter, tuple[float, ...]] = {}
-    for one in blend:
-        if one.layers and len(one.layers) != layers:
-            raise WrongLayers(one.adapter, len(one.layers), layers)
-        weights = one.layers or (one.weight,)
-        if max(weights) > LARGEST or min(weights) < -LARGEST:
-            raise CannotBlend("local", f"computes with weights up to {LARGEST:g}; {one.adapter!r} has a larger one")
-        adapter = held[one.adapter]
-        weights = tuple([round(weight * GRAIN) / GRAIN for weight in weights])
-        if any(weights):
-            given[adapter] = weights
+    given: dict[LoadedAdapter, BlendWeight] = {}
+    for name, weight, deep in blend:
+        if deep and len(deep) != layers:
+            raise WrongLayers(name, len(deep), layers)
+        if not -LARGEST <= weight <= LARGEST or (deep and not all(-LARGEST <= one <= LARGEST for one in deep)):
+            raise CannotBlend("local", f"computes with weights up to {LARGEST:g}; {name!r} has a larger one")
+        adapter = held[name]
+        if deep:
+            if any(rounded := tuple([round(one * GRAIN) / GRAIN for one in deep])):
+                given[adapter] = BlendWeight(name, 0.0, rounded)
+        elif steps := round(weight * GRAIN):
+            given[adapter] = BlendWeight(name, steps / GRAIN)
     adapters = tuple([adapter for adapter in held.in_order if adapter in given])
     return ResolvedBlend(adapters, tuple([given[adapter] for adapter in adapters]))

@@ -72,7 +72,7 @@ def _runtime(model: LocalModel, shape: LlamaShape, precision: Precision, blocks:
         from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
 
         threads = torch.get_num_threads()  # what the process was given
-        torch.set_num_threads(1)  # torch only draws tokens here; its threads would wait for those of the runtime
+        torch.set_num_threads(1)  # torch only converts adapters here; its threads would wait for those of the runtime
         fixed = graphs_beside(shape, precision, available() - wanted)
         return OpenVinoRuntime(shape, weights, precision=precision, blocks=blocks, threads=threads, fixed=fixed)
     dtype = _FORMATS.get(precision)

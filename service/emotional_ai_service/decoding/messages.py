@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 DEFAULT_MAX_TOKENS: Final = 160
 DEFAULT_REPETITION_PENALTY: Final = 1.1
@@ -103,9 +103,8 @@ class BlendMode(Enum):
     """Drafts of one adapter, resampled by their score under the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class BlendWeight:
-    """Weight of one adapter. Raises ValueError for numbers that are not finite."""
+class BlendWeight(NamedTuple):
+    """Weight of one adapter."""
 
     adapter: str
     weight: float
@@ -113,9 +112,9 @@ class BlendWeight:
     layers: tuple[float, ...] = ()
     """Instead of one weight, one per layer of the model."""
 
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.weight) and all(map(math.isfinite, self.layers))):
-            raise ValueError(f"weights must be finite, got {self}")
+    def at(self, layer: int) -> float:
+        """The weight in a layer."""
+        return self.layers[layer] if self.layers else self.weight
 
 
 Blend: TypeAlias = tuple[BlendWeight, ...]
@@ -163,7 +162,7 @@ class AdapterVersion:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One reply to be decoded. Raises ValueError outside the ranges."""
+    """One reply to be decoded. Raises ValueError outside the ranges, and for weights that are not finite."""
 
     messages: tuple[Message, ...]
     """The conversation, at least one message; a leading system message is the agent's persona."""
@@ -205,6 +204,8 @@ class GenerationRequest:
     def __post_init__(self) -> None:
         if len({one.adapter for one in self.blend}) < len(self.blend):
             raise ValueError(f"a blend names each adapter once, got {[one.adapter for one in self.blend]}")
+        for blend in (self.blend, *(change.voice.blend for change in self.schedule)):
+            _check_finite(blend)
         if not self.messages or self.max_tokens < 1 or not 0 <= self.seed < 1 << 64 or "" in self.stop:
             raise ValueError(
                 "a request needs a message, max_tokens >= 1, a seed in [0, 2^64) and no empty stop string, "
@@ -283,6 +284,12 @@ class ModelDescription:
     """Whether the voice can change while a reply is spoken."""
     layers: int = 0
     """Number of layers, for weights per layer; 0 where the backend does not say."""
+
+
+def _check_finite(blend: Blend) -> None:
+    for one in blend:
+        if not (math.isfinite(one.weight) and all(map(math.isfinite, one.layers))):
+            raise ValueError(f"weights must be finite, got {one}")
 
 
 def _can_draw(temperature: float, top_p: float) -> bool:

@@ -54,6 +54,8 @@ class Request:
         """The memory of the tensors of weights, group by group."""
         self._takers: NDArray[np.intp] = np.zeros(0, np.intp)
         """Which of the weights each number there is."""
+        self._given: dict[str, NDArray[np.generic]] = {}
+        """The memory of the tensors of everything else."""
         for name, tensor in caches.items():
             self._set(name, tensor)
 
@@ -72,8 +74,8 @@ class Request:
             "wanted": batch.wanted,
         }
         for name, values in plain.items():
-            self._set(name, ov.Tensor(values))
-        self._request.infer(share_inputs=True)
+            self._give(name, values)
+        self._request.infer(share_inputs=True, share_outputs=True)
         logits: Floats = self._request.get_output_tensor(0).data.copy()
         return logits
 
@@ -112,6 +114,15 @@ class Request:
         everywhere = ov.Tensor(spread, shared_memory=True) if spread.ndim == 2 else None
         for layer in range(self._layers):
             self._set(f"weight.{layer}.{group}", everywhere or ov.Tensor(spread[layer], shared_memory=True))
+
+    def _give(self, name: str, values: NDArray[np.generic]) -> None:
+        """Hands over numbers: written over those before where they are as many, sooner than another tensor is made."""
+        given = self._given.get(name)
+        if given is not None and given.shape == values.shape:
+            given[...] = values
+            return
+        self._given[name] = given = values.copy()
+        self._set(name, ov.Tensor(given, shared_memory=True))
 
     def _set(self, name: str, tensor: ov.Tensor) -> None:
         if (port := self._ports.get(name)) is not None:  # a graph of one case lacks inputs

@@ -5,7 +5,6 @@ read in pieces, small while others speak, so that nobody falls silent for it.
 """
 
 import logging
-import math
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence as Listed
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from transformers import PreTrainedTokenizerBase
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter, in_order
@@ -279,7 +277,7 @@ class Scheduler:
 
     def _speak(self, planned: Listed[tuple[Sequence, int]], logits: Floats) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        rows = iter(torch.from_numpy(logits))
+        rows = iter(logits)
         for sequence, count in planned:
             speaks = sequence.pending == count
             sequence.advance(count, self._pool, keep=not self._speaker.runtime.repeatable)
@@ -287,17 +285,16 @@ class Scheduler:
                 outcomes += self._try_to_say(sequence, next(rows))
         return outcomes
 
-    def _try_to_say(self, sequence: Sequence, logits: torch.Tensor) -> list[Outcome]:
+    def _try_to_say(self, sequence: Sequence, logits: Floats) -> list[Outcome]:
         try:
             return self._say(sequence, logits)
         except Exception as error:
             self.cancel(sequence.ticket)
             return [_raised(sequence.ticket, error)]
 
-    def _say(self, sequence: Sequence, logits: torch.Tensor) -> list[Outcome]:
+    def _say(self, sequence: Sequence, logits: Floats) -> list[Outcome]:
         """Draws the next token and says what can be said of it. Raises CannotBlend where no token is more likely."""
-        # One number that is not finite makes the sum so, at a tenth of the cost of asking each.
-        if not math.isfinite(float(logits.sum())):
+        if not np.isfinite(logits).all():
             raise CannotBlend("local", "finds no finite probabilities under this blend; ask for weights nearer to 0")
         now = self._speaker.clock()
         token = next_token(logits, sequence.generated, sequence.sampling, sequence.draw)
@@ -355,9 +352,11 @@ def weights_of(blends: Listed[ResolvedBlend], counts: Listed[int], adapters: tup
 
     The second only where a blend has weights per layer.
     """
-    deep = max([len(weights) for blend in blends for weights in blend.weights], default=1)
-    each = [weights for blend in blends for weights in blend.weights_of(adapters)]
-    flat = [weights[layer % len(weights)] for layer in range(deep) for weights in each]
-    table = np.fromiter(flat, np.float32, len(flat)).reshape(deep, len(blends), len(adapters))
-    table = np.repeat(table, counts, axis=1) if max(counts) > 1 else table
-    return table[0] if deep == 1 else table
+    shape: tuple[int, ...] = (len(blends), len(adapters))
+    flat = [one.weight for blend in blends for one in blend.weights_of(adapters) if not one.layers]
+    if len(flat) < len(blends) * len(adapters):
+        each = [one for blend in blends for one in blend.weights_of(adapters)]
+        shape = (max(len(one.layers) for one in each), *shape)
+        flat = [one.at(layer) for layer in range(shape[0]) for one in each]
+    table = np.fromiter(flat, np.float32, len(flat)).reshape(shape)
+    return np.repeat(table, counts, axis=-2) if max(counts) > 1 else table

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
+import numpy as np
 
 from emotional_ai_service.decoding.adapters import LoadedAdapter
 from emotional_ai_service.decoding.batch import BLOCK
@@ -50,12 +50,12 @@ class Sequence:
         self.blocks: list[int] = []
         self.blend = blend
         self.stream = stream
-        self.draw = torch.Generator().manual_seed(request.seed)
+        self.draw = np.random.default_rng(request.seed)
         self.coming: Voice | None = None
         """What to speak with from the next token on."""
         self.sampling: Sampling = request.sampling
         """The rule for the next token."""
-        self._speak_with(Voice(blend.as_blend(), request.voice.temperature, request.voice.top_p))
+        self._speak_with(Voice(blend.weights, request.voice.temperature, request.voice.top_p))
         self._schedule = [change for change in request.schedule if change.token_index > 0]
         self._changes = [VoiceChange(0, self._voice)]
         self._adapters = dict.fromkeys(blend.versions())
@@ -161,7 +161,7 @@ class Sequence:
         if blend.adapters != self.blend.adapters:
             self._adapters.update(dict.fromkeys(blend.versions()))
         self.blend = blend
-        self._speak_with(Voice(blend.as_blend(), voice.temperature, voice.top_p))
+        self._speak_with(Voice(blend.weights, voice.temperature, voice.top_p))
         change = VoiceChange(index, self._voice)
         self._changes.append(change)
         return change
@@ -194,7 +194,7 @@ class Sequence:
             total_seconds=now - self._began,
             mode=BlendMode.EXACT if self._adapters else BlendMode.BASE,
             changes=tuple(self._changes),
-            kv=tuple(KvSpan(position, blend.as_blend()) for position, blend in self._runs),
+            kv=tuple(KvSpan(position, blend.weights) for position, blend in self._runs),
             adapters=tuple(self._adapters),
             reused_tokens=self.reused,
             queue_seconds=self.placed - self._began,
