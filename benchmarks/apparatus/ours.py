@@ -85,7 +85,7 @@ class Ours:
         return {"tokens": tokens, "seconds": seconds}
 
     def _get_used_to(self, turn: Turn) -> None:
-        """Has as many replies with these adapters spoken, once, as a service speaks before it has a graph for them."""
+        """Has as many replies with these adapters spoken as a service speaks before it has a graph for them, if it has none."""
         kind = len(turn.messages), turn.adapters if turn.blends else ()
         if kind in self._seen:
             return
@@ -146,6 +146,8 @@ class Ours:
         publish_one(self._model, digest, self._loras, name, seed=self._tickets)
         published = perf_counter()
         first = self._first(turn, 1)
+        # The graphs with the content before are gone: replies are spoken until there are others, before any is timed again.
+        self._seen = {(count, adapters) for count, adapters in self._seen if adapters != turn.adapters}
         return {"seconds": first, "usual_seconds": usual, "publish_seconds": published - begun}
 
     def _first(self, turn: Turn, index: int) -> float:
