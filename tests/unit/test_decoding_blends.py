@@ -106,8 +106,15 @@ def test_weights_that_round_to_nothing_are_the_base_model() -> None:
     assert resolved({"calm": 0.4 / GRAIN, "wry": (0.0, 0.0, -0.4 / GRAIN)}) == NOTHING
 
 
+def test_beside_weights_per_layer_the_other_one_says_nothing() -> None:
+    given = BlendWeight("calm", 1.1e30, (0.5,) * LAYERS)
+    assert resolve((given,), Held(ADAPTERS.__getitem__), LAYERS).weights == (BlendWeight("calm", 0.0, (0.5,) * LAYERS),)
+
+
 @pytest.mark.parametrize("weight", [1.1e30, -1.1e30, math.nan, (0.0, -1.1e30, 0.0), (0.0, math.nan, 0.0)])
-def test_weights_beyond_what_single_precision_bears_are_refused(weight: float | tuple[float, ...]) -> None:
+def test_weights_beyond_what_single_precision_bears_and_no_numbers_are_refused(
+    weight: float | tuple[float, ...],
+) -> None:
     with pytest.raises(CannotBlend, match="calm"):
         resolved({"calm": weight})
 

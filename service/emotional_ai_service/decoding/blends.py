@@ -75,8 +75,8 @@ def resolve(blend: Blend, held: Held, layers: int) -> ResolvedBlend:
     for name, weight, deep in blend:
         if deep and len(deep) != layers:
             raise WrongLayers(name, len(deep), layers)
-        if not -LARGEST <= weight <= LARGEST or (deep and not all(-LARGEST <= one <= LARGEST for one in deep)):
-            raise CannotBlend("local", f"computes with weights up to {LARGEST:g}; {name!r} has a larger one")
+        if not (all(-LARGEST <= one <= LARGEST for one in deep) if deep else -LARGEST <= weight <= LARGEST):
+            raise CannotBlend("local", f"computes with weights in [{-LARGEST:g}, {LARGEST:g}]; {name!r} has another")
         adapter = held[name]
         if deep:
             if any(rounded := tuple([round(one * GRAIN) / GRAIN for one in deep])):

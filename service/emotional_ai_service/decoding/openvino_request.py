@@ -119,10 +119,11 @@ class Request:
         """Hands over numbers: written over those before where they are as many, sooner than another tensor is made."""
         given = self._given.get(name)
         if given is not None and given.shape == values.shape:
-            given[...] = values
+            np.copyto(given, values, casting="no")
             return
-        self._given[name] = given = values.copy()
+        given = values.copy()
         self._set(name, ov.Tensor(given, shared_memory=True))
+        self._given[name] = given
 
     def _set(self, name: str, tensor: ov.Tensor) -> None:
         if (port := self._ports.get(name)) is not None:  # a graph of one case lacks inputs

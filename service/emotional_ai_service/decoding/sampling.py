@@ -4,7 +4,7 @@ The rules apply in this order: repetition penalty, temperature, top_k, min_p, to
 Temperature 0 takes the greatest logit after the penalty; top_k, min_p and top_p cannot change that. So does a temperature by
 which fp32 cannot divide: below LEAST_DIVISOR.
 
-All in fp32 and by numpy, which takes a fraction of what torch does on one row.
+All by numpy, in fp32 but for sums over the vocabulary, in which what is unlikely would be lost.
 """
 
 import math
@@ -29,9 +29,9 @@ def next_token(logits: Floats, generated: Sequence[int], rule: Sampling, draw: n
     if rule.temperature < LEAST_DIVISOR:
         return int(logits.argmax())
     probabilities, tokens = candidates(logits, rule)
-    reached = probabilities.cumsum()
-    at = int(reached.searchsorted(np.float32(draw.random()) * reached[-1], side="right"))
-    return int(tokens[min(at, len(tokens) - 1)])
+    reached = probabilities.cumsum(dtype=np.float64)
+    # Below the last sum, since what is drawn is below 1: so a token of some probability.
+    return int(tokens[reached.searchsorted(draw.random() * reached[-1], side="right")])
 
 
 def penalised(logits: Floats, generated: Sequence[int], penalty: float) -> Floats:
@@ -56,7 +56,7 @@ def candidates(logits: Floats, rule: Sampling) -> tuple[Floats, Tokens]:
     """
     values, tokens, log_mass = _ranked(logits, rule)
     probabilities = np.exp(values - log_mass)
-    before = probabilities.cumsum() - probabilities
+    before = probabilities.cumsum(dtype=np.float64) - probabilities
     inside = int(np.count_nonzero(before < rule.top_p)) if rule.top_p < 1 else len(probabilities)
     chosen = probabilities[: max(inside, 1)]
     return chosen / chosen.sum(), tokens[: max(inside, 1)]
@@ -66,12 +66,11 @@ def _ranked(logits: Floats, rule: Sampling) -> tuple[Floats, Tokens, np.float32]
     """Logits over the temperature, the greatest, 0, first, that hold the nucleus of what top_k and min_p leave; their tokens;
     the log-mass of all left."""
     greatest, top_k = logits.max(), min(rule.top_k or len(logits), len(logits))
-    if rule.min_p:
-        lowest = greatest + np.float32(rule.temperature * math.log(rule.min_p))
-        values, tokens = _from(logits, logits >= lowest, rule.temperature)
-        return values[:top_k], tokens[:top_k], _log_mass(values[:top_k])
-    if top_k < len(logits):
-        lowest = np.partition(logits, -top_k)[-top_k]
+    if rule.min_p or top_k < len(logits):
+        if rule.min_p:
+            lowest = greatest + np.float32(rule.temperature * math.log(rule.min_p))
+        else:
+            lowest = np.partition(logits, -top_k)[-top_k]
         values, tokens = _from(logits, logits >= lowest, rule.temperature)
         return values[:top_k], tokens[:top_k], _log_mass(values[:top_k])
     every = _over(logits, greatest, rule.temperature)
@@ -93,7 +92,7 @@ def _from(logits: Floats, among: NDArray[np.bool_], temperature: float) -> tuple
 
 
 def _over(logits: Floats, greatest: np.float32, temperature: float) -> Floats:
-    """Logits over the temperature, from the greatest down: so the least of temperatures divides nothing into infinity."""
+    """Logits over the temperature, from the greatest down: what overflows is infinitely less likely, never the greatest."""
     return (logits - greatest) / np.float32(temperature)
 
 

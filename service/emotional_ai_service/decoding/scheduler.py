@@ -353,6 +353,7 @@ def weights_of(blends: Listed[ResolvedBlend], counts: Listed[int], adapters: tup
     The second only where a blend has weights per layer.
     """
     shape: tuple[int, ...] = (len(blends), len(adapters))
+    # Looked over once where nobody has weights per layer: a blend that moves at every token pays for each look.
     flat = [one.weight for blend in blends for one in blend.weights_of(adapters) if not one.layers]
     if len(flat) < len(blends) * len(adapters):
         each = [one for blend in blends for one in blend.weights_of(adapters)]
