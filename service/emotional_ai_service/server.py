@@ -8,6 +8,7 @@ flushed.
 """
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -161,5 +162,8 @@ async def run(
         end_with(parent, stop)
     async with serving(settings) as running:
         starting = None
+        # What is there by now stays to the end; looked through at every full collection, it takes a batch a fifth of its time.
+        gc.collect()
+        gc.freeze()
         ready(running)
         await stopped.wait()
