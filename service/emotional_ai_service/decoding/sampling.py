@@ -4,7 +4,7 @@ The rules apply in this order: repetition penalty, temperature, top_k, min_p, to
 Temperature 0 takes the greatest logit after the penalty; top_k, min_p and top_p cannot change that. So does a temperature by
 which fp32 cannot divide: below LEAST_DIVISOR.
 
-All by numpy, in fp32 but for sums over the vocabulary, in which what is unlikely would be lost.
+All by numpy, in fp32 but for running sums, in which what is unlikely would be lost.
 """
 
 import math
