@@ -1,5 +1,6 @@
 """What tests read of an observed service: its numbers, its lines, and its spans at a collector that takes them over OTLP."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -138,6 +139,10 @@ class Logged(logging.Handler):
             line = self._came.wait_for(found, PATIENCE)
         assert line is not None, f"no line with {facts} came, but {self.lines}"
         return line
+
+    async def come(self, **facts: object) -> dict[str, Any]:
+        """The same where the call is served on the loop of whoever waits."""
+        return await asyncio.to_thread(self.wait_for, **facts)
 
 
 @contextmanager

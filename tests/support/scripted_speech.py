@@ -107,16 +107,14 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
         sampling: inference_pb2.Sampling,
         context: grpc.ServicerContext,
     ) -> Iterator[dict[str, Any]]:
+        stopped = self._stopping(context) if self._script.pause_after is not None else None
         started = inference_pb2.ReplyStarted(state=state, expression=expression, seed=sampling.seed)
         started.MergeFrom(self._script.told)
         yield {"started": started}
         for index, piece in enumerate(self._script.pieces):
-            if index == self._script.pause_after:
-                stopped = threading.Event()
-                if context.add_callback(stopped.set):
-                    self._script.paused.set()
-                    assert stopped.wait(PATIENCE), "the reply was not cancelled"
-                self._script.cancelled.set()
+            if index == self._script.pause_after and stopped is not None:
+                self._script.paused.set()
+                stopped.wait()
                 return
             for change in self._script.changes[1:]:
                 if change.token_index == index:
@@ -138,6 +136,18 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
         usage = inference_pb2.Usage(prompt_tokens=7, completion_tokens=len(self._script.pieces))
         finished = inference_pb2.ReplyFinished(reason=inference_pb2.FINISH_REASON_STOP, usage=usage, applied=applied)
         yield {"finished": finished}
+
+    def _stopping(self, context: grpc.ServicerContext) -> threading.Event:
+        """Set, with the script's, once the call is cancelled, be it between two events: no more of them are asked for then."""
+        stopped = threading.Event()
+
+        def told() -> None:
+            self._script.cancelled.set()
+            stopped.set()
+
+        if not context.add_callback(told):
+            told()
+        return stopped
 
 
 def wait_for(pipe: Path) -> None:
