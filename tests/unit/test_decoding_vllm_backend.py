@@ -145,9 +145,12 @@ async def test_the_end_of_a_turn_ends_the_reply_and_is_no_text(decoder: VllmDeco
 
 
 async def test_blends_asked_for_at_once_are_loaded_once(decoder: VllmDecoder, vllm: VllmLoopback) -> None:
-    ends = await asyncio.gather(*(reply(decoder, ask(one(1.5 + near))) for near in (0, 0.01, 0.02)))
+    asked = [one(1.5), one(1.51), one(1.52)]
+    ends = await asyncio.gather(*(reply(decoder, ask(weight)) for weight in asked))
     assert len(vllm.loads) == 1
-    assert {end_of(events).changes[0].voice.blend for events in ends} == {(one(1.5),)}
+    # Whichever looked up its adapters first: each does so in a thread of its own.
+    ((spoken,),) = {end_of(events).changes[0].voice.blend for events in ends}
+    assert spoken in asked
 
 
 async def test_a_voice_sent_back_is_spoken_exactly(decoder: VllmDecoder, vllm: VllmLoopback) -> None:
