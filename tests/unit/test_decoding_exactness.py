@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from merging import Weights, logits, merged
 
 from emotional_ai_service.decoding import Precision
-from emotional_ai_service.decoding.batch import Runtime
+from emotional_ai_service.decoding.batch import BLOCK, FINE, Runtime
 from emotional_ai_service.decoding.llama import LlamaShape
-from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime
+from emotional_ai_service.decoding.openvino_runtime import OpenVinoRuntime, bucket
 from emotional_ai_service.decoding.stack import Stack, stack
 from emotional_ai_service.decoding.torch_runtime import TorchRuntime
 from emotional_ai_training.models import cpu_description, multiplies_bf16
@@ -126,6 +126,23 @@ def test_rows_of_a_mixed_batch_read_in_pieces_are_each_row_alone(
     for row, tokens in enumerate(sequences):
         blend = {one.name: float(w) for one, w in zip(case.stacked.adapters, own[row], strict=True)}
         assert error(np.concatenate(found[row]), case.reference(blend, tokens)) <= LARGEST_ERROR
+
+
+def test_a_prompt_filled_up_by_more_than_a_block_is_right_and_writes_over_nobody(case: Case) -> None:
+    beside, reading = lanes(2)
+    words, tokens, weights = some_tokens(50, seed=7), some_tokens(130, seed=8), named(case.stacked, {"calm": 0.5})
+    compute(case.runtime, case.stacked, [Piece(beside, words[:40], weights)])
+    found = compute(case.runtime, case.stacked, [Piece(reading, tokens, weights)])
+    assert bucket(130) - 130 > BLOCK
+    assert error(found, case.reference({"calm": 0.5}, tokens)) <= LARGEST_ERROR
+    found = compute(case.runtime, case.stacked, [Piece(beside, words[40:], weights)])
+    assert error(found, case.reference({"calm": 0.5}, words)[40:]) <= LARGEST_ERROR
+
+
+def test_few_lengths_occur_and_none_is_filled_up_by_half() -> None:
+    lengths = {tokens: bucket(tokens) for tokens in range(1, 1025)}
+    assert all(tokens <= length < 1.5 * tokens for tokens, length in lengths.items())
+    assert len({length for length in lengths.values() if length > FINE}) == 12
 
 
 def test_blends_changed_at_every_token_are_those_of_models_merged_anew_for_every_token(case: Case) -> None:

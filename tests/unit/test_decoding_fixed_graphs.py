@@ -65,10 +65,13 @@ def last(case: Published, blend: dict[str, Weights], tokens: list[int], count: i
     return case.logits(blend, tokens)[-count:]
 
 
-def make_graph(runtime: OpenVinoRuntime, stacked: Stack, count: int) -> Form:
-    """Has `count` replies speak until there is a graph for them, and says for which form."""
+def make_graph(runtime: OpenVinoRuntime, stacked: Stack, count: int, deep: int = 0) -> Form:
+    """Has `count` replies speak until there is a graph for them, and says for which form.
+
+    Their weights are the same in every layer, or apart in `deep` layers.
+    """
     held = lanes(count, 32)
-    weights = np.zeros(len(stacked.adapters), np.float32)
+    weights = np.zeros((deep, len(stacked.adapters)) if deep else len(stacked.adapters), np.float32)
     for _ in range(OFTEN):
         for lane in held:
             lane.past = 0
@@ -120,7 +123,7 @@ def test_the_graph_for_all_sizes_goes_on_where_one_of_fixed_sizes_was(case: Publ
 @PRECISIONS
 def test_weights_may_differ_from_layer_to_layer(case: Published, precision: Precision) -> None:
     runtime, stacked = made(case, precision), case.stacked()
-    make_graph(runtime, stacked, 3)
+    assert make_graph(runtime, stacked, 3, deep=case.shape.layers).deep
     sequences = [some_tokens(PREFIX + 2, seed=row) for row in range(3)]
     weights = list(np.random.default_rng(9).normal(0, 0.6, (3, case.shape.layers, 3)).astype(np.float32))
     for tokens, own, found in zip(sequences, weights, spoken(runtime, stacked, sequences, weights), strict=True):
@@ -171,11 +174,11 @@ def test_what_no_adapter_adapts_has_no_inputs_and_no_adapters_at_all_is_the_base
     runtime = made(case, precision)
     adapters = [] if group is None else [only(named_adapter(case, "thrilled"), group)]
     stacked = stack(adapters, case.shape)
-    names = {port.any_name for port in runtime._graph.build(Case(1, stacked)).inputs}
-    wanted = ["weight"] if precision is Precision.BFLOAT16 else ["weight", "down", "up"]
-    assert {name for name in names if name.startswith(("weight", "up", "down"))} == {
-        f"{kind}.{layer}.{group}" for kind in wanted for layer in range(case.shape.layers) if group is not None
-    }
+    factors = [] if group is None or precision is Precision.BFLOAT16 else ["down", "up"]
+    names = {f"{factor}.{layer}.{group}" for factor in factors for layer in range(case.shape.layers)}
+    deep = {f"weight.{layer}.{group}" for layer in range(case.shape.layers) if group is not None}
+    assert of_adapters(runtime, Case(1, stacked, deep=True)) == names | deep
+    assert of_adapters(runtime, Case(1, stacked)) == names | ({f"weight.{group}"} if group is not None else set())
     tokens, weights = some_tokens(PREFIX + 3, seed=4), np.full(len(adapters), 0.9, np.float32)
     (before,) = spoken(runtime, stacked, [tokens], [weights])
     make_graph(runtime, stacked, 1)
@@ -183,6 +186,12 @@ def test_what_no_adapter_adapts_has_no_inputs_and_no_adapters_at_all_is_the_base
     assert error(after, before) <= within(precision)
     if group is None:
         assert error(after, last(case, {}, tokens, 3)) <= within(precision)
+
+
+def of_adapters(runtime: OpenVinoRuntime, case: Case) -> set[str]:
+    """Inputs of a graph that are there for adapters."""
+    names = {port.any_name for port in runtime._graph.build(case).inputs}
+    return {name for name in names if name.startswith(("weight", "up", "down"))}
 
 
 def only(adapter: LoadedAdapter, group: str) -> LoadedAdapter:
@@ -220,7 +229,9 @@ def test_only_replies_that_all_speak_are_a_case(case: Published) -> None:
     compute(Looking(), stacked, [Piece(lane, [1], weights) for lane in held[:16]])
     compute(Looking(), stacked, [Piece(lane, [1], weights) for lane in held])
     compute(Looking(), stacked, [Piece(held[0], [1], weights), Piece(held[1], [1, 2], weights)])
-    assert seen == [Case(16, stacked), None, None]
+    layers = np.ones((case.shape.layers, 1), np.float32)
+    compute(Looking(), stacked, [Piece(lane, [1], layers) for lane in held[:3]])
+    assert seen == [Case(16, stacked), None, None, Case(4, stacked, deep=True)]
 
 
 def test_adapters_that_cost_hardly_anything_are_stacked_together_whoever_speaks(case: Published) -> None:

@@ -44,18 +44,17 @@ class Batch:
     """Weight of each adapter of the stack for each token, [T, adapters], or for each layer too, [layers, T, adapters]."""
 
     def padded(self, length: int, block: int) -> "Batch":
-        """The same with `length` tokens in all: a last sequence of zeros, none of them wanted, that writes into `block`.
-
-        At most BLOCK tokens are added.
-        """
+        """The same with `length` tokens in all: last sequences of zeros, none of them wanted, that write into `block`."""
         more = length - len(self.tokens)
         deep = [(0, 0)] * (self.weights.ndim - 2)
+        ends = np.append(np.arange(len(self.tokens) + BLOCK, length, BLOCK, dtype=np.int32), np.int32(length))
+        last = len(self.blocks) + 1
         return Batch(
             tokens=np.pad(self.tokens, (0, more)),
-            past=np.pad(self.past, (0, 1)),
-            begins=np.append(self.begins, np.int32(length)),
-            blocks=np.append(self.blocks, np.int32(block)),
-            block_begins=np.append(self.block_begins, np.int32(len(self.blocks) + 1)),
+            past=np.pad(self.past, (0, len(ends))),
+            begins=np.append(self.begins, ends),
+            blocks=np.append(self.blocks, np.full(len(ends), block, np.int32)),
+            block_begins=np.append(self.block_begins, np.arange(last, last + len(ends), dtype=np.int32)),
             wanted=self.wanted,
             stack=self.stack,
             weights=np.pad(self.weights, [*deep, (0, more), (0, 0)]),

@@ -31,7 +31,7 @@ def case_of(batch: Batch) -> Case | None:
     count = len(batch.tokens)
     if not len(batch.past) == len(batch.wanted) == count <= SIZES[-1]:
         return None
-    return Case(next(size for size in SIZES if size >= count), batch.stack)
+    return Case(next(size for size in SIZES if size >= count), batch.stack, deep=batch.weights.ndim == 3)
 
 
 class FixedGraphs:

@@ -1,8 +1,9 @@
 """The Llama graph with blended adapters, written for the OpenVINO runtime with its paged attention.
 
 Inputs: tokens [T]; positions [T]; past, begins, blocks, block_begins as in batch.py; longest (a scalar); wanted [N];
-for every layer `key.L` and `value.L` (blocks of the cache), and for every layer and group `weight.L.G` [T, rows] and, unless
-they are constants, `down.L.G` [rows, inputs] and `up.L.G` [rows, outputs]. Output: logits [N, vocabulary].
+for every layer `key.L` and `value.L` (blocks of the cache), and for every layer and group `weight.L.G` [T, rows], or `weight.G`
+for all layers, and, unless they are constants, `down.L.G` [rows, inputs] and `up.L.G` [rows, outputs]. Output: logits
+[N, vocabulary].
 
 Every token has its own blend. Adapters that are inputs make one compiled graph serve any set of adapters of any ranks; they
 come in the format that is computed in, since the runtime would convert all of them at every step. Rotary embedding, norm and
@@ -49,6 +50,8 @@ class Case:
     """As many as sequences, the logits of all of them wanted."""
     stack: Stack
     """What they speak with."""
+    deep: bool = False
+    """Whether their weights differ by layer."""
 
     def rows(self, group: str) -> int:
         """Rows of a group's factors."""
@@ -61,6 +64,7 @@ class Form(NamedTuple):
     tokens: int
     adapters: tuple[int, ...]
     """The loadings of those that are constants, in order; else the rows of each group."""
+    deep: bool = False
 
 
 class LlamaGraph:
@@ -80,20 +84,22 @@ class LlamaGraph:
         self.fixes_adapters = not quantised and format == ov.Type.bf16
         """Whether graphs for a case have its adapters as constants."""
         self._inputs: list[Parameter] = []
+        self._shared: dict[str, Parameter] = {}
+        """Weights of a group that are those of every layer."""
 
     def build(self, case: Case | None = None) -> ov.Model:
         """The whole model, for all sizes and stacks or for those of `case`. One at a time."""
-        self._case, self._inputs = case, []
+        self._case, self._inputs, self._shared = case, [], {}
         try:
             return self._built(case.tokens if case else -1)
         finally:
-            self._case, self._inputs = None, []  # keeps nothing of the stack
+            self._case, self._inputs, self._shared = None, [], {}  # keeps nothing of the stack
 
     def form_of(self, case: Case) -> Form:
         """Cases of one form have the same graph."""
         stack = case.stack
         loadings = tuple(adapter.loading for adapter in stack.adapters)
-        return Form(case.tokens, loadings if self.fixes_adapters else stack.rows)
+        return Form(case.tokens, loadings if self.fixes_adapters else stack.rows, case.deep)
 
     def _built(self, count: int) -> ov.Model:
         shape, weights = self._shape, self._weights
@@ -176,8 +182,16 @@ class LlamaGraph:
         else:
             low = op.matmul(x, self._given(f"down.{at}", rows, inputs), False, True)
             up = self._given(f"up.{at}", rows, sum(outputs))
-        weight = self._input(f"weight.{at}", ov.Type.f32, [count, rows])
+        weight = self._weight(layer, group, count, rows)
         return op.add(y, op.matmul(op.multiply(low, weight), up, False, False))
+
+    def _weight(self, layer: int, group: str, count: int, rows: int) -> Parameter:
+        """One input for all layers where their weights are the same, since the runtime looks at every input at every step."""
+        if self._case is None or self._case.deep:
+            return self._input(f"weight.{layer}.{group}", ov.Type.f32, [count, rows])
+        if group not in self._shared:
+            self._shared[group] = self._input(f"weight.{group}", ov.Type.f32, [count, rows])
+        return self._shared[group]
 
     def _given(self, name: str, rows: int, width: int) -> Flow:
         """A factor of the adapters [rows, width]."""

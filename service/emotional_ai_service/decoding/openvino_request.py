@@ -112,6 +112,8 @@ class Request:
     def _hand_over_group(self, group: str, spread: Floats) -> None:
         """Memory for the weights of a group's rows for each token, [T, rows], or [layers, T, rows]."""
         everywhere = ov.Tensor(spread, shared_memory=True) if spread.ndim == 2 else None
+        if everywhere is not None:
+            self._set(f"weight.{group}", everywhere)  # which a graph has, or one for each layer
         for layer in range(self._layers):
             self._set(f"weight.{layer}.{group}", everywhere or ov.Tensor(spread[layer], shared_memory=True))
 
