@@ -9,8 +9,12 @@ CUT ?= 31
 SOAK ?= 10
 BESIDE ?= 3
 
+# Tests of the page in a Chromium, and with other programs, which not every machine has.
+PAGE := $(wildcard tests/integration/test_web_browser_*.py tests/integration/test_web_*_page.py) tests/integration/test_web_unread.py
+PROGRAMS := $(PAGE) tests/integration/test_mcp_clients.py tests/integration/test_decoding_vllm.py
+
 .DEFAULT_GOAL := help
-.PHONY: help run train eval kiro test faults soak check quick-check protos bench peers mcp-clients fuzz browser vllm appraiser judge clean
+.PHONY: help run train eval kiro test test-all faults soak check quick-check protos bench peers mcp-clients fuzz browser vllm appraiser judge clean
 
 help:  ## lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +36,11 @@ kiro: $(VENV)/installed-local $(VENV)/installed-mcp  ## writes the MCP bridge in
 	@$(BIN)/emotional-ai install-kiro $(KIRO)
 
 test: $(VENV)/installed-dev  ## runs the tests, BESIDE (3) files at once; those of Redis need a redis-server, which it sees to where it can
+	@$(BIN)/emotional-ai models pull
+	@sh tests/redis/install.sh
+	@$(BIN)/pytest -n $(BESIDE) --dist loadfile --no-loadscope-reorder $(PROGRAMS:%=--ignore=%)
+
+test-all: $(VENV)/installed-dev  ## also those with programs that browser, mcp-clients and vllm install, as far as they are there
 	@$(BIN)/emotional-ai models pull
 	@sh tests/redis/install.sh
 	@$(BIN)/pytest -n $(BESIDE) --dist loadfile --no-loadscope-reorder
@@ -89,7 +98,7 @@ fuzz: $(VENV)/installed-dev  ## sends hostile inputs to every door and prints wh
 
 browser: $(VENV)/installed-dev  ## tries the web page in a real Chromium, which it sees to first, and tells what passed
 	@sh tests/browser/install.sh
-	@$(BIN)/pytest -v --no-header tests/integration/test_web_browser_*.py tests/integration/test_web_*_page.py tests/integration/test_web_unread.py
+	@$(BIN)/pytest -v --no-header $(PAGE)
 
 vllm: $(VENV)/installed-local  ## installs vLLM for processors in an environment of its own and starts it on the default model
 	@$(BIN)/emotional-ai models pull
