@@ -158,10 +158,16 @@ class Engine:
         return Applied(moment)
 
     async def apply_numbered(
-        self, session: Session, token: str, number: int, intents: Sequence[Intent], own: Subscription
+        self,
+        session: Session,
+        token: str,
+        number: int,
+        intents: Sequence[Intent],
+        own: Subscription,
+        now_us: int | None = None,
     ) -> tuple[int, asyncio.Future[None] | None]:
-        """Writes batch `number` of the stream known by `token` and subscribed by `own`; one that was applied before
-        applies nothing.
+        """Writes batch `number` of the stream known by `token` and subscribed by `own`, which came at `now_us`; one that was
+        applied before applies nothing.
 
         Returns the number of the last batch written and what to await before it is stored. A batch that is sent again may
         still be on its way to the store. Raises InvalidInput for a gap.
@@ -181,7 +187,8 @@ class Engine:
             return last, session.unstored
         if number > last + 1:
             raise InvalidInput("batch.number", f"must be {last + 1}, the next of this stream, got {number}")
-        moment, pending = session.write(intents, self.clock(), mark=(mark, number), own=own)
+        now_us = self.clock() if now_us is None else now_us
+        moment, pending = session.write(intents, now_us, mark=(mark, number), own=own)
         self._snapshot(session, moment, len(intents))
         return number, pending
 

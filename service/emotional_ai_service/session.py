@@ -139,6 +139,8 @@ class Session:
     async def read(self, time_us: int) -> Moment:
         """As `state`, with a long integration taken away from the event loop."""
         settled, at = self.settled, max(time_us, self.settled.moment.time_us)
+        if at == settled.moment.time_us:
+            return settled.moment
         if settled.steps_to(at) <= STEPS_ON_THE_LOOP:
             return self.state(at)
         fresh = Continuation(settled.moment)

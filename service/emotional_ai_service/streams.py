@@ -213,15 +213,16 @@ class _Duplex:
         if self._failure is not None:  # Of a batch before this one, which does not follow the last one that is stored.
             raise self._failure
         intents = [intent_of(stimulus, f"batch.stimuli[{i}]") for i, stimulus in enumerate(batch.stimuli)]
+        now_us = self._engine.clock()
         self._applying = True
         number, pending = await self._engine.apply_numbered(
-            self._session, self._token, batch.number, intents, self._subscription
+            self._session, self._token, batch.number, intents, self._subscription, now_us
         )
         self._applying = False
         if pending is None:
             self._stored_batch = max(self._stored_batch, number)
             self._due = True
-            await self._send_if_due()
+            await self._send_if_due(now_us)  # the state just after the batch, which need not be computed again
         else:
             self._unstored = pending
             pending.add_done_callback(lambda done: self._on_stored(done, number))
@@ -251,12 +252,14 @@ class _Duplex:
             self._due = True
             await self._send_if_due()
 
-    async def _send_if_due(self) -> None:
+    async def _send_if_due(self, now_us: int | None = None) -> None:
         """Sends the latest state unless it was sent, credit is used up, or a response is being written."""
         while self._due and not self._sending.locked() and self._sent - self._acked < self._credit:
-            await self._send()
+            await self._send(now_us)
+            now_us = None
 
-    async def _send(self, *, token: bool = False, draining: bool = False) -> None:
+    async def _send(self, now_us: int | None = None, *, token: bool = False, draining: bool = False) -> None:
+        """Sends the state at `now_us`, or after the last entry if that is later."""
         self._due = False
         async with self._sending:
             self._sent += 1
@@ -265,7 +268,8 @@ class _Duplex:
             response = pb.StreamStateResponse(
                 sequence=self._sent, coalesced=max(changes - 1, 0), acknowledged_batch=self._stored_batch
             )
-            write_state(response.state, session.session_id, await session.read(self._engine.clock()))
+            moment = await session.read(self._engine.clock() if now_us is None else now_us)
+            write_state(response.state, session.session_id, moment)
             if token or draining:
                 response.resume_token = self._token
                 response.draining = draining

@@ -71,6 +71,18 @@ def test_one_acknowledgement_brings_the_latest_state_and_the_count_of_what_it_ho
     assert (response.sequence, response.state.version, response.coalesced) == (2, 11, 9)
 
 
+def test_a_batch_stored_at_once_is_answered_by_the_state_just_after_it() -> None:
+    with service(IN_MEMORY) as address, stub(address) as raw, StreamCall(raw) as stream:
+        raw.CreateSession(pb.CreateSessionRequest(session_id="ada"))
+        stream.open("ada", credit=8)
+        for number in (1, 2, 3):
+            stream.batch(number, event(reward=0.2), event(loss=0.1))
+            answered = stream.receive()
+            *_, last = raw.GetHistory(pb.GetHistoryRequest(session_id="ada")).entries
+            assert (answered.acknowledged_batch, answered.state.version) == (number, last.sequence)
+            assert answered.state.time == last.time
+
+
 def test_an_acknowledgement_of_what_was_not_sent_gives_no_more_credit_than_there_was(
     client: Client, stream: StreamCall, session_id: str
 ) -> None:
