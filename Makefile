@@ -40,7 +40,7 @@ test: $(VENV)/installed-dev  ## runs the tests, BESIDE (3) files at once; those 
 	@sh tests/redis/install.sh
 	@$(BIN)/pytest -n $(BESIDE) --dist loadfile --no-loadscope-reorder $(PROGRAMS:%=--ignore=%)
 
-test-all: $(VENV)/installed-dev  ## also those with programs that browser, mcp-clients and vllm install, as far as they are there
+test-all: $(VENV)/installed-dev  ## runs those too that take programs which browser, mcp-clients and vllm install, where they are
 	@$(BIN)/emotional-ai models pull
 	@sh tests/redis/install.sh
 	@$(BIN)/pytest -n $(BESIDE) --dist loadfile --no-loadscope-reorder

@@ -77,6 +77,20 @@ def test_every_make_target_the_readme_names_exists() -> None:
         assert _made(target), target
 
 
+def test_every_test_in_a_browser_is_of_the_target_that_installs_one() -> None:
+    (patterns,) = re.findall(
+        r"^PAGE := \$\(wildcard ([^)]+)\)(.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    there = {path for pattern in " ".join(patterns).split() for path in ROOT.glob(pattern)}
+    browsed = {
+        path
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if re.search(r"^from browser import .*\bwanted\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(browsed) > 10
+    assert there == browsed
+
+
 def test_the_example_simulates() -> None:
     request = engine_pb2.SimulateRequest()
     json_format.Parse((ROOT / "examples" / "conversation.json").read_text(encoding="utf-8"), request)

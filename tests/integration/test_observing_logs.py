@@ -61,12 +61,13 @@ async def test_an_incident_is_found_in_the_log_with_its_call_and_without_what_wa
         async with failing_service() as address, AsyncClient(address) as client:
             with pytest.raises(Internal) as failure:
                 await client.appraise(SAID)
-            ended = await log.come(code="INTERNAL")
+            ended = await log.until(code="INTERNAL")
     incident = failure.value.metadata["incident"]
     (found,) = [line for line in log.lines if incident in line["message"]]
     assert found["method"] == "Inference/Appraise"
     assert found["level"] == "ERROR"
     assert "RuntimeError: no idea what to make of '<text>'" in found["exception"]
+    assert [line for line in log.lines if line.get("code") == "INTERNAL"] == [ended]
     assert ended["request_id"] == found["request_id"]
     assert "afraid" not in log.text
 
@@ -82,7 +83,7 @@ async def test_a_stream_that_fails_leaves_neither_its_notes_nor_its_session_in_t
             call = engine_pb2_grpc.EmotionEngineStub(channel).StreamState(iter(messages))
             named = dict(await call.initial_metadata())["x-request-id"]
             assert await call.code() is grpc.StatusCode.INTERNAL
-            await log.come(code="INTERNAL")
+            await log.until(code="INTERNAL")
     (failed,) = [line for line in log.lines if "exception" in line]
     assert failed["request_id"] == named
     assert "'<session>' was told '<text>'" in failed["exception"]

@@ -140,8 +140,8 @@ class Logged(logging.Handler):
         assert line is not None, f"no line with {facts} came, but {self.lines}"
         return line
 
-    async def come(self, **facts: object) -> dict[str, Any]:
-        """The same where the call is served on the loop of whoever waits."""
+    async def until(self, **facts: object) -> dict[str, Any]:
+        """As wait_for, for whoever shares a loop with the service."""
         return await asyncio.to_thread(self.wait_for, **facts)
 
 

@@ -46,6 +46,7 @@ class Script:
     paused: threading.Event = field(default_factory=threading.Event)
     """Set once a reply waits to be cancelled."""
     cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set once a call whose reply would wait to be cancelled has ended."""
 
 
 class ScriptedInference(inference_pb2_grpc.InferenceServicer):
@@ -114,7 +115,7 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
         for index, piece in enumerate(self._script.pieces):
             if index == self._script.pause_after and stopped is not None:
                 self._script.paused.set()
-                stopped.wait()
+                assert stopped.wait(PATIENCE), "the reply was not cancelled"
                 return
             for change in self._script.changes[1:]:
                 if change.token_index == index:
@@ -138,7 +139,7 @@ class ScriptedInference(inference_pb2_grpc.InferenceServicer):
         yield {"finished": finished}
 
     def _stopping(self, context: grpc.ServicerContext) -> threading.Event:
-        """Set, with the script's, once the call is cancelled, be it between two events: no more of them are asked for then."""
+        """Set, with the script's, once the call has ended; cancelled between two events it is not asked for the next."""
         stopped = threading.Event()
 
         def told() -> None:

@@ -51,9 +51,9 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Published:
     return published(tmp_path_factory.mktemp("fixed"), "llama-3.2")
 
 
-def made(case: Published, precision: Precision = Precision.FLOAT32) -> OpenVinoRuntime:
-    """A runtime with room for one graph of fixed sizes."""
-    return OpenVinoRuntime(case.shape, case.weights, precision=precision, blocks=BLOCKS, threads=1, fixed=1)
+def made(case: Published, precision: Precision = Precision.FLOAT32, most: int = 1) -> OpenVinoRuntime:
+    """A runtime with room for `most` graphs of fixed sizes."""
+    return OpenVinoRuntime(case.shape, case.weights, precision=precision, blocks=BLOCKS, threads=1, fixed=most)
 
 
 def named_adapter(case: Published, name: str) -> LoadedAdapter:
@@ -65,13 +65,13 @@ def last(case: Published, blend: dict[str, Weights], tokens: list[int], count: i
     return case.logits(blend, tokens)[-count:]
 
 
-def make_graph(runtime: OpenVinoRuntime, stacked: Stack, count: int, deep: int = 0) -> Form:
+def make_graph(runtime: OpenVinoRuntime, stacked: Stack, count: int, layers: int = 0) -> Form:
     """Has `count` replies speak until there is a graph for them, and says for which form.
 
-    Their weights are the same in every layer, or apart in `deep` layers.
+    Their weights are those of every layer, or differ by layer, of which there are `layers`.
     """
     held = lanes(count, 32)
-    weights = np.zeros((deep, len(stacked.adapters)) if deep else len(stacked.adapters), np.float32)
+    weights = np.zeros((layers, len(stacked.adapters)) if layers else len(stacked.adapters), np.float32)
     for _ in range(OFTEN):
         for lane in held:
             lane.past = 0
@@ -123,11 +123,26 @@ def test_the_graph_for_all_sizes_goes_on_where_one_of_fixed_sizes_was(case: Publ
 @PRECISIONS
 def test_weights_may_differ_from_layer_to_layer(case: Published, precision: Precision) -> None:
     runtime, stacked = made(case, precision), case.stacked()
-    assert make_graph(runtime, stacked, 3, deep=case.shape.layers).deep
+    assert make_graph(runtime, stacked, 3, case.shape.layers).deep
     sequences = [some_tokens(PREFIX + 2, seed=row) for row in range(3)]
     weights = list(np.random.default_rng(9).normal(0, 0.6, (3, case.shape.layers, 3)).astype(np.float32))
     for tokens, own, found in zip(sequences, weights, spoken(runtime, stacked, sequences, weights), strict=True):
         blend = {one.name: [float(w) for w in own[:, place]] for place, one in enumerate(stacked.adapters)}
+        assert error(found, last(case, blend, tokens, 2)) <= within(precision)
+
+
+@PRECISIONS
+def test_weights_that_differ_by_layer_and_weights_that_do_not_have_graphs_apart(
+    case: Published, precision: Precision
+) -> None:
+    runtime, stacked = made(case, precision, most=2), case.stacked("calm")
+    make_graph(runtime, stacked, 1)
+    make_graph(runtime, stacked, 1, case.shape.layers)
+    assert {form.deep for form in runtime.fixed.forms} == {False, True}
+    tokens, layered = some_tokens(PREFIX + 2, seed=6), np.linspace(-0.9, 0.9, case.shape.layers, dtype=np.float32)
+    for own in (np.array([0.8], np.float32), layered[:, None], np.array([-0.4], np.float32)):
+        (found,) = spoken(runtime, stacked, [tokens], [own])
+        blend = {"calm": [float(one) for one in own[:, 0]] if own.ndim == 2 else float(own[0])}
         assert error(found, last(case, blend, tokens, 2)) <= within(precision)
 
 

@@ -1,9 +1,9 @@
 """The Llama graph with blended adapters, written for the OpenVINO runtime with its paged attention.
 
 Inputs: tokens [T]; positions [T]; past, begins, blocks, block_begins as in batch.py; longest (a scalar); wanted [N];
-for every layer `key.L` and `value.L` (blocks of the cache), and for every layer and group `weight.L.G` [T, rows], or `weight.G`
-for all layers, and, unless they are constants, `down.L.G` [rows, inputs] and `up.L.G` [rows, outputs]. Output: logits
-[N, vocabulary].
+for every layer `key.L` and `value.L` (blocks of the cache), and for every layer and group `weight.L.G` [T, rows] and, unless
+they are constants, `down.L.G` [rows, inputs] and `up.L.G` [rows, outputs]. Where the weights of a case do not differ by layer,
+one `weight.G` stands for all of them. Output: logits [N, vocabulary].
 
 Every token has its own blend. Adapters that are inputs make one compiled graph serve any set of adapters of any ranks; they
 come in the format that is computed in, since the runtime would convert all of them at every step. Rotary embedding, norm and

@@ -113,7 +113,7 @@ class Request:
         """Memory for the weights of a group's rows for each token, [T, rows], or [layers, T, rows]."""
         everywhere = ov.Tensor(spread, shared_memory=True) if spread.ndim == 2 else None
         if everywhere is not None:
-            self._set(f"weight.{group}", everywhere)  # which a graph has, or one for each layer
+            self._set(f"weight.{group}", everywhere)  # a graph has this input or those of the layers
         for layer in range(self._layers):
             self._set(f"weight.{layer}.{group}", everywhere or ov.Tensor(spread[layer], shared_memory=True))
 

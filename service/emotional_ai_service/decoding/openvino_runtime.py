@@ -17,14 +17,14 @@ from emotional_ai_service.decoding.stack import Stack
 _FORMATS: Final = {Precision.FLOAT32: ov.Type.f32, Precision.BFLOAT16: ov.Type.bf16, Precision.INT8: ov.Type.f32}
 """What is computed in, by how the matrices are kept."""
 _KEPT: Final = 100
-"""Executors the runtime keeps; more gain nothing, since making one anew is cheap while oneDNN keeps its kernel."""
+"""Executors the runtime keeps; more gain little, since making one anew is cheaper while oneDNN keeps its kernel."""
 
 
 def bucket(tokens: int) -> int:
     """The length a batch of `tokens` is padded to: a power of two, or half as many again.
 
-    The runtime takes some 50 ms to meet a length for the first time, or again after many others; few lengths cost a batch less
-    than what is computed for nothing.
+    The runtime takes tens of milliseconds longer over a length it has not met, or not lately; with few lengths that is rare,
+    and what is computed for nothing costs less.
     """
     if tokens <= FINE:
         return tokens
