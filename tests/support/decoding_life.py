@@ -33,9 +33,9 @@ from emotional_ai_service.decoding import (
 from emotional_ai_service.decoding.scheduler import Scheduler
 from emotional_ai_service.workers.messages import Ended, Event, Raised
 
-STEPS: Final = 3000
-WARM: Final = 1000
-"""Steps after which everything that grows once has grown."""
+STEPS: Final = 5000
+WARM: Final = 3000
+"""Steps after which everything that grows once has grown: what the runtime keeps for lengths that seldom occur comes late."""
 NAMES: Final = ("alpha", "beta", "gamma")
 
 
@@ -57,7 +57,7 @@ class Lived:
 def lived(folder: Path) -> Lived:
     """A life that keeps its adapters in `folder`."""
     printed = subprocess.run(
-        [sys.executable, __file__, str(folder)], check=True, stdout=subprocess.PIPE, text=True, timeout=100
+        [sys.executable, __file__, str(folder)], check=True, stdout=subprocess.PIPE, text=True, timeout=110
     ).stdout
     return Lived(**json.loads(printed))
 
