@@ -40,10 +40,8 @@ test: $(VENV)/installed-dev  ## runs the tests, BESIDE (3) files at once; those 
 	@sh tests/redis/install.sh
 	@$(BIN)/pytest -n $(BESIDE) --dist loadfile --no-loadscope-reorder $(PROGRAMS:%=--ignore=%)
 
-test-all: $(VENV)/installed-dev  ## runs those too that take programs which browser, mcp-clients and vllm install, where they are
-	@$(BIN)/emotional-ai models pull
-	@sh tests/redis/install.sh
-	@$(BIN)/pytest -n $(BESIDE) --dist loadfile --no-loadscope-reorder
+test-all: PROGRAMS :=
+test-all: test  ## runs those too that take programs which browser, mcp-clients and vllm install, where they are
 
 faults: $(VENV)/installed-dev  ## breaks what the service stands on, networks for CUT seconds (31); what needs root says so where it is not
 	@sh tests/redis/install.sh

@@ -259,7 +259,7 @@ class _Duplex:
             now_us = None
 
     async def _send(self, now_us: int | None = None, *, token: bool = False, draining: bool = False) -> None:
-        """Sends the state at `now_us`, or after the last entry if that is later."""
+        """Sends the state at `now_us`, now if it is not given, or just after the last entry if that is later."""
         self._due = False
         async with self._sending:
             self._sent += 1
